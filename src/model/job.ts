@@ -1,0 +1,144 @@
+import type { Epoch, JobId, Millis, TaskIndex, WorkerId, LeaseId } from './ids.ts';
+import type { Run } from './runs.ts';
+
+/** How a worker executes a task. Only `js` exists so far; a worker says in its hello which ones it has. */
+export type Runner = 'js' | 'wasi' | 'python' | 'exec';
+
+/** The task module: fetched once by hash, or carried inline where it is small. */
+export interface CodeRef {
+  readonly runner: Runner;
+  readonly sha256: string;
+  /** Bytes. */
+  readonly size: number;
+  /** What people call it, such as `square.ts`; never used to find anything. */
+  readonly sourceName: string;
+}
+
+/** Inputs that exist only as numbers: input i is start + i * step. */
+export interface RangeInputs {
+  readonly start: number;
+  readonly step: number;
+  readonly count: number;
+}
+
+/** What the submitter asked for; never changes after the submit. */
+export interface JobSpec {
+  readonly name: string;
+  /** The id of the submitting token: whose fair share the job uses. */
+  readonly owner: string;
+  readonly code: CodeRef;
+  /** Absent: inputs are stored in blocks. */
+  readonly range?: RangeInputs;
+  /** Higher first; 0 is usual. */
+  readonly priority: number;
+  /** Share among jobs of the same priority and owner; 1 is usual. */
+  readonly weight: number;
+  /** Re-runs after the first charged failure of a task. Lost workers are not charged. */
+  readonly retries: number;
+  /** Ends the job when more tasks than this have failed. Absent: it ends if its first 20 outcomes all failed. */
+  readonly maxFailures?: number;
+  /** Time limit of one attempt of one task. */
+  readonly timeout?: Millis;
+  /** Worker labels that must be equal. */
+  readonly requires: Readonly<Record<string, string>>;
+  /** CPUs of each task; 1 is usual. A task takes that many slots. */
+  readonly cpus: number;
+  /** Bytes of memory of each task: matched against the worker's and enforced there. */
+  readonly memory?: number;
+  /** Named amounts of each task, such as `{ gpu: 1 }`. */
+  readonly resources: Readonly<Record<string, number>>;
+  /** Late results of an expired attempt are refused. */
+  readonly fenced: boolean;
+  /** Wall clock, ms since 1970. */
+  readonly submittedAt: number;
+  /** Made by an interactive `map`/`run` that stays with its client; cancelled when told so by the client. */
+  readonly idempotencyKey?: string;
+}
+
+/**
+ * `active` hands out tasks, `paused` does not; the other three are ends. `failed`: some task failed, or too many did.
+ * Drawn in SCHEDULER.md from `scheduler/transitions.ts`.
+ */
+export type JobState = 'active' | 'paused' | 'done' | 'failed' | 'cancelled';
+
+export function hasEnded(state: JobState): boolean {
+  return state !== 'active' && state !== 'paused';
+}
+
+/** The moving part of a job; one small row. */
+export interface JobProgress {
+  readonly state: JobState;
+  /** More inputs may come. */
+  readonly open: boolean;
+  /** Tasks known so far; final once `open` is false. */
+  readonly total: number;
+  readonly done: number;
+  readonly failed: number;
+  /** Tasks that ended because the job did. */
+  readonly cancelled: number;
+  /** Charged attempts that were followed by another. */
+  readonly retried: number;
+  /** Attempts lost with their worker. */
+  readonly lost: number;
+  /** Segments recorded so far: the completion cursor. */
+  readonly segments: number;
+  /** Raised by `retry`. */
+  readonly generation: number;
+  /** Sum of task times in microseconds, for means and speed-ups. */
+  readonly busyMicros: number;
+  readonly startedAt?: number;
+  readonly endedAt?: number;
+  /** Why it ended early, in words. */
+  readonly reason?: string;
+}
+
+export interface Job {
+  readonly id: JobId;
+  readonly spec: JobSpec;
+  readonly progress: JobProgress;
+  /**
+   * Tasks below this index have been claimed in blocks; a claimed block without a state row has ended. Kept by the
+   * store alone: it is raised by `claim` and by every block row that is written (STORE.md, D5).
+   */
+  readonly claimedTo: TaskIndex;
+}
+
+/** A task that is not like the others, kept beside its block while it has not ended. */
+export interface TaskException {
+  readonly index: TaskIndex;
+  /** Charged failures so far. */
+  readonly charged: number;
+  /** Workers lost under it, distinct ones counted for `poison`. */
+  readonly lostWorkers: readonly WorkerId[];
+  readonly losses: number;
+  /** Runs alone in its batch from now on: it was in a batch that was lost. */
+  readonly alone: boolean;
+  /** Not before this wall clock time (ms since 1970), for backoff across restarts. */
+  readonly notBeforeAt?: number;
+}
+
+/** The state of a claimed block that has not ended; one small row. */
+export interface BlockRecord {
+  readonly job: JobId;
+  /** Index of its first task: (job, first) names the block. */
+  readonly first: TaskIndex;
+  readonly count: number;
+  readonly generation: number;
+  /** One bit a task, lowest bit first; absent: none ended. */
+  readonly ended?: Uint8Array;
+  readonly exceptions: readonly TaskException[];
+  /** The server that holds it; 0: nobody, free to be claimed. */
+  readonly epoch: Epoch;
+}
+
+/** One small row for a whole batch. */
+export interface LeaseRecord {
+  readonly lease: LeaseId;
+  readonly worker: WorkerId;
+  readonly job: JobId;
+  /** First index of the block. */
+  readonly block: TaskIndex;
+  readonly runs: readonly Run[];
+  /** Wall clock. */
+  readonly grantedAt: number;
+}

@@ -1,0 +1,54 @@
+/** Every bound of the system, with its unit and its reason. A bound that is not here does not exist. */
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** Tasks of a block: a bitmap of 512 bytes, and an envelope that stays far below a frame even for long values. */
+export const BLOCK_TASKS = 4096;
+
+/** Bytes of the values of one block or one batch: one frame with room for its header. */
+export const BLOCK_BYTES = 768 * KiB;
+
+/** Bytes of a WebSocket message. Larger things are blobs over HTTP, which stream. */
+export const FRAME_BYTES = 1 * MiB;
+
+/** Fragments of a WebSocket message: we never send any; a few are allowed for foreign libraries. */
+export const FRAME_FRAGMENTS = 64;
+
+/** Bytes of a value that travels in an envelope; above this it is a blob. */
+export const INLINE_VALUE_BYTES = 64 * KiB;
+
+/** Nesting of a user's value: far more than data has, far less than the stacks of the readers hold. */
+export const VALUE_DEPTH = 1_000;
+
+/** Bytes of task code that travel in the submit message; above this the client uploads a blob first. */
+export const INLINE_CODE_BYTES = 256 * KiB;
+
+/** Bytes of the header of a batch frame: runs of a whole block with every second task missing fit. */
+export const HEADER_BYTES = 128 * KiB;
+
+/** Nesting of JSON control messages: ours have 4; deep nesting is an attack on recursive parsers. */
+export const JSON_DEPTH = 32;
+
+/** Bytes of an error's message and stack that are kept: enough for a screen, small enough for a million failures. */
+export const ERROR_MESSAGE_BYTES = 4 * KiB;
+export const ERROR_STACK_BYTES = 8 * KiB;
+
+/** A task that took this many different workers down is not tried on another. */
+export const POISON_WORKERS = 3;
+
+/** Without --max-failures a job ends if this many first outcomes all failed: a typo should not burn an hour. */
+export const FIRST_FAILURES = 20;
+
+/** Milliseconds between the server's pings; a worker silent for the lease time below is lost. */
+export const PING_INTERVAL = 10_000;
+
+/** Milliseconds of silence after which a worker's leases are free: two missed pings and some air (promise: 30 s). */
+export const LEASE_TIME = 25_000;
+
+/** The same for browsers, whose timers are throttled to once a minute and whose phones sleep. */
+export const BROWSER_LEASE_TIME = 150_000;
+
+/** Milliseconds that recorded leases wait for their workers after a server start. */
+export const ADOPTION_GRACE = 5_000;
+export const BROWSER_ADOPTION_GRACE = 60_000;

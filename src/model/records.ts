@@ -1,0 +1,88 @@
+import type { JobId, LeaseId, TaskIndex, WorkerId } from './ids.ts';
+import type { BlockRecord, JobProgress, JobSpec, LeaseRecord } from './job.ts';
+import type { Run } from './runs.ts';
+import type { PackedColumn, ValueStatus } from './envelope.ts';
+
+/** The outcomes of one batch that were committed together; append-only. Its column follows the order of `runs`. */
+export interface SegmentRecord {
+  readonly job: JobId;
+  /** From 1 up without gaps in each job: the completion cursor. */
+  readonly seq: number;
+  /** First index of the block it belongs to. */
+  readonly block: TaskIndex;
+  readonly generation: number;
+  readonly runs: readonly Run[];
+  /** How many of them failed. */
+  readonly failed: number;
+  /** (index, charged attempts) of tasks that needed more than one, or failed. Others took one. */
+  readonly attempts?: readonly (readonly [TaskIndex, number])[];
+  readonly worker: WorkerId | '';
+  readonly lease: LeaseId;
+  /** Wall clock when the batch was granted, and the time its tasks took together. */
+  readonly startedAt: number;
+  readonly elapsedMicros: number;
+}
+
+/** An attempt worth remembering by itself: it failed, or was lost. Successful ones are told by their segment. */
+export interface AttemptRecord {
+  readonly job: JobId;
+  readonly index: TaskIndex;
+  readonly lease: LeaseId;
+  readonly worker: WorkerId;
+  readonly outcome: 'failed' | 'timeout' | 'crash' | 'memory' | 'lost';
+  readonly endedAt: number;
+  /** For people, one line. */
+  readonly message: string;
+}
+
+export interface LogRecord {
+  readonly job: JobId;
+  readonly index: TaskIndex;
+  readonly lease: LeaseId;
+  readonly stream: 'stdout' | 'stderr' | 'log';
+  readonly at: number;
+  readonly text: string;
+}
+
+export type Role = 'admin' | 'submit' | 'work' | 'read';
+
+export interface TokenRecord {
+  /** Short, for people; not secret. */
+  readonly id: string;
+  /** SHA-256 of the token, hex. The token itself is never stored. */
+  readonly hash: string;
+  readonly role: Role;
+  readonly name: string;
+  readonly createdAt: number;
+  readonly expiresAt?: number;
+  readonly revokedAt?: number;
+}
+
+/** What the scheduler wants on disk. Bytes are attached by the loop: they are those of the event being handled. */
+export type SchedulerWrite =
+  | { readonly kind: 'job'; readonly job: JobId; readonly spec: JobSpec; readonly progress: JobProgress }
+  | { readonly kind: 'progress'; readonly job: JobId; readonly progress: JobProgress }
+  | { readonly kind: 'inputs'; readonly job: JobId; readonly first: TaskIndex; readonly count: number }
+  | { readonly kind: 'block'; readonly block: BlockRecord }
+  | { readonly kind: 'blockEnded'; readonly job: JobId; readonly first: TaskIndex }
+  | { readonly kind: 'lease'; readonly lease: LeaseRecord }
+  | { readonly kind: 'leaseEnded'; readonly lease: LeaseId }
+  | { readonly kind: 'segment'; readonly segment: SegmentRecord; readonly made?: MadeOutcome }
+  | { readonly kind: 'attempt'; readonly attempt: AttemptRecord };
+
+/** An outcome that no worker sent: the loop makes the column of these equal failures. */
+export interface MadeOutcome {
+  readonly status: ValueStatus;
+  readonly name: string;
+  readonly message: string;
+}
+
+/** What a store commits: all of a group or nothing. */
+export type Write =
+  | Exclude<SchedulerWrite, { kind: 'inputs' | 'segment' }>
+  | { readonly kind: 'inputs'; readonly job: JobId; readonly first: TaskIndex; readonly count: number; readonly column: PackedColumn }
+  | { readonly kind: 'segment'; readonly segment: SegmentRecord; readonly column: PackedColumn }
+  | { readonly kind: 'log'; readonly log: LogRecord }
+  | { readonly kind: 'token'; readonly token: TokenRecord }
+  | { readonly kind: 'blobRef'; readonly job: JobId; readonly sha256: string }
+  | { readonly kind: 'idempotency'; readonly owner: string; readonly key: string; readonly digest: string; readonly job: JobId };

@@ -1,0 +1,113 @@
+import type { Epoch, JobId, TaskIndex } from '../model/ids.ts';
+import type { BlockRecord, Job, JobState, LeaseRecord } from '../model/job.ts';
+import type { AttemptRecord, LogRecord, SegmentRecord, TokenRecord, Write } from '../model/records.ts';
+import type { PackedColumn } from '../model/envelope.ts';
+
+/**
+ * The contract of every store; the rules D1… are in STORE.md, and `testing/store-contract.ts` holds each
+ * implementation to them. All verbs are asynchronous; they act in the order in which they were called.
+ */
+export interface Store {
+  /** Names this farm for ever: made with the data. */
+  readonly farm: string;
+
+  /** Raises the epoch durably and returns it (D1). Once for each server start, before anything else. */
+  start(): Promise<Epoch>;
+
+  /** Open jobs, their unfinished blocks that this server holds, and their leases (D2). Takes over blocks of dead epochs. */
+  recover(epoch: Epoch): Promise<Recovered>;
+
+  /** The next job number; never given twice, not even after a crash (D3). */
+  nextJobId(): Promise<JobId>;
+
+  /** All of it or nothing, synced to disk when it resolves (D4). Rejects with a {@link StoreError}. */
+  commit(writes: readonly Write[], epoch: Epoch): Promise<void>;
+
+  /**
+   * Claims up to `max` blocks of a job for this epoch, durably: freed blocks first, then new ones from the frontier in
+   * index order (D5). A range job's new blocks hold BLOCK_TASKS tasks each. Fewer than `max`: no more for now.
+   */
+  claim(job: JobId, max: number, epoch: Epoch): Promise<ClaimedBlock[]>;
+
+  /** The inputs of a stored block. */
+  readInputs(job: JobId, first: TaskIndex): Promise<PackedColumn | undefined>;
+
+  /** Segments in the order of `seq`, after a cursor, of a job or of one of its blocks, up to about `maxBytes` but at least one. */
+  readSegments(job: JobId, query: SegmentQuery, maxBytes: number): Promise<StoredSegment[]>;
+
+  /** First indexes and sizes of the stored input blocks from `from` on, at most `limit` (D6). For range jobs: computed. */
+  listBlocks(job: JobId, from: TaskIndex, limit: number): Promise<{ first: TaskIndex; count: number }[]>;
+
+  readJob(job: JobId): Promise<Job | undefined>;
+
+  /** Newest first. */
+  listJobs(query: { before?: JobId; limit: number; states?: readonly JobState[] }): Promise<Job[]>;
+
+  /** What is known of one task: its last segment, its attempts, oldest first. */
+  readTask(job: JobId, index: TaskIndex): Promise<TaskHistory>;
+
+  /** Oldest first, after a cursor. */
+  readLogs(job: JobId, query: { index?: TaskIndex; after: number; limit: number }): Promise<{ cursor: number; log: LogRecord }[]>;
+
+  /**
+   * Opens the failed tasks of an ended job again, as freed blocks of a new generation, and makes it active (D7).
+   * Returns how many; 0 changes nothing.
+   */
+  reopen(job: JobId): Promise<number>;
+
+  /** Deletes an ended job in bounded steps; true once nothing of it is left (D8). */
+  forget(job: JobId): Promise<boolean>;
+
+  findIdempotent(owner: string, key: string): Promise<{ job: JobId; digest: string } | undefined>;
+
+  listTokens(): Promise<TokenRecord[]>;
+
+  /** Blobs that no job refers to, out of those given (D9). */
+  unreferenced(sha256: readonly string[]): Promise<string[]>;
+
+  /** A consistent copy while running. */
+  backup(path: string): Promise<void>;
+
+  close(): Promise<void>;
+}
+
+export interface Recovered {
+  readonly jobs: readonly Job[];
+  /** Unfinished blocks now held by this epoch. */
+  readonly blocks: readonly BlockRecord[];
+  /** Every lease of these jobs that has no end yet. */
+  readonly leases: readonly LeaseRecord[];
+}
+
+export interface ClaimedBlock {
+  readonly block: BlockRecord;
+  /** Absent for range jobs. */
+  readonly inputs?: PackedColumn;
+}
+
+export interface SegmentQuery {
+  readonly after: number;
+  /** Only those of this block. */
+  readonly block?: TaskIndex;
+}
+
+export interface StoredSegment {
+  readonly segment: SegmentRecord;
+  readonly column: PackedColumn;
+}
+
+export interface TaskHistory {
+  readonly segment?: StoredSegment;
+  readonly attempts: readonly AttemptRecord[];
+}
+
+/** `full`: no room, try later; `fenced`: this epoch is over; `broken`: the process must end (a sync failed). */
+export class StoreError extends Error {
+  readonly code: 'full' | 'busy' | 'fenced' | 'broken' | 'newer' | 'locked' | 'damaged';
+
+  constructor(code: StoreError['code'], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'StoreError';
+    this.code = code;
+  }
+}
