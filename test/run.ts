@@ -1,0 +1,111 @@
+// Runs the tests: `npm test` all of them, `npm test -- src/model` those whose path contains a word. Files named
+// *.ci.test.ts are slow or need the registry; they run only when named in full, which .ci/run does one by one.
+import { globSync } from 'node:fs';
+import path from 'node:path';
+import process from 'node:process';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
+
+/** Two test files at once, because the machines that check this have two cores. */
+const FILES_AT_ONCE = 2;
+/** Milliseconds after which a file counts as hung; the CI files drive whole installations. */
+const FILE_TIMEOUT = Number(process.env.TEST_FILE_TIMEOUT ?? 180_000);
+const CI_FILE_TIMEOUT = 1_200_000;
+
+interface FileResult {
+  passed: number;
+  failed: number;
+  skipped: string[];
+  report: string;
+}
+
+const root = path.join(import.meta.dirname, '..');
+
+/** Runs one file in a process of its own and gathers its report, so that those of two files do not mix. */
+async function runFile(file: string): Promise<FileResult> {
+  const result: FileResult = { passed: 0, failed: 0, skipped: [], report: '' };
+  const timeout = file.endsWith('.ci.test.ts') ? CI_FILE_TIMEOUT : FILE_TIMEOUT;
+  const hung = AbortSignal.timeout(timeout);
+  const started = performance.now();
+  const full = path.join(root, file);
+  const events = run({
+    files: [full],
+    cwd: root,
+    concurrency: 1,
+    signal: hung,
+    execArgv: ['--disable-warning=ExperimentalWarning'],
+  });
+  let titles = 0;
+  events.on('test:pass', ({ name, skip, todo, details }) => {
+    // A file without a single test is reported as a test of its own that passed.
+    if (name === full) return;
+    titles++;
+    if (details.type === 'suite' && skip === undefined) return;
+    if (skip !== undefined) result.skipped.push(`${file}: ${name} (${reason(skip)})`);
+    else if (todo !== undefined) result.skipped.push(`${file}: ${name} (to do: ${reason(todo)})`);
+    else result.passed++;
+  });
+  events.on('test:fail', ({ todo, details }) => {
+    titles++;
+    // A test that fails only because of one inside it is not counted again.
+    const inner = (details.error as { failureType?: string } | undefined)?.failureType === 'subtestsFailed';
+    if (todo === undefined && !inner) result.failed++;
+  });
+  for await (const text of events.compose(spec())) result.report += text;
+  result.report = result.report.replace(/^ℹ \w+ [\d.]+\n/gm, '');
+  if (hung.aborted) {
+    result.failed = Math.max(result.failed, 1);
+    result.report += `✖ ${file} did not end within ${timeout / 1000} s: a test hangs, or a timer, socket or process was left open\n`;
+  } else if (titles === 0) {
+    result.failed++;
+    result.report += `✖ ${file} holds no test\n`;
+  }
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  result.report = `\n${file} (${seconds} s)\n${result.report}`;
+  return result;
+}
+
+function reason(given: boolean | string): string {
+  return typeof given === 'string' ? given : 'no reason given';
+}
+
+function choose(words: string[]): { files: string[]; leftToCi: string[] } {
+  const all = globSync(['src/**/*.test.ts', 'test/**/*.test.ts', 'examples/**/*.test.ts'], {
+    cwd: root,
+    exclude: ['**/node_modules/**'],
+  })
+    .map((file) => file.split(path.sep).join('/'))
+    .sort();
+  const named = all.filter((file) => words.includes(file));
+  if (named.length > 0) return { files: named, leftToCi: [] };
+  const matching = all.filter((file) => words.length === 0 || words.some((word) => file.includes(word)));
+  const leftToCi = matching.filter((file) => file.endsWith('.ci.test.ts'));
+  return { files: matching.filter((file) => !leftToCi.includes(file)), leftToCi };
+}
+
+const words = process.argv.slice(2);
+const { files, leftToCi } = choose(words);
+const total = { passed: 0, failed: 0, skipped: [] as string[] };
+const queue = [...files];
+
+async function drain(): Promise<void> {
+  for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+    const result = await runFile(file);
+    process.stdout.write(result.report);
+    total.passed += result.passed;
+    total.failed += result.failed;
+    total.skipped.push(...result.skipped);
+  }
+}
+
+await Promise.all(Array.from({ length: FILES_AT_ONCE }, drain));
+
+console.log('');
+for (const line of total.skipped) console.log(`skipped: ${line}`);
+for (const file of leftToCi) console.log(`not run here: ${file} (run by .ci/run, or when named: npm test -- ${file})`);
+if (total.passed + total.failed === 0) {
+  console.log(`no test ran${words.length > 0 ? `: no test file's path contains ${words.join(' or ')}` : ''}`);
+}
+const skipped = total.skipped.length > 0 ? `, ${total.skipped.length} skipped` : '';
+console.log(`${total.passed} passed, ${total.failed} failed${skipped}`);
+process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
