@@ -52,3 +52,25 @@ export const BROWSER_LEASE_TIME = 150_000;
 /** Milliseconds that recorded leases wait for their workers after a server start. */
 export const ADOPTION_GRACE = 5_000;
 export const BROWSER_ADOPTION_GRACE = 60_000;
+
+/** Milliseconds a batch should take on its slot: long enough to make the batch's own cost small, short enough to share the tail. */
+export const BATCH_TIME = 20;
+
+/** Tasks of the first batches of a job of which nothing is measured yet. */
+export const BATCH_FIRST = 4;
+
+/** Milliseconds of work queued for each slot, to hide the round trip through the disk. */
+export const PREFETCH_TIME = 30;
+
+/** Tasks claimed ahead for each fitting slot: what the prefetch can use of the shortest tasks, and a margin. */
+export const CLAIM_AHEAD = 4 * BLOCK_TASKS;
+
+/** Milliseconds a task must have run before a second copy of it is worth starting. */
+export const SPECULATE_AFTER = 1_000;
+
+/** Consecutive failures after which a worker is suspected to be a black hole. */
+export const BLACK_HOLE_FAILURES = 10;
+
+/** Milliseconds of the first backoff of a failed task; doubled each time up to the second. */
+export const RETRY_BACKOFF = 1_000;
+export const RETRY_BACKOFF_MAX = 60_000;
