@@ -74,3 +74,25 @@ export const BLACK_HOLE_FAILURES = 10;
 /** Milliseconds of the first backoff of a failed task; doubled each time up to the second. */
 export const RETRY_BACKOFF = 1_000;
 export const RETRY_BACKOFF_MAX = 60_000;
+
+/** Milliseconds between a worker's connect and its hello, before the socket is closed: a stranger may not sit on one. */
+export const HELLO_TIME = 10_000;
+
+/** Milliseconds of the first reconnect delay and the longest; the delay is drawn evenly from zero up to the doubled bound. */
+export const RECONNECT_BASE = 500;
+export const RECONNECT_CAP = 60_000;
+
+/** Bytes a client may have sent as inputs without an answer: hides the disk, bounds the server's memory per client. */
+export const INPUT_WINDOW_BYTES = 4 * MiB;
+
+/** Bytes of results in flight to one client without its credit. */
+export const RESULT_WINDOW_BYTES = 8 * MiB;
+
+/** Bytes of recent segments kept for live streams, so that a client that keeps up never causes a read. */
+export const RECENT_SEGMENT_BYTES = 32 * MiB;
+
+/** Bytes of block inputs kept in memory for blocks in flight; more is read again when granted. */
+export const INPUT_CACHE_BYTES = 48 * MiB;
+
+/** Bytes waiting in the loop for a commit; above this the gateways stop reading sockets until it has drained. */
+export const LOOP_BACKLOG_BYTES = 32 * MiB;

@@ -1,0 +1,42 @@
+import Type from 'typebox';
+import type { Run } from '../model/runs.ts';
+import { pushRun } from '../model/runs.ts';
+
+/** The shapes that several messages share. Every object is closed to nothing: unknown fields are ignored (F-33). */
+
+export const Index = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
+export const Count = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER });
+export const Sha256 = Type.String({ pattern: '^[0-9a-f]{64}$' });
+export const ShortText = Type.String({ maxLength: 256 });
+export const Text = Type.String({ maxLength: 65_536 });
+export const Labels = Type.Record(Type.String({ maxLength: 128 }), Type.String({ maxLength: 256 }));
+export const Amounts = Type.Record(Type.String({ maxLength: 128 }), Type.Number({ minimum: 0 }));
+
+/** `[start, count]` pairs, sorted and disjoint. */
+export const WireRuns = Type.Array(Type.Tuple([Index, Count]), { maxItems: 4096 });
+export type WireRuns = Type.Static<typeof WireRuns>;
+
+export const CodeShape = Type.Object({
+  runner: Type.Union([Type.Literal('js'), Type.Literal('wasi'), Type.Literal('python'), Type.Literal('exec')]),
+  sha256: Sha256,
+  size: Index,
+  sourceName: ShortText,
+});
+
+export const RangeShape = Type.Object({ start: Type.Number(), step: Type.Number(), count: Index });
+
+export function toWireRuns(runs: readonly Run[]): WireRuns {
+  return runs.map((run) => [run.start, run.count]);
+}
+
+/** Undefined: not sorted, not disjoint. */
+export function fromWireRuns(wire: WireRuns): Run[] | undefined {
+  const runs: Run[] = [];
+  let end = 0;
+  for (const [start, count] of wire) {
+    if (start < end) return undefined;
+    pushRun(runs, start, count);
+    end = start + count;
+  }
+  return runs;
+}

@@ -1,0 +1,55 @@
+import type { JobId, LeaseId, TaskIndex, WorkerId } from '../model/ids.ts';
+import type { BlockRecord, Job, JobSpec } from '../model/job.ts';
+import type { Run } from '../model/runs.ts';
+import type { HeldLease, WorkerFacts } from '../model/worker.ts';
+
+/** What happened. Requests carry a number that the answer repeats; the shell knows who asked. */
+export type Event =
+  | { readonly kind: 'jobSubmitted'; readonly request: RequestId; readonly job: JobId; readonly spec: JobSpec; readonly open: boolean }
+  /** One block of inputs arrived; the loop holds its bytes. `first` is where the job's inputs end so far. */
+  | { readonly kind: 'inputsAdded'; readonly request: RequestId; readonly job: JobId; readonly first: TaskIndex; readonly count: number }
+  /** No more inputs. `total`: how many the client sent, for the check. */
+  | { readonly kind: 'jobClosed'; readonly request: RequestId; readonly job: JobId; readonly total: number }
+  /** The answer to `claimMore`; `more`: there is at least one further block. */
+  | { readonly kind: 'blocksClaimed'; readonly job: JobId; readonly blocks: readonly BlockRecord[]; readonly more: boolean }
+  /** `reopen` made failed tasks of an ended job free again. */
+  | { readonly kind: 'jobReopened'; readonly request: RequestId; readonly job: Job }
+  | { readonly kind: 'jobCancelled'; readonly request: RequestId; readonly job: JobId; readonly reason: string }
+  | { readonly kind: 'jobPaused'; readonly request: RequestId; readonly job: JobId }
+  | { readonly kind: 'jobResumed'; readonly request: RequestId; readonly job: JobId }
+  /** A hello. Whatever the worker holds and `held` omits is ready at once. */
+  | { readonly kind: 'workerJoined'; readonly worker: WorkerFacts; readonly held: readonly HeldLease[] }
+  /** Anything at all came from the worker. */
+  | { readonly kind: 'workerHeard'; readonly worker: WorkerId }
+  /** Its connection is gone. `final`: it said goodbye, or was stopped. */
+  | { readonly kind: 'workerLeft'; readonly worker: WorkerId; readonly final: boolean; readonly reason: string }
+  | OutcomesEvent
+  /** Tasks the worker gives back unstarted. */
+  | { readonly kind: 'tasksReleased'; readonly worker: WorkerId; readonly lease: LeaseId; readonly runs: readonly Run[] }
+  | { readonly kind: 'workerDrained'; readonly request: RequestId; readonly worker: WorkerId; readonly drain: boolean }
+  | { readonly kind: 'workerStopped'; readonly request: RequestId; readonly worker: WorkerId }
+  /** Time passes: the shell sends it at `wakeAt`, or later. */
+  | { readonly kind: 'tick' };
+
+/** Outcomes of tasks of one lease. The loop holds the column, in the order of `runs`. */
+export interface OutcomesEvent {
+  readonly kind: 'outcomes';
+  readonly worker: WorkerId;
+  readonly lease: LeaseId;
+  readonly job: JobId;
+  readonly runs: readonly Run[];
+  /** Those that failed; all others are done. Sorted by index. */
+  readonly failures: readonly TaskFailed[];
+  /** Time the tasks took on their slot, together. */
+  readonly elapsedMicros: number;
+}
+
+export interface TaskFailed {
+  readonly index: TaskIndex;
+  readonly kind: 'failed' | 'timeout' | 'crash' | 'memory';
+  /** For people, one line. */
+  readonly message: string;
+}
+
+/** 0: nobody waits for an answer. */
+export type RequestId = number;
