@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { TRANSLATIONS, translations } from './corpus.ts';
+import countWords, { add, type Count, top } from './count.ts';
+
+async function countOf(...codes: string[]): Promise<Count[]> {
+  const counts: Count[] = [];
+  for await (const text of translations(codes)) counts.push(countWords(text));
+  return counts;
+}
+
+test('the corpus has more than 500 translations, each with a text of its own', async () => {
+  assert.ok(TRANSLATIONS.length > 500);
+  assert.equal(new Set(TRANSLATIONS.map((translation) => translation.code)).size, TRANSLATIONS.length);
+});
+
+test('the English declaration says "everyone has the right" as often as a plain search finds it', async () => {
+  const [english] = await countOf('eng');
+  let html = '';
+  for await (const text of translations(['eng'])) html = text.html;
+  const plain = html.slice(html.indexOf('<body>')).toLowerCase();
+  for (const word of ['everyone', 'freedom', 'slavery', 'right', 'whereas']) {
+    assert.equal(
+      english?.often.get(word),
+      plain.match(new RegExp(`(?<![\\p{L}'’])${word}(?![\\p{L}'’])`, 'gu'))?.length,
+      word,
+    );
+  }
+  assert.equal(
+    english?.words,
+    [...(english?.often.values() ?? [])].reduce((a, b) => a + b),
+  );
+});
+
+test('languages without spaces are split into words too', async () => {
+  const [thai] = await countOf('tha');
+  assert.ok((thai?.often.get('สิทธิ') ?? 0) > 20, 'the Thai word for right');
+  const longest = Math.max(...[...(thai?.often.keys() ?? [])].map((word) => word.length));
+  assert.ok(longest < 30, `a Thai word of ${longest} letters would be an unsplit line`);
+});
+
+test('tags, entities and numbers are not words; upper and lower case are one', () => {
+  const count = countWords({
+    language: 'en',
+    html: '<html><head><title>no</title></head><body><p lang="x">Law &#x26; law, 30 LAWs</p></body>',
+  });
+  assert.deepEqual(top(count, 9), [
+    ['law', 2],
+    ['laws', 1],
+  ]);
+});
+
+test('adding counts gives the same total in any order', async () => {
+  const counts = await countOf('eng', 'fra', 'spa');
+  const separately = counts.map((count) => count.often.get('la') ?? 0);
+  const forwards = counts.reduce(add);
+  assert.deepEqual(top(forwards, 1e9), top(counts.reverse().reduce(add), 1e9));
+  assert.equal(forwards.texts, 3);
+  assert.equal(
+    forwards.often.get('la'),
+    separately.reduce((a, b) => a + b),
+  );
+});
