@@ -14,6 +14,8 @@ export interface SegmentRecord {
   readonly runs: readonly Run[];
   /** How many of them failed. */
   readonly failed: number;
+  /** Which of them failed, for `retry`; may be left out where none or all of them did. */
+  readonly failures?: readonly Run[];
   /** (index, charged attempts) of tasks that needed more than one, or failed. Others took one. */
   readonly attempts?: readonly (readonly [TaskIndex, number])[];
   readonly worker: WorkerId | '';
