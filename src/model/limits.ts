@@ -96,3 +96,45 @@ export const INPUT_CACHE_BYTES = 48 * MiB;
 
 /** Bytes waiting in the loop for a commit; above this the gateways stop reading sockets until it has drained. */
 export const LOOP_BACKLOG_BYTES = 32 * MiB;
+
+/** Job numbers reserved at once: one sync for so many submits; a crash loses at most that many. */
+export const JOB_NUMBERS_AHEAD = 32;
+
+/** Rows and bytes that one step of forgetting deletes: a few milliseconds in which no commit waits long. */
+export const FORGET_STEP_ROWS = 1_000;
+export const FORGET_STEP_BYTES = 8 * MiB;
+
+/**
+ * Milliseconds of work that a worker hands to a task process at once. What is inside cannot be taken back, so it is
+ * short; the cost of the hand-over (60-80 µs) is hidden by handing over the next piece while this one runs.
+ */
+export const CHUNK_TIME = 10;
+
+/** Bytes of results after which a task process reports at once: with one more inline value it still fits a frame. */
+export const CHUNK_BYTES = 512 * KiB;
+
+/** Bytes of outcomes that a worker keeps unacknowledged; above this it starts no further task until acks come. */
+export const KEPT_OUTCOME_BYTES = 64 * MiB;
+
+/** Milliseconds that a revoked task has to heed its signal, before its process is killed. */
+export const REVOKE_GRACE = 500;
+
+/** Milliseconds before a task process is started again that died without finishing anything; doubled up to the second. */
+export const RESPAWN_DELAY = 100;
+export const RESPAWN_DELAY_MAX = 10_000;
+
+/** Bytes of console output sent for one task, and of one message of it: enough to read, not to flood. */
+export const TASK_LOG_BYTES = 64 * KiB;
+export const LOG_MESSAGE_BYTES = 8 * KiB;
+
+/** Bytes of console output a second from one slot; what exceeds it is dropped and counted. */
+export const SLOT_LOG_RATE = 256 * KiB;
+
+/** Bytes of the last raw output of a task process that are kept to explain its death. */
+export const STDERR_TAIL_BYTES = 4 * KiB;
+
+/** Task modules loaded by one process before it is replaced: modules are never unloaded. */
+export const PROCESS_MODULES = 100;
+
+/** HTTP connections of a worker, for code and blobs: two hide each other's round trips. */
+export const WORKER_HTTP_CONNECTIONS = 2;
