@@ -1,0 +1,148 @@
+import { existsSync, statSync } from 'node:fs';
+import { builtinModules } from 'node:module';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { BuildOptions, Message, Plugin } from 'esbuild';
+import { TaskCodeError } from './task-code-error.ts';
+import type { TaskModule } from './task-module.ts';
+
+/**
+ * Turns a user's module, in TypeScript or JavaScript, and all it imports into one module that runs anywhere. The same
+ * sources give the same bytes on every machine: the only paths in it are relative to the base below.
+ * Throws a TaskCodeError that names file, line and column.
+ */
+export async function bundleModule(module: URL | string, cwd: string = process.cwd()): Promise<TaskModule> {
+  const path = pathOf(module, cwd);
+  const base = baseOf(path, cwd);
+  const sourceName = slashed(relative(base, path));
+  assertFile(path, cwd);
+  // Loaded on demand: most commands, and every inline function, do without it.
+  const { build } = await import('esbuild');
+  const result = await build(buildOptions(path, base)).catch((error: { errors?: Message[] }) => {
+    throw new TaskCodeError(explain(sourceName, error));
+  });
+  const code = result.outputFiles?.[0]?.text ?? '';
+  const output = Object.values(result.metafile?.outputs ?? {})[0];
+  if (!output?.exports.includes('default')) {
+    throw new TaskCodeError(missingDefault(sourceName, output?.exports ?? []));
+  }
+  return { code, sourceName };
+}
+
+function buildOptions(path: string, base: string): BuildOptions {
+  return {
+    entryPoints: [path],
+    absWorkingDir: base,
+    // Never written; sources in the map are relative to its folder.
+    outfile: join(base, 'task.mjs'),
+    write: false,
+    bundle: true,
+    metafile: true,
+    logLevel: 'silent',
+    format: 'esm',
+    // A task may run in Node or in a browser, so neither's shims are wanted, but packages of either are.
+    platform: 'neutral',
+    mainFields: ['module', 'main'],
+    target: 'es2023',
+    charset: 'utf8',
+    legalComments: 'none',
+    sourcemap: 'inline',
+    // Stack traces need places, not texts; without them the code is half as long.
+    sourcesContent: false,
+    define: { 'process.env.NODE_ENV': '"production"' },
+    plugins: [nodeBuiltIns],
+  };
+}
+
+/**
+ * Node's own modules stay imports. A package in CommonJS asks for them by `require`, which an ES module does not have, so
+ * such a call gets two small modules between: one that imports, and one in CommonJS that hands on what it got.
+ */
+const nodeBuiltIns: Plugin = {
+  name: 'node-built-ins',
+  setup(build) {
+    const names = builtinModules.filter((name) => !name.startsWith('_')).map((name) => name.replace(/^node:/, ''));
+    const filter = new RegExp(`^(node:.+|${names.map((name) => name.replaceAll('/', '\\/')).join('|')})$`);
+    build.onResolve({ filter }, async ({ path, kind, pluginData, importer, resolveDir, namespace }) => {
+      if (pluginData === 'resolving') return undefined;
+      if (namespace === 'required') return { path, namespace: 'imported' };
+      const bare = !path.startsWith('node:');
+      if (bare) {
+        // A package of the user's may bear the name of a built-in (`events`, `buffer`), and works in browsers.
+        const own = await build.resolve(path, { kind, importer, resolveDir, pluginData: 'resolving' });
+        if (own.errors.length === 0) return own;
+      }
+      const full = bare ? `node:${path}` : path;
+      if (kind === 'require-call') return { path: full, namespace: 'required' };
+      return { path: full, external: true };
+    });
+    build.onLoad({ filter: /.*/, namespace: 'required' }, ({ path }) => ({
+      contents: `module.exports = require(${JSON.stringify(path)}).builtIn;`,
+    }));
+    build.onLoad({ filter: /.*/, namespace: 'imported' }, ({ path }) => ({
+      contents: `export { default as builtIn } from ${JSON.stringify(path)};`,
+    }));
+  },
+};
+
+function pathOf(module: URL | string, cwd: string): string {
+  if (typeof module === 'string' && !module.startsWith('file:')) return resolve(cwd, module);
+  const url = new URL(module);
+  if (url.protocol !== 'file:') {
+    throw new TaskCodeError(
+      `a task module must be a file on this machine, but ${url.href} is not: save it, and give new URL('./its-name.ts', import.meta.url)`,
+    );
+  }
+  return fileURLToPath(url);
+}
+
+/** Paths are told from the working directory, or, for a module outside of it, from the module's own package. */
+function baseOf(path: string, cwd: string): string {
+  if (path.startsWith(cwd.endsWith(sep) ? cwd : cwd + sep)) return cwd;
+  const folder = dirname(path);
+  for (let at = folder; dirname(at) !== at; at = dirname(at)) {
+    if (existsSync(join(at, 'package.json'))) return at;
+  }
+  return folder;
+}
+
+function assertFile(path: string, cwd: string): void {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  const shown = slashed(relative(cwd, path));
+  if (stat === undefined) {
+    throw new TaskCodeError(`the task module ${shown} does not exist (looked in ${dirname(path)})`);
+  }
+  if (!stat.isFile()) throw new TaskCodeError(`the task module ${shown} is not a file; name the file in it`);
+}
+
+function explain(sourceName: string, failure: { errors?: Message[]; message?: string }): string {
+  const [first, ...others] = failure.errors ?? [];
+  if (first === undefined) return `the task module ${sourceName} could not be bundled: ${failure.message}`;
+  const { location } = first;
+  const place = location === null ? '' : `${location.file}:${location.line}:${location.column + 1}: `;
+  const more = others.length === 0 ? '' : ` (and ${others.length} more)`;
+  const missing = /^Could not resolve "(.*)"/.exec(first.text)?.[1];
+  if (missing === undefined) {
+    return `the task module ${sourceName} does not compile: ${place}${first.text}${more}`;
+  }
+  const advice = /^[./]/.test(missing) ? 'correct its path' : `is it installed? (npm install ${packageOf(missing)})`;
+  return `the task module ${sourceName} imports what can't be found: ${place}"${missing}"${more}; ${advice}`;
+}
+
+function missingDefault(sourceName: string, exports: readonly string[]): string {
+  const [name] = exports;
+  const advice =
+    name === undefined
+      ? 'add: export default async (input) => { … }'
+      : `it exports ${exports.slice(0, 5).join(', ')}; add: export default ${exports.length === 1 ? name : 'the task function'}`;
+  return `the task module ${sourceName} has no default export, which is the function that is called for each input; ${advice}`;
+}
+
+function packageOf(specifier: string): string {
+  const parts = specifier.split('/');
+  return parts.slice(0, specifier.startsWith('@') ? 2 : 1).join('/');
+}
+
+function slashed(path: string): string {
+  return sep === '/' ? path : path.replaceAll(sep, '/');
+}

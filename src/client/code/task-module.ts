@@ -1,0 +1,13 @@
+import { createHash } from 'node:crypto';
+
+/** What workers are sent: an ES module, complete in itself, whose default export is the task function. */
+export interface TaskModule {
+  readonly code: string;
+  /** For people: the module's path as its user would write it, or the inline function's name. */
+  readonly sourceName: string;
+}
+
+/** The name of a piece of code on every worker: SHA-256 of its UTF-8 bytes, in hex. */
+export function codeHash(code: string | Uint8Array): string {
+  return createHash('sha256').update(code).digest('hex');
+}
