@@ -138,3 +138,6 @@ export const PROCESS_MODULES = 100;
 
 /** HTTP connections of a worker, for code and blobs: two hide each other's round trips. */
 export const WORKER_HTTP_CONNECTIONS = 2;
+
+/** Bytes of console output kept of one job: enough to debug a million tasks that all print the same line. */
+export const JOB_LOG_BYTES = 4 * MiB;

@@ -16,7 +16,12 @@ export interface BlobStore {
   partial(sha256: string): Promise<number>;
 
   /** Goes on with a cut upload at `offset`, which must be what `partial` says. */
-  append(sha256: string, offset: number, bytes: AsyncIterable<Uint8Array>, total: number): Promise<{ size: number; whole: boolean }>;
+  append(
+    sha256: string,
+    offset: number,
+    bytes: AsyncIterable<Uint8Array>,
+    total: number,
+  ): Promise<{ size: number; whole: boolean }>;
 
   /** Every blob older than this, oldest first, for the garbage collector. */
   list(olderThan: number): AsyncIterable<string>;

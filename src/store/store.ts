@@ -1,7 +1,7 @@
+import type { PackedColumn } from '../model/envelope.ts';
 import type { Epoch, JobId, TaskIndex } from '../model/ids.ts';
 import type { BlockRecord, Job, JobState, LeaseRecord } from '../model/job.ts';
 import type { AttemptRecord, LogRecord, SegmentRecord, TokenRecord, Write } from '../model/records.ts';
-import type { PackedColumn } from '../model/envelope.ts';
 
 /**
  * The contract of every store; the rules D1… are in STORE.md, and `testing/store-contract.ts` holds each
@@ -20,7 +20,10 @@ export interface Store {
   /** The next job number; never given twice, not even after a crash (D3). */
   nextJobId(): Promise<JobId>;
 
-  /** All of it or nothing, synced to disk when it resolves (D4). Rejects with a {@link StoreError}. */
+  /**
+   * All of it or nothing, synced to disk when it resolves (D4). Rejects with a {@link StoreError}. Bytes are copied
+   * before the call returns, so they may be views of buffers that are used again.
+   */
   commit(writes: readonly Write[], epoch: Epoch): Promise<void>;
 
   /**
@@ -47,7 +50,10 @@ export interface Store {
   readTask(job: JobId, index: TaskIndex): Promise<TaskHistory>;
 
   /** Oldest first, after a cursor. */
-  readLogs(job: JobId, query: { index?: TaskIndex; after: number; limit: number }): Promise<{ cursor: number; log: LogRecord }[]>;
+  readLogs(
+    job: JobId,
+    query: { index?: TaskIndex; after: number; limit: number },
+  ): Promise<{ cursor: number; log: LogRecord }[]>;
 
   /**
    * Opens the failed tasks of an ended job again, as freed blocks of a new generation, and makes it active (D7).
@@ -55,7 +61,7 @@ export interface Store {
    */
   reopen(job: JobId): Promise<number>;
 
-  /** Deletes an ended job in bounded steps; true once nothing of it is left (D8). */
+  /** One bounded step of deleting an ended job; call it again until it says true: nothing of it is left (D8). */
   forget(job: JobId): Promise<boolean>;
 
   findIdempotent(owner: string, key: string): Promise<{ job: JobId; digest: string } | undefined>;
@@ -65,7 +71,7 @@ export interface Store {
   /** Blobs that no job refers to, out of those given (D9). */
   unreferenced(sha256: readonly string[]): Promise<string[]>;
 
-  /** A consistent copy while running. */
+  /** A consistent copy in a new file, made while commits go on; blobs are not part of it. */
   backup(path: string): Promise<void>;
 
   close(): Promise<void>;
@@ -77,6 +83,8 @@ export interface Recovered {
   readonly blocks: readonly BlockRecord[];
   /** Every lease of these jobs that has no end yet. */
   readonly leases: readonly LeaseRecord[];
+  /** Jobs whose forgetting was cut off: no longer listed, to be forgotten to the end (D8). */
+  readonly forgetting: readonly JobId[];
 }
 
 export interface ClaimedBlock {
@@ -101,9 +109,13 @@ export interface TaskHistory {
   readonly attempts: readonly AttemptRecord[];
 }
 
-/** `full`: no room, try later; `fenced`: this epoch is over; `broken`: the process must end (a sync failed). */
+/**
+ * `full`: no room, try later; `busy`: try again; `fenced`: this epoch is over; `conflict`: the call contradicts what is
+ * stored, a bug of the caller (D6, D12, D14); `broken`: the process must end (a sync failed); `newer`, `locked`: the data
+ * cannot be opened; `damaged`: it is not what was written.
+ */
 export class StoreError extends Error {
-  readonly code: 'full' | 'busy' | 'fenced' | 'broken' | 'newer' | 'locked' | 'damaged';
+  readonly code: 'full' | 'busy' | 'fenced' | 'conflict' | 'broken' | 'newer' | 'locked' | 'damaged';
 
   constructor(code: StoreError['code'], message: string, options?: ErrorOptions) {
     super(message, options);
