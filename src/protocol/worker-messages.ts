@@ -58,6 +58,9 @@ export const TaskProgress = Type.Object({
 /** For runtimes that cannot answer WebSocket pings; any message renews the leases. */
 export const Beat = Type.Object({ kind: Type.Literal('beat') });
 
+/** It takes no more tasks, as if it had been drained: it will say `bye` when what runs has ended and is acknowledged. */
+export const Leaving = Type.Object({ kind: Type.Literal('leaving') });
+
 /** It leaves for good: what it held and did not deliver is free. */
 export const Bye = Type.Object({ kind: Type.Literal('bye'), reason: Type.Optional(ShortText) });
 
@@ -85,6 +88,9 @@ export const JobNotice = Type.Object({
   timeout: Type.Optional(Index),
   /** Bytes for one task. */
   memory: Type.Optional(Index),
+  /** What each task takes while it runs, where that is not one slot: the worker never runs more side by side than it has. */
+  cpus: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
+  resources: Type.Optional(Amounts),
 });
 
 /** With a column, except for range jobs: the inputs in the order of `runs`. */
@@ -100,7 +106,12 @@ export const Tasks = Type.Object({
 export const Ack = Type.Object({
   kind: Type.Literal('ack'),
   lease: Index,
-  verdict: Type.Union([Type.Literal('recorded'), Type.Literal('duplicate'), Type.Literal('superseded'), Type.Literal('unknown')]),
+  verdict: Type.Union([
+    Type.Literal('recorded'),
+    Type.Literal('duplicate'),
+    Type.Literal('superseded'),
+    Type.Literal('unknown'),
+  ]),
   runs: WireRuns,
 });
 
@@ -123,7 +134,7 @@ export const Refused = Type.Object({
   retryAfter: Type.Optional(Index),
 });
 
-export const WorkerMessage = Type.Union([Hello, Outcomes, Released, TaskLog, TaskProgress, Beat, Bye]);
+export const WorkerMessage = Type.Union([Hello, Outcomes, Released, TaskLog, TaskProgress, Beat, Leaving, Bye]);
 export type WorkerMessage = Type.Static<typeof WorkerMessage>;
 export const ServerToWorker = Type.Union([Welcome, JobNotice, Tasks, Ack, Recall, Revoke, JobOver, Dismiss, Refused]);
 export type ServerToWorker = Type.Static<typeof ServerToWorker>;
