@@ -1,0 +1,84 @@
+import type { JobId } from '../model/ids.ts';
+import { CHUNK_TIME } from '../model/limits.ts';
+import type { JobNotice } from '../protocol/worker-messages.ts';
+import type { JobFacts } from './runner.ts';
+
+/** A job as the worker knows it: its facts, its code, and how long its tasks take. */
+export interface KnownJob {
+  readonly facts: JobFacts;
+  code: 'fetching' | 'ready' | { readonly failed: string };
+  /** Microseconds of one task, lately; undefined until one has ended. */
+  mean: number | undefined;
+  /** Chunks in a row that took about as long as was foreseen. */
+  calm: number;
+  /** The server said it is over: forgotten once nothing of it is left here. */
+  over: boolean;
+}
+
+/** Chunks in a row that must have gone as foreseen, before a slot gets a second one behind the first. */
+const CALM = 4;
+
+export class JobBook {
+  readonly #jobs = new Map<JobId, KnownJob>();
+
+  get(job: JobId): KnownJob | undefined {
+    return this.#jobs.get(job);
+  }
+
+  /** The new job, or undefined where it was known already, as after a reconnect. */
+  note(notice: JobNotice): KnownJob | undefined {
+    const known = this.#jobs.get(notice.job);
+    if (known !== undefined && known.facts.code.sha256 === notice.code.sha256) {
+      known.over = false;
+      if (typeof known.code !== 'object') return undefined;
+    }
+    const { job, name, code, range, timeout, memory, cpus = 1, resources = {} } = notice;
+    const facts: JobFacts = {
+      job,
+      name,
+      code,
+      cpus,
+      resources,
+      ...(range && { range }),
+      ...(timeout !== undefined && { timeout }),
+      ...(memory !== undefined && { memory }),
+    };
+    const noted: KnownJob = { facts, code: 'fetching', mean: undefined, calm: 0, over: false };
+    this.#jobs.set(job, noted);
+    return noted;
+  }
+
+  forget(job: JobId): void {
+    this.#jobs.delete(job);
+  }
+
+  codeSettled(sha256: string, code: KnownJob['code']): void {
+    for (const job of this.#jobs.values()) {
+      if (job.facts.code.sha256 === sha256 && job.code === 'fetching') job.code = code;
+    }
+  }
+
+  values(): Iterable<KnownJob> {
+    return this.#jobs.values();
+  }
+}
+
+export function noteTime(job: KnownJob, tasks: number, micros: number): void {
+  const each = micros / tasks;
+  job.mean = job.mean === undefined ? each : job.mean * 0.4 + each * 0.6;
+  job.calm = micros > 4_000 * CHUNK_TIME ? 0 : job.calm + 1;
+}
+
+/** How many tasks fill CHUNK_TIME; one where nothing is known, because it may take an hour. */
+export function chunkSize(job: KnownJob): number {
+  if (job.mean === undefined) return 1;
+  return Math.max(1, Math.floor((CHUNK_TIME * 1_000) / Math.max(job.mean, 0.01)));
+}
+
+/**
+ * Whether a second chunk may wait in the process behind the first. It hides the hand-over, but nobody can take it back,
+ * so it is for tasks that have been short and even.
+ */
+export function mayRunAhead(job: KnownJob): boolean {
+  return job.calm >= CALM && job.mean !== undefined && job.mean <= CHUNK_TIME * 1_500;
+}

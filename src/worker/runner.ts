@@ -1,0 +1,94 @@
+import type { PackedColumn } from '../model/envelope.ts';
+import type { JobId, LeaseId, Millis } from '../model/ids.ts';
+import type { CodeRef, RangeInputs } from '../model/job.ts';
+import type { Run } from '../model/runs.ts';
+
+/** What a worker knows of a job: its notice, with the defaults filled in. */
+export interface JobFacts {
+  readonly job: JobId;
+  readonly name: string;
+  readonly code: CodeRef;
+  /** Absent: inputs come with the tasks. */
+  readonly range?: RangeInputs;
+  /** Time limit of one task. */
+  readonly timeout?: Millis;
+  /** Bytes for one task. */
+  readonly memory?: number;
+  /** Slots that each task takes; 1 is usual. */
+  readonly cpus: number;
+  readonly resources: Readonly<Record<string, number>>;
+}
+
+/** Some tasks of one lease, to be run in order on one slot. It is reported once. */
+export interface Chunk {
+  readonly id: number;
+  readonly lease: LeaseId;
+  readonly runs: readonly Run[];
+  /** The inputs in the order of `runs`; absent for ranges. */
+  readonly column: PackedColumn | undefined;
+  /** The farm's name, for `ctx.key`. */
+  readonly farm: string;
+}
+
+/**
+ * How tasks are executed: the session asks, the runner answers with {@link SlotEvent}s. A slot is a process (Node) or a
+ * Worker (browsers) that runs one chunk after the other. A runner may be given a second chunk for a slot while the
+ * first runs; it always belongs to the same job.
+ */
+export interface Runner {
+  /** Makes the slot's process; `slotReady` or `slotDied` follows. */
+  startSlot(slot: number): void;
+  runChunk(slot: number, chunk: Chunk, job: JobFacts): void;
+  /** Tells the running chunk's task that nobody wants it any more (`ctx.signal`). */
+  abortChunk(slot: number, chunk: number): void;
+  /** Ends the process at once, whatever it does; `slotDied` follows. */
+  killSlot(slot: number): void;
+  forgetJob(job: JobId): void;
+}
+
+/** How a slot's process came to its end. */
+export interface SlotDeath {
+  readonly kind: 'slotDied';
+  readonly slot: number;
+  /** `memory`: at a memory limit, the process's own or the job's. */
+  readonly cause: 'exit' | 'memory';
+  readonly exitCode?: number;
+  readonly signal?: string;
+  /** The last lines it wrote to stderr, or why it could not be started. */
+  readonly lastWords: string;
+}
+
+export type SlotEvent =
+  | { readonly kind: 'slotReady'; readonly slot: number }
+  /** What the chunk needs is loaded: from here its time counts. */
+  | { readonly kind: 'chunkStarted'; readonly slot: number; readonly chunk: number }
+  /**
+   * The chunk is over: its first `done` tasks have ended as the column says, in `micros` together; the rest have not
+   * been started, because time or room for results ran out.
+   */
+  | {
+      readonly kind: 'chunkDone';
+      readonly slot: number;
+      readonly chunk: number;
+      readonly done: number;
+      readonly micros: number;
+      readonly column: PackedColumn;
+    }
+  | {
+      readonly kind: 'taskLog';
+      readonly slot: number;
+      readonly chunk: number;
+      /** The task's place in the chunk. */
+      readonly position: number;
+      readonly stream: 'stdout' | 'stderr' | 'log';
+      readonly text: string;
+    }
+  | {
+      readonly kind: 'taskProgress';
+      readonly slot: number;
+      readonly chunk: number;
+      readonly position: number;
+      readonly fraction: number;
+      readonly text?: string;
+    }
+  | SlotDeath;

@@ -1,0 +1,67 @@
+import type { PackedColumn } from '../model/envelope.ts';
+import type { JobId, Millis } from '../model/ids.ts';
+import type { CodeRef } from '../model/job.ts';
+import type { WorkerKind } from '../model/worker.ts';
+import type { ServerToWorker, WorkerMessage } from '../protocol/worker-messages.ts';
+import type { Chunk, JobFacts, SlotEvent } from './runner.ts';
+
+/** What a worker is; said in every hello. */
+export interface SessionOptions {
+  /** 32 hex digits, random, made once by the process (P3). */
+  readonly key: string;
+  readonly name: string;
+  readonly device: WorkerKind;
+  readonly slots: number;
+  readonly runners: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly resources: Readonly<Record<string, number>>;
+  readonly memory?: number;
+  readonly platform?: string;
+  /** It cannot see the server's pings, so it says `beat` by itself. */
+  readonly beats: boolean;
+}
+
+/** What happened to the worker. Chance and time come beside it. */
+export type SessionInput =
+  | { readonly kind: 'start' }
+  | { readonly kind: 'connected' }
+  | { readonly kind: 'disconnected'; readonly reason: string; readonly retryAfter?: Millis }
+  /** Something arrived that is no message: a ping. */
+  | { readonly kind: 'heard' }
+  | { readonly kind: 'message'; readonly message: ServerToWorker; readonly column?: PackedColumn }
+  /** A frame that cannot be read, with one sentence why. */
+  | { readonly kind: 'garbage'; readonly detail: string }
+  | SlotEvent
+  | { readonly kind: 'codeReady'; readonly sha256: string }
+  | { readonly kind: 'codeFailed'; readonly sha256: string; readonly reason: string }
+  | { readonly kind: 'tick' }
+  /** Finish what runs, give back the rest, then leave for good. */
+  | { readonly kind: 'drain'; readonly reason: string }
+  /** Leave for good now. */
+  | { readonly kind: 'stop'; readonly reason: string };
+
+export type SessionEffect =
+  | { readonly kind: 'send'; readonly message: WorkerMessage; readonly column?: PackedColumn }
+  /** `attempt` counts up from 0 over all attempts, to take turns among several addresses. */
+  | { readonly kind: 'connect'; readonly attempt: number }
+  | { readonly kind: 'disconnect'; readonly code: number; readonly reason: string }
+  /** `codeReady` or `codeFailed` follows. Inline code is checked against its hash like any other. */
+  | { readonly kind: 'fetchCode'; readonly code: CodeRef; readonly inline?: string }
+  | { readonly kind: 'startSlot'; readonly slot: number }
+  | { readonly kind: 'runChunk'; readonly slot: number; readonly chunk: Chunk; readonly job: JobFacts }
+  | { readonly kind: 'abortChunk'; readonly slot: number; readonly chunk: number }
+  | { readonly kind: 'killSlot'; readonly slot: number }
+  | { readonly kind: 'forgetJob'; readonly job: JobId }
+  | { readonly kind: 'status'; readonly status: WorkerStatus };
+
+/** For people and for the process around the session. */
+export type WorkerStatus =
+  | { readonly state: 'joined'; readonly worker: string; readonly farm: string }
+  /** The connection is gone; the next attempt is in `retryIn` ms. */
+  | { readonly state: 'waiting'; readonly reason: string; readonly retryIn: Millis }
+  | { readonly state: 'draining'; readonly reason: string }
+  | { readonly state: 'undrained' }
+  /** A task process died; tasks tells what it had been given. */
+  | { readonly state: 'slotDied'; readonly slot: number; readonly reason: string }
+  /** For good: nothing more comes out of the session. `failed`: it could never join, or was refused. */
+  | { readonly state: 'ended'; readonly reason: string; readonly failed: boolean };

@@ -1,0 +1,277 @@
+import type { PackedColumn } from '../model/envelope.ts';
+import type { Millis } from '../model/ids.ts';
+import { countRuns } from '../model/runs.ts';
+import { readColumn } from '../protocol/column.ts';
+import { ProtocolError } from '../protocol/protocol-error.ts';
+import { fromWireRuns, toWireRuns } from '../protocol/shapes.ts';
+import type { WireRuns } from '../protocol/shapes.ts';
+import { PROTOCOL } from '../protocol/version.ts';
+import type { ServerToWorker, Tasks, Welcome, WorkerMessage } from '../protocol/worker-messages.ts';
+import type { Delivery } from './kept.ts';
+import { Link } from './link.ts';
+import type { SessionEffect, SessionInput, SessionOptions } from './session-io.ts';
+import { Work } from './work.ts';
+import type { Grant } from './pieces.ts';
+
+/** Close codes: a broken rule; a server that fell silent; a normal end. */
+const BROKEN_RULE = 4400;
+const SILENT = 4408;
+const GOODBYE = 1000;
+
+/**
+ * A worker without its surroundings: no clock, timer, socket or process. `handle` is the only door: something happened,
+ * here is what shall be done. Node, browsers and the simulator run the same one.
+ */
+export class Session {
+  readonly #options: SessionOptions;
+  readonly #link = new Link();
+  readonly #work: Work;
+  #effects: SessionEffect[] = [];
+  /** The server drains this worker. */
+  #draining = false;
+  /** It leaves by itself as soon as what runs has ended and is acknowledged; why. */
+  #leaving: string | undefined;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#work = new Work(
+      options,
+      (effect) => this.#emit(effect),
+      (delivery) => this.#deliver(delivery),
+    );
+  }
+
+  /** When `tick` is due, on the clock of `now`; undefined: not at all. */
+  get wakeAt(): Millis | undefined {
+    if (this.#link.state === 'ended') return undefined;
+    const link = this.#link.wakeAt;
+    const work = this.#work.wakeAt;
+    return link === undefined || work === undefined ? (link ?? work) : Math.min(link, work);
+  }
+
+  get ended(): boolean {
+    return this.#link.state === 'ended';
+  }
+
+  /** Whether it holds any task or unacknowledged outcome. */
+  get idle(): boolean {
+    return this.#work.empty;
+  }
+
+  /** `chance`: evenly drawn from 0 up to and without 1. */
+  handle(input: SessionInput, now: Millis, chance: number): SessionEffect[] {
+    if (this.#link.state === 'ended') return [];
+    this.#effects = [];
+    try {
+      this.#step(input, now, chance);
+    } catch (error) {
+      // A column that breaks a rule is found only when it is read.
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#breakOff(BROKEN_RULE, error.message, now, chance);
+    }
+    this.#leaveIfDone();
+    return this.#effects;
+  }
+
+  #step(input: SessionInput, now: Millis, chance: number): void {
+    switch (input.kind) {
+      case 'start':
+        this.#work.start();
+        return this.#connect(now);
+      case 'connected':
+        return this.#greet(now);
+      case 'disconnected':
+        return this.#lost(input.reason, now, chance, input.retryAfter);
+      case 'heard':
+        return this.#link.heard(now);
+      case 'message':
+        this.#link.heard(now);
+        return this.#message(input.message, input.column, now, chance);
+      case 'garbage':
+        return this.#breakOff(BROKEN_RULE, input.detail, now, chance);
+      case 'codeReady':
+        return this.#work.codeReady(input.sha256, now);
+      case 'codeFailed':
+        return this.#work.codeFailed(input.sha256, input.reason);
+      case 'tick':
+        return this.#tick(now, chance);
+      case 'drain':
+        return this.#leave(input.reason);
+      case 'stop':
+        return this.#end(input.reason, false);
+      default:
+        return this.#work.slotEvent(input, now);
+    }
+  }
+
+  #tick(now: Millis, chance: number): void {
+    this.#work.tick(now);
+    if (this.#link.isSilent(now)) this.#breakOff(SILENT, 'the server has been silent for too long', now, chance);
+    else if (this.#link.mayRetry(now)) this.#connect(now);
+    if (this.#link.takeBeat(now)) this.#send({ kind: 'beat' });
+  }
+
+  #connect(now: Millis): void {
+    this.#emit({ kind: 'connect', attempt: this.#link.attempts });
+    this.#link.connecting(now);
+  }
+
+  #greet(now: Millis): void {
+    if (this.#link.state !== 'connecting') return;
+    this.#link.state = 'greeting';
+    this.#link.heard(now);
+    const { key, name, device, slots, runners, labels, resources, memory, platform } = this.#options;
+    this.#send({
+      kind: 'hello',
+      protocol: PROTOCOL,
+      key,
+      name,
+      device,
+      slots,
+      runners: [...runners],
+      labels: { ...labels },
+      resources: { ...resources },
+      ...(memory !== undefined && { memory }),
+      ...(platform !== undefined && { platform }),
+      held: this.#work.held().map(({ lease, runs }) => ({ lease, runs: toWireRuns(runs) })),
+    });
+  }
+
+  #message(message: ServerToWorker, column: PackedColumn | undefined, now: Millis, chance: number): void {
+    if (message.kind === 'refused') return this.#refused(message, now, chance);
+    if (this.#link.state === 'greeting') {
+      if (message.kind !== 'welcome') throw new ProtocolError('invalid', `${message.kind} came before welcome`);
+      return this.#welcomed(message, now);
+    }
+    if (this.#link.state !== 'open') return;
+    switch (message.kind) {
+      case 'job':
+        return this.#work.noteJob(message);
+      case 'tasks':
+        return this.#tasks(message, column, now);
+      case 'ack':
+        this.#work.kept.drop(message.lease, runsIn(message));
+        return this.#work.assign(now);
+      case 'recall':
+        return this.#release(message.lease, this.#work.takeBack(message.lease, runsIn(message)));
+      case 'revoke':
+        return this.#work.revoke(message.lease, runsIn(message), now);
+      case 'jobOver':
+        return this.#work.jobOver(message.job);
+      case 'dismiss':
+        return this.#dismissed(message.how);
+      case 'welcome':
+        throw new ProtocolError('invalid', 'welcome came twice');
+    }
+  }
+
+  #welcomed(welcome: Welcome, now: Millis): void {
+    if (welcome.protocol > PROTOCOL || welcome.protocol < PROTOCOL - 1) {
+      throw new ProtocolError('unsupported', `the server speaks version ${welcome.protocol}, this worker ${PROTOCOL}`);
+    }
+    this.#link.welcomed(now, welcome.silence, this.#options.beats ? welcome.pingEvery : undefined);
+    this.#work.farm = welcome.farm;
+    // A server that drains this worker says so again on each connection.
+    this.#draining = false;
+    this.#emit({ kind: 'status', status: { state: 'joined', worker: welcome.worker, farm: welcome.farm } });
+    if (this.#leaving !== undefined) this.#send({ kind: 'leaving' });
+    for (const delivery of this.#work.kept.deliveries()) this.#deliver(delivery);
+    this.#work.assign(now);
+  }
+
+  #tasks(message: Tasks, packed: PackedColumn | undefined, now: Millis): void {
+    const runs = runsIn(message);
+    const { lease, job } = message;
+    if (!this.#work.knows(job)) throw new ProtocolError('invalid', `tasks of job ${job} came before its facts`);
+    if (this.#draining || this.#leaving !== undefined) return this.#release(lease, runs, 'this worker is leaving');
+    const count = countRuns(runs);
+    const column = packed === undefined ? undefined : readColumn(packed);
+    if ((column === undefined) !== this.#work.isRange(job) || (column !== undefined && column.count !== count)) {
+      throw new ProtocolError('invalid', `${count} tasks of job ${job} came with ${column?.count ?? 'no'} inputs`);
+    }
+    const grant: Grant = { lease, job, runs, count, packed, column, alone: message.alone ?? false };
+    this.#work.add(grant, now);
+  }
+
+  #release(lease: number, runs: ReturnType<typeof runsIn>, reason?: string): void {
+    if (runs.length === 0) return;
+    this.#send({ kind: 'released', lease, runs: toWireRuns(runs), ...(reason !== undefined && { reason }) });
+  }
+
+  #releaseAll(reason: string): void {
+    for (const { lease, runs } of this.#work.takeAllBack()) this.#release(lease, runs, reason);
+  }
+
+  #dismissed(how: 'drain' | 'undrain' | 'stop'): void {
+    if (how === 'stop') return this.#end('the server stopped this worker', false);
+    this.#draining = how === 'drain';
+    if (!this.#draining) return this.#emit({ kind: 'status', status: { state: 'undrained' } });
+    this.#releaseAll('this worker is drained');
+    this.#emit({ kind: 'status', status: { state: 'draining', reason: 'the server drains this worker' } });
+  }
+
+  #leave(reason: string): void {
+    if (this.#leaving !== undefined) return;
+    this.#leaving = reason;
+    this.#send({ kind: 'leaving' });
+    this.#releaseAll('this worker is leaving');
+    this.#emit({ kind: 'status', status: { state: 'draining', reason } });
+  }
+
+  #leaveIfDone(): void {
+    if (this.#leaving === undefined || this.#link.state === 'ended') return;
+    if (this.#work.empty) this.#end(this.#leaving, false);
+  }
+
+  #refused(message: ServerToWorker & { kind: 'refused' }, now: Millis, chance: number): void {
+    const { code, detail, retryAfter } = message;
+    // Neither a newer server nor a revoked token gets better by asking again.
+    if (code === 'upgrade' || code === 'revoked') return this.#end(`the server refused this worker: ${detail}`, true);
+    this.#breakOff(GOODBYE, `the server refused this worker: ${detail}`, now, chance, retryAfter);
+  }
+
+  #breakOff(code: number, reason: string, now: Millis, chance: number, retryAfter?: Millis): void {
+    if (!this.#link.connected) return;
+    this.#emit({ kind: 'disconnect', code, reason });
+    this.#lost(reason, now, chance, retryAfter);
+  }
+
+  #lost(reason: string, now: Millis, chance: number, retryAfter: Millis = 0): void {
+    if (!this.#link.connected) return;
+    // Who cannot join at all should hear of it at once; who has joined comes back.
+    if (!this.#link.joined) return this.#end(reason, true);
+    const retryIn = this.#link.lost(now, chance, retryAfter);
+    this.#emit({ kind: 'status', status: { state: 'waiting', reason, retryIn } });
+  }
+
+  /** For good: its processes are killed, whatever they do. */
+  #end(reason: string, failed: boolean): void {
+    if (this.#link.state === 'open') this.#send({ kind: 'bye', reason: reason.slice(0, 256) });
+    if (this.#link.connected) this.#emit({ kind: 'disconnect', code: GOODBYE, reason });
+    this.#link.state = 'ended';
+    this.#work.close();
+    for (let slot = 0; slot < this.#options.slots; slot++) this.#emit({ kind: 'killSlot', slot });
+    this.#emit({ kind: 'status', status: { state: 'ended', reason, failed } });
+  }
+
+  #deliver({ lease, job, runs, micros, column }: Delivery): void {
+    if (this.#link.state !== 'open') return;
+    this.#emit({ kind: 'send', message: { kind: 'outcomes', lease, job, runs: toWireRuns(runs), micros }, column });
+  }
+
+  #send(message: WorkerMessage): void {
+    this.#emit({ kind: 'send', message });
+  }
+
+  #emit(effect: SessionEffect): void {
+    // What cannot be sent now is either kept, or of no use later.
+    if (effect.kind === 'send' && effect.message.kind !== 'hello' && this.#link.state !== 'open') return;
+    this.#effects.push(effect);
+  }
+}
+
+function runsIn(message: { readonly kind: string; readonly runs: WireRuns }) {
+  const runs = fromWireRuns(message.runs);
+  if (runs === undefined) throw new ProtocolError('invalid', `the runs of ${message.kind} are not sorted and disjoint`);
+  return runs;
+}
