@@ -116,7 +116,13 @@ export const ResultMark = Type.Object({ kind: Type.Literal('resultMark'), stream
 /** Every outcome there will be has been sent; what is missing was cancelled. */
 export const ResultsEnd = Type.Object({ kind: Type.Literal('resultsEnd'), stream: Count, progress: Type.Unknown() });
 
-export const ProgressNote = Type.Object({ kind: Type.Literal('progressNote'), job: Count, progress: Type.Unknown(), running: Index, waiting: Index });
+export const ProgressNote = Type.Object({
+  kind: Type.Literal('progressNote'),
+  job: Count,
+  progress: Type.Unknown(),
+  running: Index,
+  waiting: Index,
+});
 
 export const ClientMessage = Type.Union([Submit, Inputs, CloseJob, Results, Credit, Unsubscribe, Act, Status]);
 export type ClientMessage = Type.Static<typeof ClientMessage>;

@@ -1,5 +1,5 @@
-import { isFailure } from '../model/envelope.ts';
 import type { PackedColumn } from '../model/envelope.ts';
+import { isFailure } from '../model/envelope.ts';
 import { ProtocolError } from './protocol-error.ts';
 
 /**
@@ -28,7 +28,11 @@ export interface Column {
 
 const HEAD = 8;
 
-export function packColumn(lengths: Uint32Array, statuses: Uint8Array | number | undefined, bytes: Uint8Array): PackedColumn {
+export function packColumn(
+  lengths: Uint32Array,
+  statuses: Uint8Array | number | undefined,
+  bytes: Uint8Array,
+): PackedColumn {
   const count = lengths.length;
   let max = 0;
   let equal = true;
@@ -82,7 +86,8 @@ export function readColumn(packed: PackedColumn): Column {
   else for (let i = 0; i < count; i++) lengths[i] = view.getUint32(lengthsAt + 4 * i, true);
   let sum = 0;
   for (let i = 0; i < count; i++) sum += lengths[i] as number;
-  if (bytesAt + sum !== packed.length) throw new ProtocolError('invalid', "a column's lengths do not add up to its bytes");
+  if (bytesAt + sum !== packed.length)
+    throw new ProtocolError('invalid', "a column's lengths do not add up to its bytes");
   return {
     count,
     lengths,
@@ -113,7 +118,8 @@ export function selectColumn(column: Column, positions: readonly { start: number
     const from = offset;
     for (const end = run.start + run.count; position < end; position++) offset += column.lengths[position] as number;
     lengths.set(column.lengths.subarray(run.start, run.start + run.count), at);
-    if (statuses !== undefined) statuses.set((column.statuses as Uint8Array).subarray(run.start, run.start + run.count), at);
+    if (statuses !== undefined)
+      statuses.set((column.statuses as Uint8Array).subarray(run.start, run.start + run.count), at);
     at += run.count;
     total += offset - from;
     parts.push(column.bytes.subarray(from, offset));

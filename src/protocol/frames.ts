@@ -2,8 +2,9 @@ import type { TSchema } from 'typebox';
 import Value from 'typebox/value';
 import type { PackedColumn } from '../model/envelope.ts';
 import { HEADER_BYTES, JSON_DEPTH } from '../model/limits.ts';
-import { ProtocolError } from './protocol-error.ts';
 import { ClientMessage, ServerToClient } from './client-messages.ts';
+import { columnOf, itemsOf } from './json-frames.ts';
+import { ProtocolError } from './protocol-error.ts';
 import { ServerToWorker, WorkerMessage } from './worker-messages.ts';
 
 /**
@@ -20,7 +21,10 @@ export interface Decoded<Message> {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
-export function encodeFrame(message: { readonly kind: string }, column?: PackedColumn): Frame {
+export function encodeFrame(
+  message: { readonly kind: string; readonly [field: string]: unknown },
+  column?: PackedColumn,
+): Frame {
   const json = JSON.stringify(message);
   if (column === undefined) return json;
   // Headers are ASCII but for names; three bytes a code unit is the most UTF-8 can take.
@@ -29,6 +33,14 @@ export function encodeFrame(message: { readonly kind: string }, column?: PackedC
   new DataView(frame.buffer).setUint32(0, written, true);
   frame.set(column, 4 + written);
   return frame.subarray(0, 4 + written + column.length);
+}
+
+/** The text subprotocol: the column as `values`. */
+export function encodeJsonFrame(
+  message: { readonly kind: string; readonly [field: string]: unknown },
+  column?: PackedColumn,
+): Frame {
+  return JSON.stringify(column === undefined ? message : { ...message, values: itemsOf(column) });
 }
 
 export const decodeWorkerMessage = decoderOf<WorkerMessage>(WorkerMessage.anyOf);
@@ -47,15 +59,25 @@ export function splitFrame(frame: Frame): { json: unknown; column?: PackedColumn
   return { json: parse(decodeText(frame.subarray(4, 4 + length))), column: frame.subarray(4 + length) };
 }
 
-function decoderOf<Message>(shapes: readonly TSchema[]): (frame: Frame) => Decoded<Message> {
+function splitJsonFrame(frame: Frame): { json: unknown; column?: PackedColumn } {
+  if (typeof frame !== 'string') throw new ProtocolError('invalid', 'a binary frame in the text subprotocol');
+  const json = parse(frame);
+  if (typeof json !== 'object' || json === null || !('values' in json)) return { json };
+  return { json, column: columnOf(json.values) };
+}
+
+function decoderOf<Message>(shapes: readonly TSchema[]): (frame: Frame, json?: boolean) => Decoded<Message> {
   const byKind = new Map<string, TSchema>();
-  for (const shape of shapes) byKind.set((shape as unknown as { properties: { kind: { const: string } } }).properties.kind.const, shape);
-  return (frame) => {
-    const { json, column } = splitFrame(frame);
+  for (const shape of shapes)
+    byKind.set((shape as unknown as { properties: { kind: { const: string } } }).properties.kind.const, shape);
+  return (frame, asText = false) => {
+    const { json, column } = asText ? splitJsonFrame(frame) : splitFrame(frame);
     const kind = typeof json === 'object' && json !== null && 'kind' in json ? json.kind : undefined;
     const shape = typeof kind === 'string' ? byKind.get(kind) : undefined;
-    if (shape === undefined) throw new ProtocolError('unsupported', `a message of unknown kind ${JSON.stringify(kind)?.slice(0, 40)}`);
-    if (!Value.Check(shape, json)) throw new ProtocolError('invalid', `a ${kind as string} message ${complaint(shape, json)}`);
+    if (shape === undefined)
+      throw new ProtocolError('unsupported', `a message of unknown kind ${JSON.stringify(kind)?.slice(0, 40)}`);
+    if (!Value.Check(shape, json))
+      throw new ProtocolError('invalid', `a ${kind as string} message ${complaint(shape, json)}`);
     return column === undefined ? { message: json as Message } : { message: json as Message, column };
   };
 }

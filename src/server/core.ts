@@ -1,0 +1,420 @@
+import { createHash } from 'node:crypto';
+import type { PackedColumn } from '../model/envelope.ts';
+import type { JobId, TaskIndex, WorkerId } from '../model/ids.ts';
+import { hasEnded, type Job, type JobProgress, type JobSpec } from '../model/job.ts';
+import type { Write } from '../model/records.ts';
+import { countRuns } from '../model/runs.ts';
+import { readColumn } from '../protocol/column.ts';
+import type { Answer, Change } from '../scheduler/commands.ts';
+import type { Event } from '../scheduler/events.ts';
+import { Scheduler } from '../scheduler/scheduler.ts';
+import type { BlobStore } from '../store/blobs.ts';
+import type { Store, StoreError } from '../store/store.ts';
+import type { Clock } from './clock.ts';
+import { InputCache } from './input-cache.ts';
+import { JobNotices } from './job-notices.ts';
+import { type Brain, type Effect, Loop } from './loop.ts';
+import { RecentSegments } from './recent-segments.ts';
+import { type ResultQuery, type ResultSink, ResultStream } from './result-stream.ts';
+import { TaskLogs } from './task-logs.ts';
+import { blobsNamedIn, WorkerGateway } from './worker-gateway.ts';
+
+/** What a submitter may say of a job; everything but the code has a default. */
+export type SubmitSpec = Pick<JobSpec, 'name' | 'code'> & Partial<Omit<JobSpec, 'owner' | 'submittedAt'>>;
+
+export type JobAction = 'cancel' | 'pause' | 'resume' | 'retry' | 'forget';
+
+/** A request that could not be done: `code` for programs, `message` for people. */
+export class RequestError extends Error {
+  readonly code: 'unknown' | 'conflict' | 'invalid' | 'forbidden' | 'full' | 'busy' | 'tooLarge';
+
+  constructor(code: RequestError['code'], message: string) {
+    super(message);
+    this.name = 'RequestError';
+    this.code = code;
+  }
+}
+
+interface LiveJob {
+  readonly spec: JobSpec;
+  progress: JobProgress;
+  waiting: number;
+  running: number;
+}
+
+type Request = { resolve: (answer: Answer) => void; reject: (error: RequestError) => void };
+
+/**
+ * One server's inside: the loop, what is durable of the live jobs, the streams that read results. HTTP and the client
+ * gateway ask it; it owns the worker gateway. It knows no sockets.
+ */
+export class Core {
+  readonly farm: string;
+  readonly store: Store;
+  readonly blobs: BlobStore;
+  readonly loop: Loop;
+  readonly workerGateway: WorkerGateway;
+  readonly logs: TaskLogs;
+  readonly #clock: Clock;
+  readonly #inputs = new InputCache();
+  readonly #notices: JobNotices;
+  readonly #recent = new RecentSegments();
+  readonly #live = new Map<JobId, LiveJob>();
+  readonly #streams = new Map<JobId, Set<ResultStream>>();
+  readonly #watchers = new Map<JobId, Set<(progress: JobProgress) => void>>();
+  readonly #requests = new Map<number, Request>();
+  readonly #submitting = new Map<string, Promise<{ job: JobId; existing: boolean }>>();
+  #lastRequest = 0;
+  /** Everything that changed and is on disk: the feed's source. */
+  onChange: (change: Change) => void = () => {};
+  onBroken: (error: StoreError) => void = () => {};
+  readonly tallies = { done: 0, failed: 0, lost: 0, retried: 0 };
+
+  constructor(options: { store: Store; blobs: BlobStore; clock: Clock }) {
+    this.store = options.store;
+    this.blobs = options.blobs;
+    this.farm = options.store.farm;
+    this.#clock = options.clock;
+    this.#notices = new JobNotices(options.store, options.blobs, this.#inputs);
+    this.loop = new Loop({
+      store: options.store,
+      clock: options.clock,
+      inputs: this.#inputs,
+      rebuild: () => this.#rebuild(),
+      outbox: {
+        perform: (effect) => this.#perform(effect),
+        committed: (writes) => this.#committed(writes),
+        failed: (error, effects) => this.#groupFailed(error, effects),
+        rebuilt: () => this.workerGateway.restart(),
+        broken: (error) => this.onBroken(error),
+      },
+    });
+    this.logs = new TaskLogs(this.loop, options.clock);
+    this.workerGateway = new WorkerGateway({
+      loop: this.loop,
+      clock: options.clock,
+      blobs: options.blobs,
+      farm: this.farm,
+      notices: this.#notices,
+      logs: this.logs,
+    });
+  }
+
+  start(): Promise<void> {
+    return this.loop.start();
+  }
+
+  /** With an idempotency key the same submit gives the same job; another submit under the key is a conflict. (F-17) */
+  submit(asked: SubmitSpec, owner: string, open: boolean, code?: string): Promise<{ job: JobId; existing: boolean }> {
+    const key = asked.idempotencyKey;
+    if (key === undefined) return this.#submitNew(asked, owner, open, code);
+    const digest = createHash('sha256')
+      .update(JSON.stringify([asked, open]))
+      .digest('hex');
+    const name = `${owner} ${key}`;
+    const before = this.#submitting.get(name);
+    const submitting = (before === undefined ? Promise.resolve() : before.then(nothing, nothing)).then(async () => {
+      const known = await this.store.findIdempotent(owner, key);
+      if (known === undefined)
+        return this.#submitNew(asked, owner, open, code, { kind: 'idempotency', owner, key, digest, job: 0 });
+      if (known.digest !== digest)
+        throw new RequestError(
+          'conflict',
+          `the idempotency key ${key} belongs to job ${known.job}, which is another one`,
+        );
+      return { job: known.job, existing: true };
+    });
+    this.#submitting.set(name, submitting);
+    const clear = () => {
+      if (this.#submitting.get(name) === submitting) this.#submitting.delete(name);
+    };
+    submitting.then(clear, clear);
+    return submitting;
+  }
+
+  /** `ok` also for what is stored already; the message of a `conflict` says where to go on (P17). */
+  async addInputs(job: JobId, first: TaskIndex, count: number, column: PackedColumn): Promise<void> {
+    if (readColumn(column).count !== count)
+      throw new RequestError('invalid', 'inputs with more or fewer values than tasks');
+    const live = this.#live.get(job);
+    const blobs = blobsNamedIn(column);
+    if (blobs.length > 0) await this.#mustHave(blobs);
+    if (live !== undefined && first + count <= live.progress.total && (await this.#isStored(job, first, count))) return;
+    const refs = blobs.map((sha256): Write => ({ kind: 'blobRef', job, sha256 }));
+    await this.#ask((request) => ({ kind: 'inputsAdded', request, job, first, count }), column, refs);
+  }
+
+  async closeJob(job: JobId, total: number): Promise<void> {
+    const known = await this.readJob(job);
+    if (known !== undefined && !known.progress.open && known.progress.total === total) return;
+    await this.#ask((request) => ({ kind: 'jobClosed', request, job, total }));
+  }
+
+  async act(job: JobId, action: JobAction): Promise<void> {
+    const known = await this.readJob(job);
+    if (known === undefined) throw new RequestError('unknown', `there is no job ${job}`);
+    const ended = hasEnded(known.progress.state);
+    if (action === 'retry') return this.#retry(known, ended);
+    if (action === 'forget') return this.#forget(job, ended);
+    if (action === 'cancel' && ended) return;
+    if (ended)
+      throw new RequestError(
+        'conflict',
+        `job ${job} has ended (${known.progress.state}): there is nothing to ${action}`,
+      );
+    if (action === 'cancel')
+      await this.#ask((request) => ({ kind: 'jobCancelled', request, job, reason: 'cancelled by request' }));
+    else await this.#ask((request) => ({ kind: action === 'pause' ? 'jobPaused' : 'jobResumed', request, job }));
+  }
+
+  async actOnWorker(worker: WorkerId, action: 'drain' | 'undrain' | 'stop'): Promise<void> {
+    await this.#ask((request) =>
+      action === 'stop'
+        ? { kind: 'workerStopped', request, worker }
+        : { kind: 'workerDrained', request, worker, drain: action === 'drain' },
+    );
+  }
+
+  /** What is durable of a job, live or ended. */
+  async readJob(job: JobId): Promise<Pick<Job, 'id' | 'spec' | 'progress'> | undefined> {
+    const live = this.#live.get(job);
+    if (live !== undefined) return { id: job, spec: live.spec, progress: live.progress };
+    return this.store.readJob(job);
+  }
+
+  liveCounts(job: JobId): { waiting: number; running: number } {
+    return this.#live.get(job) ?? { waiting: 0, running: 0 };
+  }
+
+  get liveJobs(): number {
+    return this.#live.size;
+  }
+
+  /** Hears each durable change of a job's progress; returns its stop. */
+  watchJob(job: JobId, hear: (progress: JobProgress) => void): () => void {
+    let watchers = this.#watchers.get(job);
+    if (watchers === undefined) this.#watchers.set(job, (watchers = new Set()));
+    watchers.add(hear);
+    return () => {
+      watchers.delete(hear);
+      if (watchers.size === 0 && this.#watchers.get(job) === watchers) this.#watchers.delete(job);
+    };
+  }
+
+  /** The caller pumps it once when it is ready to receive. */
+  async openStream(job: JobId, query: ResultQuery, sink: ResultSink): Promise<ResultStream> {
+    const known = await this.readJob(job);
+    if (known === undefined) throw new RequestError('unknown', `there is no job ${job}`);
+    let ended = known.progress;
+    const progress = () => {
+      const live = this.#live.get(job);
+      if (live !== undefined) ended = live.progress;
+      return ended;
+    };
+    const stream = new ResultStream({ ...known, claimedTo: 0 }, progress, query, this.store, this.#recent, sink);
+    let streams = this.#streams.get(job);
+    if (streams === undefined) this.#streams.set(job, (streams = new Set()));
+    streams.add(stream);
+    return stream;
+  }
+
+  closeStream(stream: ResultStream): void {
+    stream.stop();
+    const streams = this.#streams.get(stream.job);
+    streams?.delete(stream);
+    if (streams?.size === 0) {
+      this.#streams.delete(stream.job);
+      if (!this.#live.has(stream.job)) this.#recent.forget(stream.job);
+    }
+  }
+
+  async #rebuild(): Promise<Brain> {
+    const epoch = await this.store.start();
+    const recovered = await this.store.recover(epoch);
+    const now = this.#clock.now();
+    const scheduler = new Scheduler({ epoch, now, wallBase: this.#clock.wall() - now, recovered });
+    this.#live.clear();
+    for (const job of recovered.jobs) {
+      this.#live.set(job.id, { spec: job.spec, progress: job.progress, waiting: 0, running: 0 });
+      this.#notices.know(job.id, job.spec);
+    }
+    return { scheduler, epoch };
+  }
+
+  async #submitNew(
+    asked: SubmitSpec,
+    owner: string,
+    open: boolean,
+    code: string | undefined,
+    key?: Write,
+  ): Promise<{ job: JobId; existing: boolean }> {
+    const { sha256 } = asked.code;
+    if (code !== undefined) await this.#keepCode(sha256, code);
+    else await this.#mustHave([sha256]);
+    const job = await this.store.nextJobId();
+    const spec: JobSpec = {
+      priority: 0,
+      weight: 1,
+      retries: 0,
+      requires: {},
+      cpus: 1,
+      resources: {},
+      fenced: false,
+      ...asked,
+      owner,
+      submittedAt: this.#clock.wall(),
+    };
+    const extra: Write[] = [{ kind: 'blobRef', job, sha256 }];
+    if (key?.kind === 'idempotency') extra.push({ ...key, job });
+    this.#notices.know(job, spec);
+    await this.#ask((request) => ({ kind: 'jobSubmitted', request, job, spec, open }), undefined, extra);
+    return { job, existing: false };
+  }
+
+  async #keepCode(sha256: string, code: string): Promise<void> {
+    const bytes = new TextEncoder().encode(code);
+    if (createHash('sha256').update(bytes).digest('hex') !== sha256)
+      throw new RequestError('invalid', "the code's SHA-256 is not the one named");
+    this.#notices.knowCode(sha256, code);
+    if ((await this.blobs.size(sha256)) === undefined) await this.blobs.put(sha256, once(bytes));
+  }
+
+  async #mustHave(blobs: readonly string[]): Promise<void> {
+    const sizes = await Promise.all(blobs.map((sha256) => this.blobs.size(sha256)));
+    const missing = blobs.find((_, i) => sizes[i] === undefined);
+    if (missing !== undefined)
+      throw new RequestError('invalid', `blob ${missing} was not uploaded: PUT /v1/blobs/${missing} first`);
+  }
+
+  async #isStored(job: JobId, first: TaskIndex, count: number): Promise<boolean> {
+    const [block] = await this.store.listBlocks(job, first, 1);
+    return block?.first === first && block.count === count;
+  }
+
+  async #retry(job: Pick<Job, 'id' | 'progress'>, ended: boolean): Promise<void> {
+    if (!ended) throw new RequestError('conflict', `job ${job.id} is still running: retry it when it has ended`);
+    if ((await this.store.reopen(job.id)) === 0)
+      throw new RequestError('conflict', `job ${job.id} has no failed task to retry`);
+    const reopened = await this.store.readJob(job.id);
+    if (reopened === undefined) throw new RequestError('unknown', `there is no job ${job.id}`);
+    this.#live.set(job.id, { spec: reopened.spec, progress: reopened.progress, waiting: 0, running: 0 });
+    this.#notices.know(job.id, reopened.spec);
+    await this.#ask((request) => ({ kind: 'jobReopened', request, job: reopened }));
+  }
+
+  async #forget(job: JobId, ended: boolean): Promise<void> {
+    if (!ended) throw new RequestError('conflict', `job ${job} is still running: cancel it first`);
+    this.#recent.forget(job);
+    this.logs.forget(job);
+    while (!(await this.store.forget(job))) await new Promise<void>((resolve) => this.#clock.defer(resolve));
+  }
+
+  async #ask(event: (request: number) => Event, column?: PackedColumn, extra?: readonly Write[]): Promise<void> {
+    const request = ++this.#lastRequest;
+    const answer = await new Promise<Answer>((resolve, reject) => {
+      this.#requests.set(request, { resolve, reject });
+      if (this.loop.post(event(request), column, extra)) return;
+      this.#requests.delete(request);
+      reject(new RequestError('busy', 'the server cannot write to its store now: try again'));
+    });
+    if (!answer.ok) throw new RequestError(answer.code, answer.message);
+  }
+
+  #perform(effect: Effect): void {
+    switch (effect.kind) {
+      case 'reply': {
+        const request = this.#requests.get(effect.request);
+        this.#requests.delete(effect.request);
+        request?.resolve(effect.answer);
+        return;
+      }
+      case 'publish':
+        this.#published(effect.change);
+        return;
+      case 'claimMore':
+      case 'dropBlock':
+        return; // The loop does these itself.
+      default:
+        this.workerGateway.perform(effect);
+    }
+  }
+
+  #published(change: Change): void {
+    if (change.kind === 'job') {
+      const live = this.#live.get(change.job);
+      if (live !== undefined) {
+        live.waiting = change.waiting;
+        live.running = change.running;
+      }
+    }
+    this.onChange(change);
+  }
+
+  /** What is on disk now is what streams and watchers may know. */
+  #committed(writes: readonly Write[]): void {
+    const touched = new Set<JobId>();
+    for (const write of writes) {
+      if (write.kind === 'job')
+        this.#live.set(write.job, { spec: write.spec, progress: write.progress, waiting: 0, running: 0 });
+      else if (write.kind === 'progress') this.#progressed(write.job, write.progress);
+      else if (write.kind === 'segment') {
+        const { segment, column } = write;
+        this.tallies.failed += segment.failed;
+        this.tallies.done += countRuns(segment.runs) - segment.failed;
+        if (this.#streams.has(segment.job)) this.#recent.put({ segment, column });
+        touched.add(segment.job);
+        continue;
+      } else continue;
+      touched.add(write.job);
+    }
+    for (const job of touched) this.#pump(job);
+  }
+
+  #progressed(job: JobId, progress: JobProgress): void {
+    const live = this.#live.get(job);
+    if (live !== undefined) {
+      this.tallies.lost += progress.lost - live.progress.lost;
+      this.tallies.retried += progress.retried - live.progress.retried;
+      live.progress = progress;
+    }
+    for (const hear of [...(this.#watchers.get(job) ?? [])]) hear(progress);
+  }
+
+  #pump(job: JobId): void {
+    const streams = this.#streams.get(job);
+    if (streams !== undefined)
+      for (const stream of [...streams]) {
+        stream.pump();
+        if (stream.done) this.closeStream(stream);
+      }
+    const live = this.#live.get(job);
+    if (live === undefined || !hasEnded(live.progress.state)) return;
+    this.#jobOver(job);
+  }
+
+  #jobOver(job: JobId): void {
+    const streams = this.#streams.get(job);
+    // Streams remember the last progress that they saw, so that they can finish from disk.
+    if (streams !== undefined) for (const stream of streams) stream.pump();
+    this.#live.delete(job);
+    this.#notices.forget(job);
+    this.logs.forget(job);
+    this.workerGateway.jobOver(job);
+    if (!this.#streams.has(job)) this.#recent.forget(job);
+  }
+
+  #groupFailed(error: StoreError, effects: readonly Effect[]): void {
+    const reason = new RequestError(error.code === 'full' ? 'full' : 'busy', `not saved: ${error.message}`);
+    for (const effect of effects) {
+      if (effect.kind !== 'reply') continue;
+      this.#requests.get(effect.request)?.reject(reason);
+      this.#requests.delete(effect.request);
+    }
+  }
+}
+
+function nothing(): void {}
+
+async function* once(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+  yield bytes;
+}

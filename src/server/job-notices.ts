@@ -1,0 +1,95 @@
+import type { PackedColumn } from '../model/envelope.ts';
+import type { JobId, TaskIndex } from '../model/ids.ts';
+import type { JobSpec } from '../model/job.ts';
+import { INLINE_CODE_BYTES } from '../model/limits.ts';
+import type { Column } from '../protocol/column.ts';
+import type { JobNotice } from '../protocol/worker-messages.ts';
+import type { BlobStore } from '../store/blobs.ts';
+import type { Store } from '../store/store.ts';
+import type { InputCache } from './input-cache.ts';
+
+/** What a worker must be told before and with tasks: the job, its code, the inputs of a block. */
+export class JobNotices {
+  readonly #store: Store;
+  readonly #blobs: BlobStore;
+  readonly #inputs: InputCache;
+  readonly #specs = new Map<JobId, JobSpec>();
+  /** Code by hash, for the jobs at hand. */
+  readonly #code = new Map<string, string>();
+
+  constructor(store: Store, blobs: BlobStore, inputs: InputCache) {
+    this.#store = store;
+    this.#blobs = blobs;
+    this.#inputs = inputs;
+  }
+
+  know(job: JobId, spec: JobSpec): void {
+    this.#specs.set(job, spec);
+  }
+
+  /** Small code that has just come in need not be read back. */
+  knowCode(sha256: string, code: string): void {
+    if (code.length <= INLINE_CODE_BYTES) this.#code.set(sha256, code);
+  }
+
+  forget(job: JobId): void {
+    const spec = this.#specs.get(job);
+    this.#specs.delete(job);
+    if (spec === undefined) return;
+    for (const other of this.#specs.values()) if (other.code.sha256 === spec.code.sha256) return;
+    this.#code.delete(spec.code.sha256);
+  }
+
+  ready(job: JobId): JobNotice | 'absent' {
+    const spec = this.#specs.get(job);
+    if (spec === undefined) return 'absent';
+    const inline = this.#code.get(spec.code.sha256);
+    if (inline === undefined && spec.code.size <= INLINE_CODE_BYTES) return 'absent';
+    return {
+      kind: 'job',
+      job,
+      name: spec.name,
+      code: { ...spec.code },
+      ...(inline === undefined ? {} : { inline }),
+      ...(spec.range === undefined ? {} : { range: { ...spec.range } }),
+      ...(spec.timeout === undefined ? {} : { timeout: spec.timeout }),
+      ...(spec.memory === undefined ? {} : { memory: spec.memory }),
+      ...(spec.cpus === 1 ? {} : { cpus: spec.cpus }),
+      ...(Object.keys(spec.resources).length === 0 ? {} : { resources: { ...spec.resources } }),
+    };
+  }
+
+  /** Undefined: the job's inputs are numbers of a range. */
+  readyInputs(job: JobId, block: TaskIndex): { packed: PackedColumn; column: Column } | undefined | 'absent' {
+    const spec = this.#specs.get(job);
+    if (spec === undefined) return 'absent';
+    if (spec.range !== undefined) return undefined;
+    return this.#inputs.get(job, block) ?? 'absent';
+  }
+
+  /** False: there is no such job or block any more. */
+  async load(job: JobId, block: TaskIndex): Promise<boolean> {
+    const spec = this.#specs.get(job) ?? (await this.#store.readJob(job))?.spec;
+    if (spec === undefined) return false;
+    this.#specs.set(job, spec);
+    if (!this.#code.has(spec.code.sha256) && spec.code.size <= INLINE_CODE_BYTES) {
+      const code = await this.#readCode(spec.code.sha256);
+      if (code === undefined) return false;
+      this.#code.set(spec.code.sha256, code);
+    }
+    if (spec.range !== undefined || this.#inputs.get(job, block) !== undefined) return true;
+    const inputs = await this.#store.readInputs(job, block);
+    if (inputs === undefined) return false;
+    this.#inputs.put(job, block, inputs);
+    return true;
+  }
+
+  async #readCode(sha256: string): Promise<string | undefined> {
+    const bytes = await this.#blobs.read(sha256);
+    if (bytes === undefined) return undefined;
+    const decoder = new TextDecoder();
+    let code = '';
+    for await (const part of bytes) code += decoder.decode(part, { stream: true });
+    return code + decoder.decode();
+  }
+}

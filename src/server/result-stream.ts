@@ -1,0 +1,295 @@
+import { ValueStatus } from '../model/envelope.ts';
+import type { JobId, TaskIndex } from '../model/ids.ts';
+import { hasEnded, type Job, type JobProgress, type JobSpec } from '../model/job.ts';
+import { BLOCK_TASKS } from '../model/limits.ts';
+import { countRuns, indexesOf, pushRun, type Run, subtractRuns } from '../model/runs.ts';
+import { readColumn, selectColumn, statusOf } from '../protocol/column.ts';
+import type { Store, StoredSegment } from '../store/store.ts';
+import { positionsOf } from './loop.ts';
+import type { RecentSegments } from './recent-segments.ts';
+
+/** Where a stream goes: a client's socket or an HTTP answer. */
+export interface ResultSink {
+  /** `cursor`: resume after this. Returns the bytes it cost. */
+  batch(stored: StoredSegment, cursor: number): number;
+  /** Index order: everything below `next` has been sent. */
+  mark(next: TaskIndex): void;
+  end(progress: JobProgress): void;
+  failed(error: unknown): void;
+}
+
+export interface ResultQuery {
+  readonly order: 'index' | 'completion';
+  readonly after: number;
+  readonly credit: number;
+  readonly defined: boolean;
+}
+
+/** What a stream needs to know of its job: the durable truth, live or ended. */
+export type ProgressOf = () => JobProgress;
+
+/** Bytes asked of the store at a time. */
+const READ_BYTES = 1 << 20;
+
+/**
+ * One reader of one job's results (P18): from its cursor on, then live. It sends while it has credit; what it cannot send
+ * now it reads from the store later, so a slow reader costs no memory.
+ */
+export class ResultStream {
+  readonly job: JobId;
+  readonly #spec: JobSpec;
+  readonly #progress: ProgressOf;
+  readonly #store: Store;
+  readonly #recent: RecentSegments;
+  readonly #sink: ResultSink;
+  readonly #query: ResultQuery;
+  #credit: number;
+  #cursor: number;
+  #reading = false;
+  #done = false;
+  /** Index order only. */
+  #block: BlockCursor | undefined;
+  #blocks: { first: TaskIndex; count: number }[] = [];
+
+  constructor(
+    job: Job,
+    progress: ProgressOf,
+    query: ResultQuery,
+    store: Store,
+    recent: RecentSegments,
+    sink: ResultSink,
+  ) {
+    this.job = job.id;
+    this.#spec = job.spec;
+    this.#progress = progress;
+    this.#query = query;
+    this.#credit = query.credit;
+    this.#cursor = query.after;
+    this.#store = store;
+    this.#recent = recent;
+    this.#sink = sink;
+  }
+
+  get done(): boolean {
+    return this.#done;
+  }
+
+  addCredit(bytes: number): void {
+    this.#credit += bytes;
+    this.pump();
+  }
+
+  stop(): void {
+    this.#done = true;
+  }
+
+  /** To be called whenever something of the job was recorded, and at its end. */
+  pump(): void {
+    if (this.#done || this.#reading) return;
+    if (this.#query.order === 'completion') this.#pumpCompletion();
+    else this.#pumpBlocks();
+  }
+
+  #pumpCompletion(): void {
+    while (this.#credit > 0 && !this.#done) {
+      const progress = this.#progress();
+      if (this.#cursor >= progress.segments) {
+        if (hasEnded(progress.state)) this.#end(progress);
+        return;
+      }
+      const next = this.#recent.get(this.job, this.#cursor + 1);
+      if (next === undefined) {
+        this.#read({ after: this.#cursor }, (segments) => {
+          for (const stored of segments) {
+            // The pump may have been overtaken by nothing: one read at a time, in order.
+            this.#cursor = stored.segment.seq;
+            this.#send(stored, this.#cursor);
+          }
+        });
+        return;
+      }
+      this.#cursor = next.segment.seq;
+      this.#send(next, this.#cursor);
+    }
+  }
+
+  #pumpBlocks(): void {
+    if (this.#credit <= 0) return;
+    const progress = this.#progress();
+    const block = this.#block;
+    if (block === undefined) return this.#nextBlock(progress);
+    if (block.isWhole || (hasEnded(progress.state) && block.readTo >= progress.segments)) {
+      this.#block = undefined;
+      this.#cursor = block.first + block.count;
+      this.#sink.mark(this.#cursor);
+      return this.#nextBlock(progress);
+    }
+    if (block.readTo >= progress.segments) return;
+    // Newer segments may or may not be this block's; whatever they are, they will have been looked at after this read.
+    const upTo = progress.segments;
+    const live = this.#liveSince(block.readTo, upTo);
+    if (live !== undefined) {
+      this.#sendBlockSegments(block, live, upTo);
+      return this.pump();
+    }
+    this.#read({ after: block.readTo, block: block.first }, (segments) =>
+      this.#sendBlockSegments(block, segments, segments.length > 0 ? lastSeq(segments) : upTo),
+    );
+  }
+
+  /** The segments after `from` from memory, if all of them are still there. */
+  #liveSince(from: number, to: number): StoredSegment[] | undefined {
+    if (to - from > 64) return undefined;
+    const segments: StoredSegment[] = [];
+    for (let seq = from + 1; seq <= to; seq++) {
+      const stored = this.#recent.get(this.job, seq);
+      if (stored === undefined) return undefined;
+      segments.push(stored);
+    }
+    return segments;
+  }
+
+  #sendBlockSegments(block: BlockCursor, segments: readonly StoredSegment[], readTo: number): void {
+    const { generation } = this.#progress();
+    for (const stored of segments) {
+      if (stored.segment.block !== block.first) continue;
+      const current = withoutReopened(stored, generation);
+      if (current === undefined) continue;
+      block.see(current.segment.runs);
+      this.#send(fromIndex(current, this.#query.after), block.first);
+    }
+    block.readTo = readTo;
+  }
+
+  #nextBlock(progress: JobProgress): void {
+    const at = this.#cursor;
+    if (at >= progress.total || (hasEnded(progress.state) && progress.segments === 0)) {
+      if (hasEnded(progress.state)) this.#end(progress);
+      return;
+    }
+    const known = this.#blocks.find((block) => block.first <= at && at < block.first + block.count);
+    if (known !== undefined) {
+      this.#blocks = this.#blocks.filter((block) => block.first > known.first);
+      this.#block = new BlockCursor(known.first, known.count);
+      return this.pump();
+    }
+    if (this.#spec.range !== undefined) {
+      const first = Math.floor(at / BLOCK_TASKS) * BLOCK_TASKS;
+      this.#blocks = [{ first, count: Math.min(BLOCK_TASKS, progress.total - first) }];
+      return this.#nextBlock(progress);
+    }
+    this.#reading = true;
+    this.#store.listBlocks(this.job, at, 256).then(
+      (blocks) => {
+        this.#reading = false;
+        this.#blocks = blocks;
+        // Nothing stored there yet: inputs of an open job, or a job that ended before they were.
+        if (blocks.length > 0) this.pump();
+        else if (hasEnded(this.#progress().state)) this.#end(this.#progress());
+      },
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
+  #read(query: { after: number; block?: TaskIndex }, use: (segments: StoredSegment[]) => void): void {
+    this.#reading = true;
+    this.#store.readSegments(this.job, query, Math.min(READ_BYTES, Math.max(1, this.#credit))).then(
+      (segments) => {
+        this.#reading = false;
+        if (this.#done) return;
+        use(segments);
+        this.pump();
+      },
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
+  #send(stored: StoredSegment, cursor: number): void {
+    const wanted = this.#query.defined ? onlyDefined(stored) : stored;
+    if (countRuns(wanted.segment.runs) > 0) this.#credit -= this.#sink.batch(wanted, cursor);
+  }
+
+  #end(progress: JobProgress): void {
+    this.#done = true;
+    this.#sink.end(progress);
+  }
+
+  #fail(error: unknown): void {
+    this.#reading = false;
+    this.#done = true;
+    this.#sink.failed(error);
+  }
+}
+
+/** Which tasks of the block at hand have been seen. */
+class BlockCursor {
+  readonly first: TaskIndex;
+  readonly count: number;
+  readTo = 0;
+  readonly #seen: Uint8Array;
+  #missing: number;
+
+  constructor(first: TaskIndex, count: number) {
+    this.first = first;
+    this.count = count;
+    this.#seen = new Uint8Array(count);
+    this.#missing = count;
+  }
+
+  see(runs: readonly Run[]): void {
+    for (const index of indexesOf(runs)) {
+      if (this.#seen[index - this.first] !== 0) continue;
+      this.#seen[index - this.first] = 1;
+      this.#missing--;
+    }
+  }
+
+  get isWhole(): boolean {
+    return this.#missing === 0;
+  }
+}
+
+function lastSeq(segments: readonly StoredSegment[]): number {
+  return (segments[segments.length - 1] as StoredSegment).segment.seq;
+}
+
+/** A failure of an older generation has been opened again: its task will be told by a newer segment. */
+function withoutReopened(stored: StoredSegment, generation: number): StoredSegment | undefined {
+  const { segment } = stored;
+  if (segment.generation >= generation || segment.failed === 0) return stored;
+  const failures = segment.failures ?? segment.runs;
+  return part(stored, subtractRuns(segment.runs, failures));
+}
+
+function fromIndex(stored: StoredSegment, index: TaskIndex): StoredSegment {
+  const first = stored.segment.runs[0];
+  if (first === undefined || first.start >= index) return stored;
+  return (
+    part(stored, subtractRuns(stored.segment.runs, [{ start: 0, count: index }])) ?? {
+      ...stored,
+      segment: { ...stored.segment, runs: [] },
+    }
+  );
+}
+
+function part(stored: StoredSegment, runs: readonly Run[]): StoredSegment | undefined {
+  if (runs.length === 0) return undefined;
+  const column = selectColumn(readColumn(stored.column), positionsOf(runs, stored.segment.runs));
+  return { segment: { ...stored.segment, runs }, column };
+}
+
+function onlyDefined(stored: StoredSegment): StoredSegment {
+  const column = readColumn(stored.column);
+  const runs: Run[] = [];
+  const positions: Run[] = [];
+  let position = 0;
+  for (const index of indexesOf(stored.segment.runs)) {
+    if ((column.lengths[position] as number) > 0 || statusOf(column, position) !== ValueStatus.json) {
+      pushRun(runs, index, 1);
+      pushRun(positions, position, 1);
+    }
+    position++;
+  }
+  if (positions.length === 0) return { ...stored, segment: { ...stored.segment, runs } };
+  return { segment: { ...stored.segment, runs }, column: selectColumn(column, positions) };
+}
