@@ -37,6 +37,9 @@ export const ERROR_STACK_BYTES = 8 * KiB;
 /** A task that took this many different workers down is not tried on another. */
 export const POISON_WORKERS = 3;
 
+/** Tasks of a batch that was in a lost worker are tried again in batches of this size, then one by one: 4,096, 64, 1. */
+export const SUSPECT_BATCH = 64;
+
 /** Without --max-failures a job ends if this many first outcomes all failed: a typo should not burn an hour. */
 export const FIRST_FAILURES = 20;
 
@@ -62,8 +65,32 @@ export const BATCH_FIRST = 4;
 /** Milliseconds of work queued for each slot, to hide the round trip through the disk. */
 export const PREFETCH_TIME = 30;
 
+/** Milliseconds above which a task is never queued behind another: the round trip is nothing against it, and waiting is. */
+export const PREFETCH_LONGEST = 500;
+
+/** Batches that a worker has for each of its slots, however short they are: more hide nothing. */
+export const BATCHES_PER_SLOT = 8;
+
 /** Tasks claimed ahead for each fitting slot: what the prefetch can use of the shortest tasks, and a margin. */
 export const CLAIM_AHEAD = 4 * BLOCK_TASKS;
+
+/** Blocks asked for with one claim: a short statement for the store, and a few MiB of inputs at most. */
+export const CLAIM_BLOCKS = 16;
+
+/** Milliseconds of unstarted work that are worth taking back: less is done before the answer arrives. */
+export const RECALL_WORTH = 2;
+
+/** Settled leases whose numbers are remembered, to tell a repeated outcome from an unknown one. */
+export const SETTLED_LEASES = 4_096;
+
+/** Requirement sets of jobs that are remembered while no open job has them: programs submit the same kind again and again. */
+export const IDLE_SHAPES = 16;
+
+/** Attempts of a lost batch that are written down one by one; of larger batches the segment rows and counters tell. */
+export const LOST_ATTEMPTS = 16;
+
+/** Milliseconds by which a tick may be late; later than that, this machine slept or stalled, and silence proves nothing. */
+export const LATE_TICK = 5_000;
 
 /** Milliseconds a task must have run before a second copy of it is worth starting. */
 export const SPECULATE_AFTER = 1_000;
@@ -141,3 +168,25 @@ export const WORKER_HTTP_CONNECTIONS = 2;
 
 /** Bytes of console output kept of one job: enough to debug a million tasks that all print the same line. */
 export const JOB_LOG_BYTES = 4 * MiB;
+
+/** Bytes of the database up to which the whole of it is checked at a start: well under a second of reading. */
+export const QUICK_CHECK_BYTES = 64 * MiB;
+
+/** Bytes of database pages kept in memory: the pages of a few large commits; the operating system caches the rest. */
+export const STORE_CACHE_BYTES = 16 * MiB;
+
+/** Pages of 4 KiB in the write-ahead log after which it is copied into the database: rare enough to copy hot pages once. */
+export const CHECKPOINT_PAGES = 4_000;
+
+/** Bytes of a task process before any task: what a job's memory limit does not count. */
+export const TASK_PROCESS_BYTES = 64 * MiB;
+
+/** Milliseconds between two looks at the memory of a task process whose job has a limit: buffers grow 2 GB a second. */
+export const MEMORY_WATCH_INTERVAL = 50;
+
+/** Bytes of fetched blobs that a worker keeps for tasks that want the same one again. */
+export const BLOB_CACHE_BYTES = 256 * MiB;
+
+/** Milliseconds between two tries of a transfer, the first and the longest. */
+export const TRANSFER_RETRY = 250;
+export const TRANSFER_RETRY_MAX = 10_000;
