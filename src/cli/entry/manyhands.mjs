@@ -58,9 +58,8 @@ function runUnder(node) {
 
 function start() {
   // In the repository the program is TypeScript that Node runs as it is, in the published package it is compiled.
-  const built = new URL('../main.js', import.meta.url);
-  const main = existsSync(fileURLToPath(built)) ? built : new URL('../main.ts', import.meta.url);
-  import(main.href)
+  const isBuilt = existsSync(fileURLToPath(new URL('../main.js', import.meta.url)));
+  (isBuilt ? import('../main.ts') : import('../main.ts'))
     .then((program) => program.main(process.argv.slice(2)))
     .then(
       (code) => {
