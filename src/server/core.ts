@@ -203,15 +203,23 @@ export class Core {
 
   /** The caller pumps it once when it is ready to receive. */
   async openStream(job: JobId, query: ResultQuery, sink: ResultSink): Promise<ResultStream> {
-    const known = await this.readJob(job);
+    let known = await this.readJob(job);
+    // It may have ended while it was read.
+    while (known !== undefined && !hasEnded(known.progress.state) && !this.#live.has(job)) known = await this.readJob(job);
     if (known === undefined) throw new RequestError('unknown', `there is no job ${job}`);
-    let ended = known.progress;
-    const progress = () => {
-      const live = this.#live.get(job);
-      if (live !== undefined) ended = live.progress;
-      return ended;
-    };
-    const stream = new ResultStream({ ...known, claimedTo: 0 }, progress, query, this.store, this.#recent, sink);
+    const progress = this.#live.get(job)?.progress ?? known.progress;
+    const stream: ResultStream = new ResultStream({ ...known, progress }, query, this.store, this.#recent, {
+      batch: (stored, cursor) => sink.batch(stored, cursor),
+      mark: (next) => sink.mark(next),
+      end: (last) => {
+        this.closeStream(stream);
+        sink.end(last);
+      },
+      failed: (error) => {
+        this.closeStream(stream);
+        sink.failed(error);
+      },
+    });
     let streams = this.#streams.get(job);
     if (streams === undefined) this.#streams.set(job, (streams = new Set()));
     streams.add(stream);
@@ -381,21 +389,13 @@ export class Core {
   }
 
   #pump(job: JobId): void {
-    const streams = this.#streams.get(job);
-    if (streams !== undefined)
-      for (const stream of [...streams]) {
-        stream.pump();
-        if (stream.done) this.closeStream(stream);
-      }
     const live = this.#live.get(job);
-    if (live === undefined || !hasEnded(live.progress.state)) return;
-    this.#jobOver(job);
+    if (live === undefined) return;
+    for (const stream of [...(this.#streams.get(job) ?? [])]) stream.progressed(live.progress);
+    if (hasEnded(live.progress.state)) this.#jobOver(job);
   }
 
   #jobOver(job: JobId): void {
-    const streams = this.#streams.get(job);
-    // Streams remember the last progress that they saw, so that they can finish from disk.
-    if (streams !== undefined) for (const stream of streams) stream.pump();
     this.#live.delete(job);
     this.#notices.forget(job);
     this.logs.forget(job);

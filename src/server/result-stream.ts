@@ -25,9 +25,6 @@ export interface ResultQuery {
   readonly defined: boolean;
 }
 
-/** What a stream needs to know of its job: the durable truth, live or ended. */
-export type ProgressOf = () => JobProgress;
-
 /** Bytes asked of the store at a time. */
 const READ_BYTES = 1 << 20;
 
@@ -38,11 +35,12 @@ const READ_BYTES = 1 << 20;
 export class ResultStream {
   readonly job: JobId;
   readonly #spec: JobSpec;
-  readonly #progress: ProgressOf;
   readonly #store: Store;
   readonly #recent: RecentSegments;
   readonly #sink: ResultSink;
   readonly #query: ResultQuery;
+  /** What is durable of the job; told by its owner. */
+  #progress: JobProgress;
   #credit: number;
   #cursor: number;
   #reading = false;
@@ -50,28 +48,19 @@ export class ResultStream {
   /** Index order only. */
   #block: BlockCursor | undefined;
   #blocks: { first: TaskIndex; count: number }[] = [];
+  /** Of an ended job: there is nothing beyond. A cancelled range of a billion would else be walked block by block. */
+  #claimedTo: number | undefined;
 
-  constructor(
-    job: Job,
-    progress: ProgressOf,
-    query: ResultQuery,
-    store: Store,
-    recent: RecentSegments,
-    sink: ResultSink,
-  ) {
+  constructor(job: Pick<Job, 'id' | 'spec' | 'progress'>, query: ResultQuery, store: Store, recent: RecentSegments, sink: ResultSink) {
     this.job = job.id;
     this.#spec = job.spec;
-    this.#progress = progress;
+    this.#progress = job.progress;
     this.#query = query;
     this.#credit = query.credit;
     this.#cursor = query.after;
     this.#store = store;
     this.#recent = recent;
     this.#sink = sink;
-  }
-
-  get done(): boolean {
-    return this.#done;
   }
 
   addCredit(bytes: number): void {
@@ -83,7 +72,12 @@ export class ResultStream {
     this.#done = true;
   }
 
-  /** To be called whenever something of the job was recorded, and at its end. */
+  /** Something of the job was recorded, or it ended. */
+  progressed(progress: JobProgress): void {
+    this.#progress = progress;
+    this.pump();
+  }
+
   pump(): void {
     if (this.#done || this.#reading) return;
     if (this.#query.order === 'completion') this.#pumpCompletion();
@@ -92,7 +86,7 @@ export class ResultStream {
 
   #pumpCompletion(): void {
     while (this.#credit > 0 && !this.#done) {
-      const progress = this.#progress();
+      const progress = this.#progress;
       if (this.#cursor >= progress.segments) {
         if (hasEnded(progress.state)) this.#end(progress);
         return;
@@ -114,27 +108,35 @@ export class ResultStream {
   }
 
   #pumpBlocks(): void {
-    if (this.#credit <= 0) return;
-    const progress = this.#progress();
+    while (this.#credit > 0 && !this.#done && !this.#reading && this.#step()) {
+      // Each step sends something or comes closer to it.
+    }
+  }
+
+  /** False: nothing more can be done until something is recorded or read. */
+  #step(): boolean {
+    const progress = this.#progress;
     const block = this.#block;
     if (block === undefined) return this.#nextBlock(progress);
     if (block.isWhole || (hasEnded(progress.state) && block.readTo >= progress.segments)) {
       this.#block = undefined;
       this.#cursor = block.first + block.count;
       this.#sink.mark(this.#cursor);
-      return this.#nextBlock(progress);
+      return true;
     }
-    if (block.readTo >= progress.segments) return;
+    if (block.readTo >= progress.segments) return false;
     // Newer segments may or may not be this block's; whatever they are, they will have been looked at after this read.
     const upTo = progress.segments;
     const live = this.#liveSince(block.readTo, upTo);
-    if (live !== undefined) {
-      this.#sendBlockSegments(block, live, upTo);
-      return this.pump();
-    }
-    this.#read({ after: block.readTo, block: block.first }, (segments) =>
-      this.#sendBlockSegments(block, segments, segments.length > 0 ? lastSeq(segments) : upTo),
-    );
+    if (live !== undefined) this.#sendBlockSegments(block, live, upTo);
+    else this.#readBlock(block, upTo);
+    return true;
+  }
+
+  #readBlock(block: BlockCursor, upTo: number): void {
+    this.#read({ after: block.readTo, block: block.first }, (segments) => {
+      this.#sendBlockSegments(block, segments, segments.length > 0 ? lastSeq(segments) : upTo);
+    });
   }
 
   /** The segments after `from` from memory, if all of them are still there. */
@@ -150,7 +152,7 @@ export class ResultStream {
   }
 
   #sendBlockSegments(block: BlockCursor, segments: readonly StoredSegment[], readTo: number): void {
-    const { generation } = this.#progress();
+    const { generation } = this.#progress;
     for (const stored of segments) {
       if (stored.segment.block !== block.first) continue;
       const current = withoutReopened(stored, generation);
@@ -161,31 +163,53 @@ export class ResultStream {
     block.readTo = readTo;
   }
 
-  #nextBlock(progress: JobProgress): void {
+  #nextBlock(progress: JobProgress): boolean {
     const at = this.#cursor;
     if (at >= progress.total || (hasEnded(progress.state) && progress.segments === 0)) {
       if (hasEnded(progress.state)) this.#end(progress);
-      return;
+      return false;
     }
-    const known = this.#blocks.find((block) => block.first <= at && at < block.first + block.count);
-    if (known !== undefined) {
-      this.#blocks = this.#blocks.filter((block) => block.first > known.first);
-      this.#block = new BlockCursor(known.first, known.count);
-      return this.pump();
+    if (hasEnded(progress.state) && at >= (this.#claimedTo ?? 0)) {
+      if (this.#claimedTo === undefined) this.#readClaimedTo();
+      else this.#end(progress);
+      return false;
     }
     if (this.#spec.range !== undefined) {
       const first = Math.floor(at / BLOCK_TASKS) * BLOCK_TASKS;
-      this.#blocks = [{ first, count: Math.min(BLOCK_TASKS, progress.total - first) }];
-      return this.#nextBlock(progress);
+      this.#block = new BlockCursor(first, Math.min(BLOCK_TASKS, progress.total - first));
+      return true;
     }
+    const known = this.#blocks.find((block) => block.first <= at && at < block.first + block.count);
+    if (known === undefined) {
+      this.#listBlocks(at);
+      return false;
+    }
+    this.#blocks = this.#blocks.filter((block) => block.first > known.first);
+    this.#block = new BlockCursor(known.first, known.count);
+    return true;
+  }
+
+  #readClaimedTo(): void {
     this.#reading = true;
-    this.#store.listBlocks(this.job, at, 256).then(
+    this.#store.readJob(this.job).then(
+      (job) => {
+        this.#reading = false;
+        this.#claimedTo = job?.claimedTo ?? 0;
+        this.pump();
+      },
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
+  #listBlocks(from: TaskIndex): void {
+    this.#reading = true;
+    this.#store.listBlocks(this.job, from, 256).then(
       (blocks) => {
         this.#reading = false;
         this.#blocks = blocks;
         // Nothing stored there yet: inputs of an open job, or a job that ended before they were.
         if (blocks.length > 0) this.pump();
-        else if (hasEnded(this.#progress().state)) this.#end(this.#progress());
+        else if (hasEnded(this.#progress.state)) this.#end(this.#progress);
       },
       (error: unknown) => this.#fail(error),
     );
