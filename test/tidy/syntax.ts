@@ -179,10 +179,14 @@ function readAsync(node: AnyNode, { impurities }: Syntax): void {
 
 function readMeta(node: AnyNode, parents: AnyNode[], { unportable }: Syntax): void {
   if (node.type !== 'MetaProperty' || node.meta.name !== 'import') return;
-  const member = parents.at(-1);
+  const [call, member] = parents.slice(-2);
   if (member?.type !== 'MemberExpression' || member.property.type !== 'Identifier') return;
   const name = member.property.name;
-  if (/^(dirname|filename|resolve)$/.test(name)) unportable.push({ what: `import.meta.${name}`, line: lineOf(node) });
+  const resolved = call?.type === 'CallExpression' ? stringOf(call.arguments[0]) : undefined;
+  // The name of a package resolves in the compiled program as well; a file's does not.
+  if (name === 'dirname' || (name === 'resolve' && resolved?.startsWith('.'))) {
+    unportable.push({ what: `import.meta.${name}`, line: lineOf(node) });
+  }
 }
 
 function readGlobals(program: Program, { impurities }: Syntax): void {
