@@ -15,7 +15,8 @@ export interface Film {
   readonly height: number;
   readonly light: Float64Array;
   readonly features: Float64Array;
-  /** Variance of the mean of the displayed brightness. */
+  /** Variance of the displayed brightness of one sample, and of the mean of all. */
+  readonly unrest: Float64Array;
   readonly variance: Float64Array;
 }
 
@@ -32,6 +33,7 @@ export function createFilm(tileWidth: number, tileHeight: number): Film {
     height,
     light: new Float64Array(pixels * 3),
     features: new Float64Array(pixels * FEATURES),
+    unrest: new Float64Array(pixels),
     variance: new Float64Array(pixels),
   };
 }
@@ -42,11 +44,21 @@ export function addSample(film: Film, pixel: number, light: Float64Array, featur
   for (let k = 0; k < FEATURES; k++) film.features[at + k] = (film.features[at + k] as number) + (feature[k] as number);
 }
 
-export function finishPixel(film: Film, pixel: number, samples: number, variance: number): void {
+/** `unrest` is the variance of one sample's displayed brightness. */
+export function finishPixel(film: Film, pixel: number, samples: number, unrest: number): void {
   for (let c = 0; c < 3; c++) film.light[pixel * 3 + c] = (film.light[pixel * 3 + c] as number) / samples;
-  for (let k = 0; k < FEATURES; k++)
-    film.features[pixel * FEATURES + k] = (film.features[pixel * FEATURES + k] as number) / samples;
-  film.variance[pixel] = variance;
+  const at = pixel * FEATURES;
+  for (let k = 0; k < FEATURES; k++) film.features[at + k] = (film.features[at + k] as number) / samples;
+  film.unrest[pixel] = unrest;
+  film.variance[pixel] = unrest / samples;
+}
+
+/** The mean unrest of the pixels on the left and above, which have been finished before. */
+export function unrestBefore(film: Film, pixel: number): number {
+  const column = pixel % film.width;
+  const left = column > 0 ? (film.unrest[pixel - 1] as number) : 0;
+  const above = pixel >= film.width ? (film.unrest[pixel - film.width] as number) : 0;
+  return (left + above) / 2;
 }
 
 /** Displayed brightness, roughly: from 0, black, to 1, as bright as can be. */

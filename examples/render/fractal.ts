@@ -39,10 +39,10 @@ export function distance(cx: number, cy: number, cz: number): number {
     let v = z / p;
     for (let doubling = 0; doubling < 3; doubling++) {
       const w = p * p - q * q;
-      q = 2 * p * q;
+      q *= 2 * p;
       p = w;
       const t = u * u - v * v;
-      v = 2 * u * v;
+      v *= 2 * u;
       u = t;
     }
     x = p * u + cx;

@@ -1,9 +1,10 @@
 // The task: one tile of the picture. `export default` is all that manyhands asks for.
-import { APRON, addSample, brightness, createFilm, develop, type Film, finishPixel } from './film.ts';
-import { feature, light, trace } from './path.ts';
+import { APRON, addSample, brightness, createFilm, develop, type Film, finishPixel, unrestBefore } from './film.ts';
+import { trace } from './path.ts';
 import { hash, nextPair, pair, startPath } from './sampler.ts';
 import { CAMERA } from './scene.ts';
 import { ray } from './tracer.ts';
+import { feature, light } from './walk.ts';
 
 export interface Tile {
   /** Left, top, width and height in pixels. */
@@ -25,8 +26,8 @@ export interface RenderedTile {
 }
 
 /** A pixel is done when the standard error of its displayed brightness is below this (1 is white). */
-const TOLERANCE = 0.042;
-const STEP = 4;
+const TOLERANCE = 0.048;
+const STEP = 2;
 
 export default function renderTile(tile: Tile): RenderedTile {
   const start = performance.now();
@@ -40,12 +41,16 @@ export default function renderTile(tile: Tile): RenderedTile {
   return { rgb, milliseconds: performance.now() - start };
 }
 
-/** Takes samples until the pixel is calm, and leaves their mean on the film. */
+/**
+ * Takes samples until the pixel is calm, and leaves their mean on the film. A few samples may agree by chance,
+ * so a pixel is taken to be at least half as restless as those on its left and above it were.
+ */
 function renderPixel(tile: Tile, x: number, y: number, film: Film, pixel: number): void {
   const seed = hash(hash(y * 65536 + x) + 17);
+  const expected = 0.5 * unrestBefore(film, pixel);
   let sum = 0;
   let squares = 0;
-  let variance = 0;
+  let unrest = 0;
   let taken = 0;
   while (taken < tile.samples.most) {
     startPath(seed, taken++);
@@ -57,11 +62,11 @@ function renderPixel(tile: Tile, x: number, y: number, film: Film, pixel: number
     squares += shown * shown;
     if (taken >= tile.samples.least && taken % STEP === 0) {
       const mean = sum / taken;
-      variance = Math.max(squares / taken - mean * mean, 0) / taken;
-      if (variance < TOLERANCE * TOLERANCE) break;
+      unrest = Math.max(squares / taken - mean * mean, expected);
+      if (unrest < TOLERANCE * TOLERANCE * taken) break;
     }
   }
-  finishPixel(film, pixel, taken, variance);
+  finishPixel(film, pixel, taken, unrest);
 }
 
 const FORWARD = normalise(CAMERA.target.map((v, i) => v - (CAMERA.eye[i] as number)));

@@ -24,7 +24,7 @@ const spheres = new Float64Array(SPHERES.length * 4); // centre x y z, radius
 const order: number[] = SPHERES.map((_, i) => i);
 const bounds: number[] = []; // six a node: low x y z, high x y z
 const links: number[] = []; // two a node: first child or first in `order`; count, or the axis that an inner node is split on
-SPHERES.forEach((sphere, i) => spheres.set([...sphere.centre, sphere.radius], i * 4));
+for (const [i, sphere] of SPHERES.entries()) spheres.set([...sphere.centre, sphere.radius], i * 4);
 build(0, SPHERES.length, reserveNode());
 const nodeBounds = Float64Array.from(bounds);
 const nodeLinks = Int32Array.from(links);
