@@ -60,6 +60,8 @@ export interface SlotDeath {
 
 export type SlotEvent =
   | { readonly kind: 'slotReady'; readonly slot: number }
+  /** The chunk waits for its blobs, or for its results to be stored: its time does not count until it starts. */
+  | { readonly kind: 'chunkWaiting'; readonly slot: number; readonly chunk: number }
   /** What the chunk needs is loaded: from here its time counts. */
   | { readonly kind: 'chunkStarted'; readonly slot: number; readonly chunk: number }
   /**

@@ -12,7 +12,7 @@ export interface Running {
   readonly id: number;
   readonly piece: Piece;
   readonly job: KnownJob;
-  /** When it became the first of its slot and its code was loaded. */
+  /** When it became the first of its slot and all it needs was there; Infinity: it still waits for that. */
   since: Millis;
   revoked: readonly Run[];
   /** When its process is killed, if it has not heeded its signal by then. */
@@ -116,8 +116,8 @@ export class Slots {
   }
 
   started(slot: Slot, chunk: number, now: Millis): void {
-    const [first] = slot.chunks;
-    if (first?.id === chunk) first.since = now;
+    const running = slot.chunks.find(({ id }) => id === chunk);
+    if (running !== undefined) running.since = now;
   }
 
   /** The first chunk is over; the one behind it runs now. */
@@ -125,7 +125,7 @@ export class Slots {
     slot.chunks.shift();
     slot.deaths = 0;
     const [next] = slot.chunks;
-    if (next !== undefined) next.since = now;
+    if (next !== undefined && next.since !== Infinity) next.since = now;
   }
 
   /** Its process is gone. One that has been of use is replaced at once, one that keeps dying later and later. */

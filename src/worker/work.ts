@@ -174,6 +174,7 @@ export class Work {
     if (event.kind === 'slotReady') this.#slots.ready(slot);
     else if (event.kind === 'slotDied') this.#died(slot, event, now);
     else if (event.kind === 'chunkStarted') this.#slots.started(slot, event.chunk, now);
+    else if (event.kind === 'chunkWaiting') this.#slots.started(slot, event.chunk, Infinity);
     else if (event.kind === 'chunkDone') this.#done(slot, event, now);
     else this.#tell(slot, event);
     this.assign(now);

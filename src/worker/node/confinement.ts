@@ -1,0 +1,67 @@
+import { existsSync } from 'node:fs';
+import { dirname, join, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** What task processes may do. */
+export interface Confinement {
+  /** Holds the directories of the processes; they cannot see it, nor each other. */
+  readonly root: string;
+  /** Task modules; readable. */
+  readonly code: string;
+  /** Input blobs; readable. */
+  readonly blobs: string;
+  readonly network: boolean;
+  /** Their whole environment. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** The same file as source in the repository, as JavaScript in the package. */
+const entry = fileURLToPath(import.meta.resolve('../entry/task-process.ts').replace(/\.ts$/, extension()));
+
+function extension(): string {
+  return import.meta.filename.endsWith('.ts') ? '.ts' : '.js';
+}
+
+/** Everything the program of a task process itself is made of. */
+const program = [packageOf(import.meta.filename), packageOf(fileURLToPath(import.meta.resolve('devalue')))];
+
+/** The program and its arguments. `heap`: MiB that objects may take. */
+export function commandOf(confinement: Confinement, directory: string, heap: number | undefined): [string, string[]] {
+  const { code, blobs, network } = confinement;
+  const flags = [
+    '--permission',
+    ...[...program, code, blobs, directory].map((path) => `--allow-fs-read=${withSlash(path)}`),
+    `--allow-fs-write=${withSlash(directory)}`,
+    // Versions before 25 know no such flag and deny no network.
+    ...(network && knows('--allow-net') ? ['--allow-net'] : []),
+    // SQLite does not ask the permission model which files it may open, and addons ask nobody.
+    '--no-addons',
+    '--no-experimental-sqlite',
+    '--enable-source-maps',
+    '--disable-warning=ExperimentalWarning',
+    '--disable-warning=SecurityWarning',
+    ...(heap === undefined ? [] : [`--max-old-space-size=${heap}`]),
+  ];
+  return [process.execPath, [...flags, entry, blobs]];
+}
+
+/** Whether this runtime can keep tasks off the network. */
+export function canDenyNetwork(): boolean {
+  return knows('--allow-net');
+}
+
+function knows(flag: string): boolean {
+  return process.allowedNodeEnvironmentFlags.has(flag);
+}
+
+/** A directory, so that everything below it is meant. */
+function withSlash(path: string): string {
+  return path.endsWith(sep) ? path : path + sep;
+}
+
+function packageOf(file: string): string {
+  for (let at = dirname(file); dirname(at) !== at; at = dirname(at)) {
+    if (existsSync(join(at, 'package.json'))) return at;
+  }
+  return dirname(file);
+}

@@ -1,0 +1,236 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { hash } from 'node:crypto';
+import { join } from 'node:path';
+import type { BlobRef } from '../../model/envelope.ts';
+import { ValueStatus } from '../../model/envelope.ts';
+import { CHUNK_BYTES, CHUNK_TIME, INLINE_VALUE_BYTES } from '../../model/limits.ts';
+import { packColumn, readColumn } from '../../protocol/column.ts';
+import { decodeColumn } from '../../protocol/values/column.ts';
+import { ColumnWriter } from '../../protocol/values/column-writer.ts';
+import { decodeValue } from '../../protocol/values/value.ts';
+import type { WorkerFailure } from '../failures.ts';
+import type { FromTask, ToTask } from './task-channel.ts';
+import type { ContextHost } from './task-context.ts';
+import { TaskContext } from './task-context.ts';
+import { failureOf, failureOfResult } from './task-failure.ts';
+import type { TaskFunction } from './task-module.ts';
+import { loadTask } from './task-module.ts';
+
+type JobOrder = ToTask & { readonly kind: 'job' };
+type ChunkOrder = ToTask & { readonly kind: 'chunk' };
+
+interface LoadedJob {
+  readonly order: JobOrder;
+  task: TaskFunction | WorkerFailure | undefined;
+}
+
+/** What runs now, for whoever wants to know whose output this is. */
+export interface Place {
+  chunk: number;
+  position: number;
+}
+
+/** Runs chunks one after the other, in the task process. */
+export class Executor {
+  readonly place: Place = { chunk: 0, position: 0 };
+  readonly #send: (message: FromTask, bytes?: Uint8Array) => void;
+  readonly #host: Omit<ContextHost, 'farm' | 'job' | 'lease'>;
+  readonly #blobs: string;
+  readonly #own: string;
+  readonly #jobs = new Map<number, LoadedJob>();
+  readonly #waiting: { order: ChunkOrder; bytes: Uint8Array }[] = [];
+  #running = false;
+  #context: TaskContext | undefined;
+  /** Chunks that were revoked before they began. */
+  readonly #aborted = new Set<number>();
+
+  constructor(
+    send: (message: FromTask, bytes?: Uint8Array) => void,
+    host: Omit<ContextHost, 'farm' | 'job' | 'lease'>,
+    directories: { blobs: string; own: string },
+  ) {
+    this.#send = send;
+    this.#host = host;
+    this.#blobs = directories.blobs;
+    this.#own = directories.own;
+  }
+
+  noteJob(order: JobOrder): void {
+    this.#jobs.set(order.job, { order, task: undefined });
+  }
+
+  forgetJob(job: number): void {
+    this.#jobs.delete(job);
+  }
+
+  runChunk(order: ChunkOrder, bytes: Uint8Array): void {
+    this.#waiting.push({ order, bytes });
+    if (!this.#running) this.#next();
+  }
+
+  abort(chunk: number): void {
+    if (this.#running && this.place.chunk === chunk && this.#context !== undefined) TaskContext.abort(this.#context);
+    else this.#aborted.add(chunk);
+  }
+
+  #next(): void {
+    const next = this.#waiting.shift();
+    this.#running = next !== undefined;
+    if (next === undefined) {
+      this.#aborted.clear();
+      return;
+    }
+    this.#run(next.order, next.bytes).then(
+      // Through the event loop, so that timers run and messages are read between chunks.
+      () => setImmediate(() => this.#next()),
+      (error: unknown) => {
+        // Not the task's fault: an answer that cannot be made. The process ends, its worker reports what it says.
+        setImmediate(() => {
+          throw error;
+        });
+      },
+    );
+  }
+
+  async #run(order: ChunkOrder, bytes: Uint8Array): Promise<void> {
+    this.place.chunk = order.id;
+    this.place.position = 0;
+    const job = this.#jobs.get(order.job);
+    if (job === undefined) throw new Error(`a chunk of job ${order.job} came before the job`);
+    if (job.task === undefined) {
+      job.task = await loadTask(job.order.path, job.order.sourceName);
+      this.#send({ kind: 'started', chunk: order.id });
+    }
+    const count = order.runs.reduce((sum, run) => sum + run.count, 0);
+    const outcomes = new Outcomes(count, this.#own);
+    const begun = performance.now();
+    let done = 0;
+    if (typeof job.task === 'function') {
+      const input = this.#inputs(order, job.order, bytes);
+      const host: ContextHost = { ...this.#host, farm: order.farm, job: order.job, lease: order.lease };
+      done = await this.#runTasks(order, job.task, input, host, outcomes, begun);
+    } else {
+      for (; done < count && outcomes.hasRoom; done++) outcomes.fail(job.task);
+    }
+    const micros = (performance.now() - begun) * 1_000;
+    const { column, blobs } = outcomes.finish();
+    this.#send({ kind: 'done', chunk: order.id, done, micros, ...(blobs.length > 0 && { blobs }) }, column);
+  }
+
+  /** Returns how many have ended: all, or as many as fit into CHUNK_TIME and CHUNK_BYTES. */
+  async #runTasks(
+    order: ChunkOrder,
+    task: TaskFunction,
+    input: (position: number, index: number) => unknown,
+    host: ContextHost,
+    outcomes: Outcomes,
+    begun: number,
+  ): Promise<number> {
+    const deadline = begun + CHUNK_TIME;
+    let position = 0;
+    for (const { start, count } of order.runs) {
+      for (let index = start; index < start + count; index++) {
+        this.place.position = position;
+        const context = new TaskContext(host, index);
+        this.#context = context;
+        if (this.#aborted.size > 0 && this.#aborted.delete(order.id)) TaskContext.abort(context);
+        let result: unknown;
+        let failed = false;
+        try {
+          result = task(input(position, index), context);
+          if (isThenable(result)) result = await result;
+        } catch (error) {
+          outcomes.fail(failureOf(error));
+          failed = true;
+        }
+        if (!failed) outcomes.add(result, index);
+        position += 1;
+        if (performance.now() >= deadline || !outcomes.hasRoom) return position;
+      }
+    }
+    return position;
+  }
+
+  #inputs(order: ChunkOrder, job: JobOrder, bytes: Uint8Array): (position: number, index: number) => unknown {
+    const { range } = job;
+    if (range !== undefined) {
+      const { start, step } = range;
+      return (_, index) => start + index * step;
+    }
+    const { lengths, statuses, allStatus, bytes: values } = readColumn(bytes);
+    const status = statuses ?? (allStatus === 0 ? undefined : new Uint8Array(lengths.length).fill(allStatus));
+    const decoded = decodeColumn(lengths, status, values);
+    if (!status?.some((each) => each === ValueStatus.jsonBlob || each === ValueStatus.bytesBlob)) {
+      return (position) => decoded[position];
+    }
+    return (position) => {
+      const encoding = status[position];
+      if (encoding !== ValueStatus.jsonBlob && encoding !== ValueStatus.bytesBlob) return decoded[position];
+      const { sha256 } = decoded[position] as BlobRef;
+      const problem = order.missing?.[sha256];
+      if (problem !== undefined) throw new Error(`the input of this task could not be fetched: ${problem}`);
+      const file = readBlob(join(this.#blobs, sha256));
+      return decodeValue(file, encoding === ValueStatus.bytesBlob ? ValueStatus.bytes : ValueStatus.json);
+    };
+  }
+}
+
+/** The outcomes of one chunk while they come. */
+class Outcomes {
+  readonly #writer: ColumnWriter;
+  readonly #directory: string;
+  readonly #blobs: BlobRef[] = [];
+
+  constructor(count: number, directory: string) {
+    this.#writer = new ColumnWriter({ values: count, bytes: Math.min(count * 8, CHUNK_BYTES) });
+    this.#directory = directory;
+  }
+
+  get hasRoom(): boolean {
+    return this.#writer.byteLength < CHUNK_BYTES;
+  }
+
+  fail(failure: WorkerFailure): void {
+    this.#writer.appendRecord(ValueStatus.failed, failure);
+  }
+
+  add(result: unknown, index: number): void {
+    try {
+      if (result instanceof Uint8Array && result.length > INLINE_VALUE_BYTES) {
+        this.#addBlob(ValueStatus.bytesBlob, result);
+      } else if (this.#writer.append(result) > INLINE_VALUE_BYTES) {
+        // Without the comma that ends a value in a column.
+        this.#addBlob(ValueStatus.jsonBlob, this.#writer.pop().bytes.subarray(0, -1));
+      }
+    } catch (error) {
+      this.fail(failureOfResult(error, index));
+    }
+  }
+
+  #addBlob(status: number, bytes: Uint8Array): void {
+    const blob = storeBlob(this.#directory, bytes);
+    this.#blobs.push(blob);
+    this.#writer.appendRecord(status, blob);
+  }
+
+  finish(): { column: Uint8Array; blobs: BlobRef[] } {
+    const { lengths, status, bytes } = this.#writer.finish();
+    return { column: packColumn(lengths, status, bytes), blobs: this.#blobs };
+  }
+}
+
+export function storeBlob(directory: string, bytes: Uint8Array): BlobRef {
+  const sha256 = hash('sha256', bytes, 'hex');
+  writeFileSync(join(directory, sha256), bytes);
+  return { sha256, size: bytes.length };
+}
+
+/** As a plain Uint8Array: what a task gets must be the same in every runtime. */
+export function readBlob(path: string): Uint8Array {
+  const file = readFileSync(path);
+  return new Uint8Array(file.buffer, file.byteOffset, file.length);
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
+}

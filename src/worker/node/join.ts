@@ -1,0 +1,242 @@
+import { randomBytes } from 'node:crypto';
+import { EventEmitter } from 'node:events';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import { join } from 'node:path';
+import { Session } from '../session.ts';
+import type { SessionEffect, SessionInput, WorkerStatus } from '../session-io.ts';
+import { BlobFiles } from './blob-files.ts';
+import { availableMemory, defaultSlots } from './capacity.ts';
+import { CodeStore } from './code-store.ts';
+import { canDenyNetwork } from './confinement.ts';
+import { Connection } from './connection.ts';
+import { FarmHttp } from './farm-http.ts';
+import type { JoinAddress } from './join-url.ts';
+import { parseJoinUrl } from './join-url.ts';
+import { JsRunner } from './js-runner.ts';
+
+export interface WorkerOptions {
+  /** Servers of one farm, tried in turn: `http://HOST:PORT` or a join link with its token. */
+  readonly url: string | readonly string[];
+  /** Where the link carries none. */
+  readonly token?: string;
+  /** Tasks at once; by default the CPUs that may be used here. */
+  readonly slots?: number;
+  /** For people; by default the name of this machine. */
+  readonly name?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly resources?: Readonly<Record<string, number>>;
+  /** Takes the network away from tasks. */
+  readonly denyNetwork?: boolean;
+  /** Names of environment variables that tasks may see. */
+  readonly env?: readonly string[];
+  /** Milliseconds without a task after which it leaves. */
+  readonly idleExit?: number;
+  /** Milliseconds after which it finishes what runs and leaves. */
+  readonly maxTime?: number;
+  /** Where task code is kept between runs; by default in the temporary directory, for this run. */
+  readonly cache?: string;
+  /** `image`: the bootable worker. */
+  readonly device?: 'node' | 'image';
+}
+
+export interface WorkerEvents {
+  status: [WorkerStatus];
+}
+
+/** How a worker came to its end. `failed`: it could never join, or was refused. */
+export interface WorkerEnd {
+  readonly reason: string;
+  readonly failed: boolean;
+}
+
+/** How often, at most, the time without a task is looked at. */
+const IDLE_LOOK = 1_000;
+
+/** Joins a farm: the process around the session, which holds its socket, its timers and its task processes. */
+export class Worker extends EventEmitter<WorkerEvents> {
+  /** Settles when the worker has left for good and its processes are gone. */
+  readonly ended: Promise<WorkerEnd>;
+  /** Settles when the worker has joined for the first time, or `ended`. */
+  readonly joined: Promise<boolean>;
+  readonly #addresses: readonly JoinAddress[];
+  readonly #token: string;
+  readonly #session: Session;
+  readonly #runner: JsRunner;
+  readonly #http: FarmHttp;
+  readonly #code: CodeStore;
+  readonly #stopped = new AbortController();
+  readonly #root: string;
+  #address: JoinAddress;
+  #connection: Connection | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #timerAt = Infinity;
+  #settleEnd: (end: WorkerEnd) => void;
+  #settleJoin: (joined: boolean) => void;
+  #busyAt = performance.now();
+  readonly #timers: NodeJS.Timeout[] = [];
+
+  constructor(options: WorkerOptions) {
+    super();
+    this.#addresses = [options.url].flat().map((url) => parseJoinUrl(url));
+    const token = options.token ?? this.#addresses.find((address) => address.token !== undefined)?.token;
+    if (token === undefined) throw new TypeError('joining needs a token: use the join link that the server printed');
+    if (options.denyNetwork === true && !canDenyNetwork()) {
+      throw new TypeError(`Node ${process.version} cannot keep tasks off the network: use Node 26, or leave out --deny net`);
+    }
+    this.#token = token;
+    this.#address = this.#addresses[0] as JoinAddress;
+    ({ promise: this.ended, resolve: this.#settleEnd } = Promise.withResolvers<WorkerEnd>());
+    ({ promise: this.joined, resolve: this.#settleJoin } = Promise.withResolvers<boolean>());
+    this.#root = realpathSync(mkdtempSync(join(os.tmpdir(), 'manyhands-worker-')));
+    const directories = { root: join(this.#root, 'tasks'), blobs: join(this.#root, 'blobs'), code: options.cache ?? join(this.#root, 'code') };
+    for (const directory of Object.values(directories)) mkdirSync(directory, { recursive: true });
+    this.#http = new FarmHttp(() => this.#address.base, token);
+    this.#code = new CodeStore(directories.code, this.#http);
+    const confinement = { ...directories, network: options.denyNetwork !== true, env: environment(options.env ?? []) };
+    const blobs = new BlobFiles(directories.blobs, this.#http, this.#stopped.signal);
+    this.#runner = new JsRunner(confinement, blobs, this.#code.path, (event) => this.#handle(event));
+    this.#session = new Session({
+      key: randomBytes(16).toString('hex'),
+      name: options.name ?? os.hostname(),
+      device: options.device ?? 'node',
+      slots: options.slots ?? defaultSlots(),
+      runners: ['js'],
+      labels: options.labels ?? {},
+      resources: options.resources ?? {},
+      memory: availableMemory(),
+      platform: `${os.platform()} ${os.arch()}, Node ${process.version}`,
+      beats: false,
+    });
+    process.once('exit', this.#cleanNow);
+    this.#handle({ kind: 'start' });
+    this.#watchTime(options);
+  }
+
+  /** The task processes, for people who look. */
+  get taskPids(): number[] {
+    return this.#runner.pids;
+  }
+
+  /** Finishes what runs, gives back the rest, and leaves. */
+  drain(reason = 'it was asked to drain'): Promise<WorkerEnd> {
+    this.#handle({ kind: 'drain', reason });
+    return this.ended;
+  }
+
+  /** Leaves now; its tasks run elsewhere. */
+  stop(reason = 'it was asked to stop'): Promise<WorkerEnd> {
+    this.#handle({ kind: 'stop', reason });
+    return this.ended;
+  }
+
+  #watchTime({ idleExit, maxTime }: WorkerOptions): void {
+    if (maxTime !== undefined) {
+      this.#timers.push(setTimeout(() => void this.drain('its time is up'), Math.min(maxTime, 2 ** 31 - 1)));
+    }
+    if (idleExit === undefined) return;
+    const look = (): void => {
+      if (!this.#session.idle) this.#busyAt = performance.now();
+      else if (performance.now() - this.#busyAt >= idleExit) void this.drain('it had nothing to do');
+    };
+    this.#timers.push(setInterval(look, Math.min(IDLE_LOOK, Math.max(10, idleExit / 4))));
+  }
+
+  #handle(input: SessionInput): void {
+    const effects = this.#session.handle(input, performance.now(), Math.random());
+    for (const effect of effects) this.#do(effect);
+    this.#schedule();
+  }
+
+  #do(effect: SessionEffect): void {
+    switch (effect.kind) {
+      case 'send':
+        return this.#connection?.send(effect.message, effect.column);
+      case 'connect':
+        return this.#connect(effect.attempt);
+      case 'disconnect':
+        return this.#connection?.close(effect.code, effect.reason);
+      case 'fetchCode':
+        return void this.#code.provide(effect.code, effect.inline).then(
+          () => this.#handle({ kind: 'codeReady', sha256: effect.code.sha256 }),
+          (error: Error) => this.#handle({ kind: 'codeFailed', sha256: effect.code.sha256, reason: error.message }),
+        );
+      case 'startSlot':
+        return this.#runner.startSlot(effect.slot);
+      case 'runChunk':
+        this.#busyAt = performance.now();
+        return this.#runner.runChunk(effect.slot, effect.chunk, effect.job);
+      case 'abortChunk':
+        return this.#runner.abortChunk(effect.slot, effect.chunk);
+      case 'killSlot':
+        return this.#runner.killSlot(effect.slot);
+      case 'forgetJob':
+        return this.#runner.forgetJob(effect.job);
+      case 'status':
+        return this.#status(effect.status);
+    }
+  }
+
+  #connect(attempt: number): void {
+    this.#address = this.#addresses[attempt % this.#addresses.length] as JoinAddress;
+    const connection = new Connection(this.#address.base, this.#token, {
+      connected: () => this.#handle({ kind: 'connected' }),
+      heard: () => this.#handle({ kind: 'heard' }),
+      message: (message, column) => this.#handle({ kind: 'message', message, ...(column && { column }) }),
+      garbage: (detail) => this.#handle({ kind: 'garbage', detail }),
+      disconnected: (reason, retryAfter) =>
+        this.#handle({ kind: 'disconnected', reason, ...(retryAfter !== undefined && { retryAfter }) }),
+    });
+    this.#connection = connection;
+  }
+
+  #status(status: WorkerStatus): void {
+    if (status.state === 'joined') this.#settleJoin(true);
+    this.emit('status', status);
+    if (status.state === 'ended') this.#end(status);
+  }
+
+  #end({ reason, failed }: WorkerEnd): void {
+    this.#stopped.abort();
+    this.#runner.close();
+    for (const timer of this.#timers) clearTimeout(timer);
+    clearTimeout(this.#timer);
+    this.#settleJoin(false);
+    // Connections and processes are given the turn they need to let go.
+    setTimeout(() => {
+      this.#http.close();
+      process.off('exit', this.#cleanNow);
+      this.#cleanNow();
+      this.#settleEnd({ reason, failed });
+    }, 50);
+  }
+
+  readonly #cleanNow = (): void => {
+    rmSync(this.#root, { recursive: true, force: true, maxRetries: 3 });
+  };
+
+  /** One timer, moved only when it would be too late: it may wake too early, which costs one look. */
+  #schedule(): void {
+    const { wakeAt } = this.#session;
+    if (wakeAt === undefined || wakeAt >= this.#timerAt) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = wakeAt;
+    this.#timer = setTimeout(() => {
+      this.#timerAt = Infinity;
+      this.#handle({ kind: 'tick' });
+    }, Math.max(0, Math.ceil(wakeAt - performance.now())));
+  }
+}
+
+/** Starts a worker; it connects at once. */
+export function startWorker(options: WorkerOptions): Worker {
+  return new Worker(options);
+}
+
+function environment(names: readonly string[]): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const name of names) if (process.env[name] !== undefined) env[name] = process.env[name];
+  // Without it no program of Windows starts.
+  const { SystemRoot } = process.env;
+  return process.platform === 'win32' && SystemRoot !== undefined ? { SystemRoot, ...env } : env;
+}

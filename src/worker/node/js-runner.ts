@@ -1,0 +1,234 @@
+import { join } from 'node:path';
+import type { BlobRef, PackedColumn } from '../../model/envelope.ts';
+import { isFailure, ValueStatus } from '../../model/envelope.ts';
+import { BLOCK_TASKS, LOG_MESSAGE_BYTES, PROCESS_MODULES } from '../../model/limits.ts';
+import { readColumn, statusOf } from '../../protocol/column.ts';
+import { decodeValue } from '../../protocol/values/value.ts';
+import { failureColumn } from '../failures.ts';
+import type { Chunk, JobFacts, Runner, SlotEvent } from '../runner.ts';
+import type { BlobFiles } from './blob-files.ts';
+import type { Confinement } from './confinement.ts';
+import { checkedMessage } from './task-messages.ts';
+import type { FromTask } from './task-channel.ts';
+import { TaskProcess } from './task-process.ts';
+
+interface Place {
+  readonly number: number;
+  process: TaskProcess | undefined;
+  /** Chunks handed over and not reported yet, the running one first. */
+  chunks: { readonly chunk: Chunk; readonly release: () => void }[];
+  /** What must be over before anything more is done for this slot: transfers of blobs, in their order. */
+  toProcess: Promise<void> | undefined;
+  fromProcess: Promise<void> | undefined;
+}
+
+/** Runs task modules in processes of Node, one for each slot. */
+export class JsRunner implements Runner {
+  readonly #confinement: Confinement;
+  readonly #blobs: BlobFiles;
+  readonly #codePath: (sha256: string) => string;
+  readonly #report: (event: SlotEvent) => void;
+  readonly #places = new Map<number, Place>();
+  #closed = false;
+
+  constructor(
+    confinement: Confinement,
+    blobs: BlobFiles,
+    codePath: (sha256: string) => string,
+    report: (event: SlotEvent) => void,
+  ) {
+    this.#confinement = confinement;
+    this.#blobs = blobs;
+    this.#codePath = codePath;
+    this.#report = report;
+  }
+
+  /** The processes, for people who look. */
+  get pids(): number[] {
+    return [...this.#places.values()].flatMap(({ process }) => process?.pid ?? []);
+  }
+
+  startSlot(slot: number): void {
+    if (this.#closed) return;
+    const place: Place = this.#places.get(slot) ?? { number: slot, process: undefined, chunks: [], toProcess: undefined, fromProcess: undefined };
+    this.#places.set(slot, place);
+    this.#spawn(place, undefined);
+  }
+
+  #spawn(place: Place, memory: number | undefined): TaskProcess {
+    const process = new TaskProcess(this.#confinement, memory, {
+      message: (header, bytes) => this.#heard(place, process, header, bytes),
+      raw: (stream, text) => this.#raw(place, process, stream, text),
+      died: (death) => {
+        const tell = (): void => {
+          process.clean();
+          if (place.process !== process) return;
+          place.process = undefined;
+          for (const { release } of place.chunks) release();
+          place.chunks = [];
+          this.#report({ kind: 'slotDied', slot: place.number, ...death });
+        };
+        // Results that it had finished are stored first: its death is no reason to lose them.
+        if (place.fromProcess === undefined) tell();
+        else place.fromProcess = place.fromProcess.then(tell);
+      },
+    });
+    place.process = process;
+    return process;
+  }
+
+  runChunk(slot: number, chunk: Chunk, job: JobFacts): void {
+    const place = this.#places.get(slot);
+    if (place?.process === undefined) return;
+    const wanted = blobsIn(chunk.column);
+    const held = wanted.map((blob) => this.#blobs.hold(blob));
+    place.chunks.push({ chunk, release: () => held.forEach(({ release }) => release()) });
+    const process = this.#processFor(place, job);
+    const hand = (missing?: Record<string, string>): void => {
+      if (place.process !== process) return;
+      this.#hand(process, chunk, job, missing);
+      if (wanted.length > 0) this.#report({ kind: 'chunkStarted', slot, chunk: chunk.id });
+    };
+    if (wanted.length === 0 && place.toProcess === undefined) return hand();
+    if (wanted.length > 0) this.#report({ kind: 'chunkWaiting', slot, chunk: chunk.id });
+    const turn = (place.toProcess ?? Promise.resolve()).then(async () => {
+      const missing: Record<string, string> = {};
+      const problems = await Promise.all(held.map(({ problem }) => problem));
+      problems.forEach((problem, i) => {
+        const blob = wanted[i];
+        if (problem !== undefined && blob !== undefined) missing[blob.sha256] = problem;
+      });
+      hand(missing);
+      if (place.toProcess === turn) place.toProcess = undefined;
+    });
+    place.toProcess = turn;
+  }
+
+  /** A process with the job's memory limit, and not one that is full of modules. */
+  #processFor(place: Place, { memory, code }: JobFacts): TaskProcess {
+    const old = place.process as TaskProcess;
+    const full = old.modules.size >= PROCESS_MODULES && !old.modules.has(code.sha256);
+    if ((old.memory === memory && !full) || place.chunks.length > 1) return old;
+    const fresh = this.#spawn(place, memory);
+    old.kill();
+    return fresh;
+  }
+
+  #hand(process: TaskProcess, chunk: Chunk, job: JobFacts, missing?: Record<string, string>): void {
+    const { id, lease, runs, farm, column } = chunk;
+    if (!process.jobs.has(job.job)) {
+      process.jobs.add(job.job);
+      process.modules.add(job.code.sha256);
+      const { sourceName, sha256 } = job.code;
+      const path = this.#codePath(sha256);
+      process.send({ kind: 'job', job: job.job, path, sourceName, ...(job.range && { range: job.range }) });
+    }
+    process.send({ kind: 'chunk', id, job: job.job, lease, runs, farm, ...(missing && { missing }) }, column);
+  }
+
+  abortChunk(slot: number, chunk: number): void {
+    this.#places.get(slot)?.process?.send({ kind: 'abort', chunk });
+  }
+
+  killSlot(slot: number): void {
+    this.#places.get(slot)?.process?.kill();
+  }
+
+  forgetJob(job: number): void {
+    for (const { process } of this.#places.values()) {
+      if (process?.jobs.delete(job)) process.send({ kind: 'forget', job });
+    }
+  }
+
+  /** Ends all processes; nothing is reported any more. */
+  close(): void {
+    this.#closed = true;
+    for (const place of this.#places.values()) {
+      place.process?.kill();
+      place.process = undefined;
+      for (const { release } of place.chunks) release();
+      place.chunks = [];
+    }
+  }
+
+  #heard(place: Place, process: TaskProcess, header: unknown, bytes: Uint8Array): void {
+    if (place.process !== process) return;
+    const message = checkedMessage(header, bytes, place.chunks);
+    switch (message.kind) {
+      case 'ready':
+        // A process that replaced another one is not news.
+        if (place.chunks.length === 0) this.#report({ kind: 'slotReady', slot: place.number });
+        return;
+      case 'started':
+        return this.#report({ kind: 'chunkStarted', slot: place.number, chunk: message.chunk });
+      case 'done':
+        return this.#done(place, process, message, bytes);
+      case 'log':
+        return this.#report({ ...message, kind: 'taskLog', slot: place.number });
+      case 'progress':
+        return this.#report({ ...message, kind: 'taskProgress', slot: place.number });
+      case 'wantBlob':
+      case 'giveBlob':
+        return void this.#serveBlob(process, message);
+    }
+  }
+
+  #done(place: Place, process: TaskProcess, message: FromTask & { kind: 'done' }, bytes: Uint8Array): void {
+    place.chunks.shift()?.release();
+    const { chunk, done, micros, blobs } = message;
+    const tell = (column: PackedColumn): void =>
+      this.#report({ kind: 'chunkDone', slot: place.number, chunk, done, micros, column });
+    if (blobs === undefined && place.fromProcess === undefined) return tell(bytes);
+    this.#report({ kind: 'chunkWaiting', slot: place.number, chunk });
+    // The message that names a blob leaves after the blob is stored (P15).
+    const turn = (place.fromProcess ?? Promise.resolve()).then(async () => {
+      const uploads = (blobs ?? []).map((blob) => this.#blobs.upload(blob, join(process.directory, blob.sha256)));
+      const problem = (await Promise.all(uploads)).find((each) => each !== undefined);
+      tell(problem === undefined ? bytes : notStored(done, problem));
+      if (place.fromProcess === turn) place.fromProcess = undefined;
+    });
+    place.fromProcess = turn;
+  }
+
+  async #serveBlob(process: TaskProcess, message: FromTask & { kind: 'wantBlob' | 'giveBlob' }): Promise<void> {
+    const { request } = message;
+    let problem: string | undefined;
+    if (message.kind === 'giveBlob') {
+      problem = await this.#blobs.upload(message.blob, join(process.directory, message.blob.sha256));
+    } else {
+      const held = this.#blobs.hold({ sha256: message.sha256, size: 0 });
+      problem = await held.problem;
+      // Long enough for the process to read it; the cache evicts it later.
+      held.release();
+    }
+    process.send({ kind: 'blob', request, ...(problem !== undefined && { error: problem }) });
+  }
+
+  #raw(place: Place, process: TaskProcess, stream: 'stdout' | 'stderr', text: string): void {
+    const [first] = place.chunks;
+    if (place.process !== process || first === undefined) return;
+    const { id } = first.chunk;
+    this.#report({ kind: 'taskLog', slot: place.number, chunk: id, position: 0, stream, text: text.slice(0, LOG_MESSAGE_BYTES) });
+  }
+}
+
+function notStored(count: number, problem: string): PackedColumn {
+  return failureColumn({ kind: 'error', name: 'BlobError', message: `its result could not be stored: ${problem}` }, count);
+}
+
+function blobsIn(packed: PackedColumn | undefined): BlobRef[] {
+  // Bytes 1 and 2 of a column tell whether any status can be that of a blob.
+  if (packed === undefined || (packed[1] === 0 && (packed[2] as number) < ValueStatus.jsonBlob)) return [];
+  const column = readColumn(packed);
+  const blobs: BlobRef[] = [];
+  let at = 0;
+  for (let i = 0; i < Math.min(column.count, BLOCK_TASKS); i++) {
+    const length = column.lengths[i] as number;
+    const status = statusOf(column, i);
+    if (status >= ValueStatus.jsonBlob && !isFailure(status)) {
+      blobs.push(decodeValue(column.bytes.subarray(at, at + length), ValueStatus.json) as BlobRef);
+    }
+    at += length;
+  }
+  return blobs;
+}

@@ -1,0 +1,67 @@
+import type { BlobRef } from '../../model/envelope.ts';
+import type { RangeInputs } from '../../model/job.ts';
+import type { Run } from '../../model/runs.ts';
+
+/** What a worker says to its task process. */
+export type ToTask =
+  /** Before the first chunk of a job. `path`: the module, already checked. */
+  | {
+      readonly kind: 'job';
+      readonly job: number;
+      readonly path: string;
+      readonly sourceName: string;
+      readonly range?: RangeInputs;
+    }
+  /**
+   * With the packed inputs, except for ranges. Blobs among them lie as files in the directory for blobs; `missing` says
+   * why one does not.
+   */
+  | {
+      readonly kind: 'chunk';
+      readonly id: number;
+      readonly job: number;
+      readonly lease: number;
+      readonly runs: readonly Run[];
+      readonly farm: string;
+      readonly missing?: Readonly<Record<string, string>>;
+    }
+  | { readonly kind: 'abort'; readonly chunk: number }
+  | { readonly kind: 'forget'; readonly job: number }
+  /** The answer to `wantBlob` and `giveBlob`. */
+  | { readonly kind: 'blob'; readonly request: number; readonly error?: string };
+
+/** What a task process says to its worker. */
+export type FromTask =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'started'; readonly chunk: number }
+  /** With the packed outcomes. `blobs`: results that lie as files in the process's own directory and shall be uploaded. */
+  | {
+      readonly kind: 'done';
+      readonly chunk: number;
+      readonly done: number;
+      readonly micros: number;
+      readonly blobs?: readonly BlobRef[];
+    }
+  | {
+      readonly kind: 'log';
+      readonly chunk: number;
+      readonly position: number;
+      readonly stream: 'stdout' | 'stderr' | 'log';
+      readonly text: string;
+    }
+  | {
+      readonly kind: 'progress';
+      readonly chunk: number;
+      readonly position: number;
+      readonly fraction: number;
+      readonly text?: string;
+    }
+  /** A task asks for a blob: it shall lie in the directory for blobs. */
+  | { readonly kind: 'wantBlob'; readonly request: number; readonly sha256: string }
+  /** A task made a blob: it lies in the process's own directory. */
+  | { readonly kind: 'giveBlob'; readonly request: number; readonly blob: BlobRef };
+
+
+/** The file descriptors of the channel in the task process. */
+export const FROM_WORKER = 3;
+export const TO_WORKER = 4;

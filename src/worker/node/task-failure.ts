@@ -1,0 +1,42 @@
+import { inspect } from 'node:util';
+import { ValueError } from '../../protocol/values/value-error.ts';
+import type { WorkerFailure } from '../failures.ts';
+import { bounded } from '../failures.ts';
+
+/** Where this program's own files lie: their lines say nothing to the author of a task. */
+const own = new URL('../', import.meta.url).href;
+
+/** What is told of a task that threw. Anything can be thrown, and reading it may throw again. */
+export function failureOf(thrown: unknown): WorkerFailure {
+  try {
+    if (thrown instanceof Error || isErrorLike(thrown)) {
+      const { name, message, stack } = thrown;
+      return bounded({
+        kind: 'error',
+        name: String(name),
+        message: String(message),
+        ...(typeof stack === 'string' && { stack: ownLines(stack) }),
+      });
+    }
+    return bounded({ kind: 'error', name: 'Error', message: `the task threw ${inspect(thrown, { depth: 2 })}` });
+  } catch {
+    return { kind: 'error', name: 'Error', message: 'the task threw something that cannot be read' };
+  }
+}
+
+/** A result that can't be sent. The path says where in the result. */
+export function failureOfResult(error: unknown, index: number): WorkerFailure {
+  if (!(error instanceof ValueError)) return failureOf(error);
+  return bounded({ kind: 'error', name: 'ValueError', message: error.about(`the result of task ${index}: result`).message });
+}
+
+function isErrorLike(thrown: unknown): thrown is Error {
+  return typeof thrown === 'object' && thrown !== null && 'message' in thrown && 'name' in thrown;
+}
+
+function ownLines(stack: string): string {
+  return stack
+    .split('\n')
+    .filter((line) => !(/^\s+at /.test(line) && (line.includes(own) || line.includes('node:internal'))))
+    .join('\n');
+}

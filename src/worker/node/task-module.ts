@@ -1,0 +1,30 @@
+import { pathToFileURL } from 'node:url';
+import type { WorkerFailure } from '../failures.ts';
+import { failureOf } from './task-failure.ts';
+
+export type TaskFunction = (input: unknown, context: object) => unknown;
+
+/** Loads a task module. What is wrong with it comes back as the failure of each of its tasks, in one sentence. */
+export async function loadTask(path: string, sourceName: string): Promise<TaskFunction | WorkerFailure> {
+  let module: { default?: unknown };
+  try {
+    module = (await import(pathToFileURL(path).href)) as { default?: unknown };
+  } catch (error) {
+    const { name, message, stack } = failureOf(error);
+    const kind = error instanceof SyntaxError ? 'does not compile' : 'threw while it was loaded';
+    return codeFailure(`the task module ${sourceName} ${kind}: ${name}: ${message}`, stack);
+  }
+  const task = module.default;
+  if (typeof task === 'function') return task as TaskFunction;
+  if (!('default' in module)) {
+    return codeFailure(
+      `the task module ${sourceName} has no default export, which is the function that is called for each input; add: export default async (input) => { … }`,
+    );
+  }
+  const what = task === null ? 'null' : Array.isArray(task) ? 'an array' : typeof task;
+  return codeFailure(`the default export of the task module ${sourceName} is ${what}, but must be a function`);
+}
+
+function codeFailure(message: string, stack?: string): WorkerFailure {
+  return { kind: 'error', name: 'TaskCodeError', message, ...(stack !== undefined && { stack }) };
+}
