@@ -41,14 +41,11 @@ function dotJs(specifier: string): string {
   return specifier.replace(/(?<!\.d)\.ts$/, '.js');
 }
 
-/** The compiler leaves `.ts` in declarations and in the paths of files that are loaded by path; published, those are `.js`. */
+/** The compiler leaves `.ts` in declarations, in files that are only copied, and in paths; published, those are `.js`. */
 function pointToJavaScript(file: string): void {
   const before = readFileSync(file, 'utf8');
-  const pattern = file.endsWith('.d.ts') ? relativeImport : fileBeside;
-  const after = before.replace(
-    pattern,
-    (_, start: string, specifier: string, end: string) => `${start}${dotJs(specifier)}${end}`,
-  );
+  const rewrite = (_: string, start: string, specifier: string, end: string) => `${start}${dotJs(specifier)}${end}`;
+  const after = before.replace(relativeImport, rewrite).replace(fileBeside, rewrite);
   if (after !== before) writeFileSync(file, after);
 }
 
@@ -57,7 +54,7 @@ function missingTargets(file: string): string[] {
   const text = readFileSync(file, 'utf8');
   const specifiers = [...text.matchAll(relativeImport), ...text.matchAll(fileBeside)].map((match) => match[2] ?? '');
   return specifiers
-    .filter((specifier) => specifier !== '../main.ts' && !existsSync(path.resolve(path.dirname(file), specifier)))
+    .filter((specifier) => !existsSync(path.resolve(path.dirname(file), specifier)))
     .map((specifier) => `${path.relative(root, file)} refers to ${specifier}`);
 }
 

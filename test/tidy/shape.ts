@@ -33,8 +33,7 @@ export function loadedByPath(tree: Tree): string[] {
     if (!file.path.startsWith('src/') || file.isTest) return [];
     const misplaced = file.paths.flatMap(({ specifier, line }) => {
       const loaded = target(tree, file, specifier) ?? '';
-      // The command's first lines look whether the compiled program lies beside them.
-      if (!/\.(ts|mjs|js)$/.test(loaded) || isEntry(loaded) || isEntry(file.path)) return [];
+      if (!/\.(ts|mjs|js)$/.test(loaded) || isEntry(loaded)) return [];
       return [`${file.path}:${line}: ${loaded} is loaded by path; move it to an entry folder`];
     });
     const gone = file.paths.flatMap(({ specifier, line }) => {

@@ -57,9 +57,8 @@ function runUnder(node) {
 }
 
 function start() {
-  // In the repository the program is TypeScript that Node runs as it is, in the published package it is compiled.
-  const isBuilt = existsSync(fileURLToPath(new URL('../main.js', import.meta.url)));
-  (isBuilt ? import('../main.ts') : import('../main.ts'))
+  // TypeScript that Node runs as it is; the build turns the name into that of the compiled file.
+  import('../main.ts')
     .then((program) => program.main(process.argv.slice(2)))
     .then(
       (code) => {
