@@ -190,3 +190,9 @@ export const BLOB_CACHE_BYTES = 256 * MiB;
 /** Milliseconds between two tries of a transfer, the first and the longest. */
 export const TRANSFER_RETRY = 250;
 export const TRANSFER_RETRY_MAX = 10_000;
+
+/** Pages that one step of a backup copies while commits wait: about two milliseconds. */
+export const BACKUP_STEP_PAGES = 1_000;
+
+/** Milliseconds without a write after which the write-ahead log gives its room back. */
+export const STORE_IDLE = 2_000;

@@ -1,0 +1,125 @@
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { QUICK_CHECK_BYTES, STORE_CACHE_BYTES } from '../../model/limits.ts';
+import { StoreError } from '../store.ts';
+import { toStoreError } from './failure.ts';
+import { migrate } from './migrate.ts';
+
+export const DATABASE_FILE = 'manyhands.db';
+const LOCK_FILE = 'manyhands.lock';
+
+/** Opens the data of a directory for this process alone, or says why not. Nothing is changed before it is known to be ours. */
+export function openDatabase(dir: string): DatabaseSync {
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const file = path.join(dir, DATABASE_FILE);
+  const isNew = !existsSync(file);
+  let db: DatabaseSync | undefined;
+  try {
+    db = new DatabaseSync(file, { timeout: 0, enableForeignKeyConstraints: false });
+    db.exec('PRAGMA locking_mode = EXCLUSIVE');
+    refuseOldSqlite(db);
+    if (isNew) db.exec('PRAGMA page_size = 4096');
+    take(db, dir);
+    check(db, file);
+    migrate(db, file);
+    settle(db);
+    syncDirectory(dir);
+    return db;
+  } catch (error) {
+    db?.close();
+    throw explain(error, dir, file);
+  }
+}
+
+/** Version as three numbers, such as `3.53.4`. */
+export function hasWalResetFault(version: string): boolean {
+  const [major = 0, minor = 0, patch = 0] = version.split('.').map(Number);
+  if (major !== 3) return major < 3;
+  if (minor === 44) return patch < 6;
+  if (minor === 50) return patch < 7;
+  if (minor === 51) return patch < 3;
+  return minor < 51;
+}
+
+function refuseOldSqlite(db: DatabaseSync): void {
+  const { version } = db.prepare('SELECT sqlite_version() AS version').get() as { version: string };
+  if (!hasWalResetFault(version)) return;
+  throw new StoreError(
+    'broken',
+    `this Node was built with SQLite ${version}, which can corrupt data (the WAL-reset fault); 3.51.3 or newer is needed`,
+  );
+}
+
+/** Holds the operating system's lock from here on; it ends with the process, however that ends (D10). */
+function take(db: DatabaseSync, dir: string): void {
+  db.exec('BEGIN IMMEDIATE; COMMIT');
+  writeFileSync(path.join(dir, LOCK_FILE), JSON.stringify({ pid: process.pid, since: new Date().toISOString() }));
+}
+
+/**
+ * A whole check reads every page, so it is done where that takes less than a second; larger data is guarded by the checks
+ * that SQLite does on each page it reads and by the digest of each row of values (D16).
+ */
+function check(db: DatabaseSync, file: string): void {
+  if (statSync(file).size > QUICK_CHECK_BYTES) return;
+  const rows = db.prepare('PRAGMA quick_check(1)').all() as { quick_check: string }[];
+  const said = rows[0]?.quick_check;
+  if (said !== 'ok') throw new StoreError('damaged', `quick_check says: ${said}`);
+}
+
+/** What is asked for is read back: a build or a file system that silently gives less must not be trusted with data. */
+function settle(db: DatabaseSync): void {
+  db.exec(`
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    PRAGMA wal_autocheckpoint = 0;
+    PRAGMA cache_size = ${-Math.floor(STORE_CACHE_BYTES / 1024)};
+    PRAGMA temp_store = MEMORY;
+  `);
+  const read = (name: string): unknown => Object.values(db.prepare(`PRAGMA ${name}`).get() as object)[0];
+  const found = `journal_mode=${read('journal_mode')} synchronous=${read('synchronous')} locking_mode=${read('locking_mode')}`;
+  if (found !== 'journal_mode=wal synchronous=2 locking_mode=exclusive') {
+    throw new StoreError('broken', `SQLite did not take the settings that keep data safe; it has ${found}`);
+  }
+}
+
+function explain(error: unknown, dir: string, file: string): StoreError {
+  const known = toStoreError(error);
+  if (known.code === 'busy') {
+    return new StoreError(
+      'locked',
+      `the data in ${dir} is in use${holder(dir)}; stop that server first or use another --data`,
+    );
+  }
+  if (known.code === 'damaged') {
+    return new StoreError(
+      'damaged',
+      `${file} is damaged (${known.message}). Nothing was changed. To restore: move it and its -wal file aside, and copy your latest 'manyhands backup' to its place.`,
+      { cause: error },
+    );
+  }
+  return known;
+}
+
+function holder(dir: string): string {
+  try {
+    const { pid, since } = JSON.parse(readFileSync(path.join(dir, LOCK_FILE), 'utf8')) as {
+      pid: number;
+      since: string;
+    };
+    return ` by process ${pid} (since ${since})`;
+  } catch {
+    return ' by another process';
+  }
+}
+
+/** Makes the names of new files durable, not only their bytes. */
+function syncDirectory(dir: string): void {
+  const descriptor = openSync(dir, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
