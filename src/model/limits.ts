@@ -80,6 +80,9 @@ export const CLAIM_BLOCKS = 16;
 /** Milliseconds of unstarted work that are worth taking back: less is done before the answer arrives. */
 export const RECALL_WORTH = 2;
 
+/** Milliseconds in which a worker answers a recall, if it has anything to give back: a round trip and one task's start. */
+export const RECALL_PATIENCE = 20;
+
 /** Settled leases whose numbers are remembered, to tell a repeated outcome from an unknown one. */
 export const SETTLED_LEASES = 4_096;
 
@@ -196,3 +199,73 @@ export const BACKUP_STEP_PAGES = 1_000;
 
 /** Milliseconds without a write after which the write-ahead log gives its room back. */
 export const STORE_IDLE = 2_000;
+
+/** Bytes of a JSON body over HTTP: larger things are uploaded as NDJSON or as blobs, which stream. */
+export const JSON_BODY_BYTES = 16 * MiB;
+
+/** Bytes of one line of NDJSON inputs: a megabyte more than fits a blob that people would paste. */
+export const INPUT_LINE_BYTES = 64 * MiB;
+
+/** Milliseconds that the head of a request may take, and a JSON body after it. (T-28) */
+export const HEADERS_TIME = 10_000;
+export const JSON_BODY_TIME = 30_000;
+
+/** Bytes a second below which an upload is cut, once it has had the grace time in milliseconds. (F-12) */
+export const UPLOAD_RATE = 1 * KiB;
+export const UPLOAD_GRACE = 10_000;
+
+/** Milliseconds in which a slow reader of an answer must take something. */
+export const ANSWER_STALL = 60_000;
+
+/** Milliseconds an unused HTTP connection is kept: workers fetch now and then, and a handshake is dear to a phone. */
+export const KEEP_ALIVE_TIME = 65_000;
+
+/** Connections from one address that have not shown a valid token: 1,000 workers behind one address may start at once. (T-28) */
+export const STRANGERS_PER_ADDRESS = 2_048;
+
+/** Descriptors kept free of sockets: for the store, for blobs, for the log. (F-35) */
+export const RESERVED_DESCRIPTORS = 64;
+
+/** Wrong tokens from one address in a minute, after which further wrong ones are told to wait. (T-27) */
+export const FAILED_ATTEMPTS = 10;
+export const FAILED_ATTEMPTS_TIME = 60_000;
+/** Addresses remembered for that: the oldest are forgotten first. */
+export const FAILED_ADDRESSES = 10_000;
+
+/** Milliseconds a ticket is good for, and tickets at once. */
+export const TICKET_TIME = 30_000;
+export const TICKETS = 10_000;
+
+/** Tokens of a farm, revoked ones included. */
+export const TOKENS = 10_000;
+
+/** Milliseconds between two looks for tokens that have expired: promised are five seconds. (T-26) */
+export const EXPIRY_INTERVAL = 1_000;
+
+/** Milliseconds between two deltas of the feed: faster than eyes follow, slow enough to join thousands of changes. */
+export const FEED_INTERVAL = 250;
+/** Jobs and workers in one delta; the others follow in the next. */
+export const FEED_CHANGES = 500;
+/** Bytes of recent deltas kept for readers that come back. */
+export const FEED_KEPT_BYTES = 4 * MiB;
+/** Ended jobs that the feed still shows. */
+export const FEED_ENDED_JOBS = 200;
+/** Bytes that may wait for one reader of events before it is cut; it comes back where it was. (F-11) */
+export const EVENTS_BACKLOG_BYTES = 4 * MiB;
+/** Milliseconds between comments on an idle event stream, so that proxies keep it open. */
+export const EVENTS_BEAT = 15_000;
+
+/** Bytes of results kept while an answer in index order waits for an earlier task; more is read again from the store. */
+export const REORDER_BYTES = 16 * MiB;
+
+/** Rows of one page of a listing, usual and most. */
+export const PAGE_ROWS = 100;
+export const PAGE_ROWS_MAX = 1_000;
+
+/** Milliseconds an unreferenced blob is kept: uploads come before the job that names them. */
+export const BLOB_GRACE = 24 * 60 * 60_000;
+/** Milliseconds between two rounds of housekeeping: blobs without a job, and ended jobs older than --keep. */
+export const HOUSEKEEPING_INTERVAL = 60_000;
+
+/** Milliseconds that open answers and sockets have to end when the server stops. */
+export const STOP_TIME = 3_000;
