@@ -1,0 +1,18 @@
+import { InputError } from './input-error.ts';
+import { lineGroups, type Source } from './lines.ts';
+
+/** One JSON value a line. Strict: a line that is no JSON, an empty one too, ends it with its number. */
+export async function* readJsonLines(source: Source, revive: (parsed: unknown) => unknown): AsyncGenerator<unknown> {
+  for await (const { first, lines } of lineGroups(source)) {
+    for (let i = 0; i < lines.length; i++) yield parse(source, lines[i] as string, first + i, revive);
+  }
+}
+
+function parse(source: Source, line: string, number: number, revive: (parsed: unknown) => unknown): unknown {
+  if (line.trim() === '') throw new InputError(source.name, number, 'is empty; each line must be one JSON value');
+  try {
+    return revive(JSON.parse(line));
+  } catch (error) {
+    throw new InputError(source.name, number, `is not JSON: ${(error as Error).message}`, { cause: error });
+  }
+}
