@@ -103,16 +103,16 @@ export interface Job {
   readonly claimedTo: TaskIndex;
 }
 
-/** A task that is not like the others, kept beside its block while it has not ended. */
+/** Tasks that are not like the others, kept beside their block while they have not ended: `count` of them from `index` on. */
 export interface TaskException {
   readonly index: TaskIndex;
-  /** Charged failures so far. */
+  readonly count: number;
+  /** Charged failures so far, and the workers where they happened. */
   readonly charged: number;
-  /** Workers lost under it, distinct ones counted for `poison`. */
-  readonly lostWorkers: readonly WorkerId[];
+  readonly failedOn: readonly WorkerId[];
+  /** Workers lost under it, and the distinct ones, counted for `poison`. */
   readonly losses: number;
-  /** Runs alone in its batch from now on: it was in a batch that was lost. */
-  readonly alone: boolean;
+  readonly lostWorkers: readonly WorkerId[];
   /** Not before this wall clock time (ms since 1970), for backoff across restarts. */
   readonly notBeforeAt?: number;
 }

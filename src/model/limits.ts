@@ -178,8 +178,11 @@ export const QUICK_CHECK_BYTES = 64 * MiB;
 /** Bytes of database pages kept in memory: the pages of a few large commits; the operating system caches the rest. */
 export const STORE_CACHE_BYTES = 16 * MiB;
 
-/** Pages of 4 KiB in the write-ahead log after which it is copied into the database: rare enough to copy hot pages once. */
-export const CHECKPOINT_PAGES = 4_000;
+/**
+ * Pages of 4 KiB in the write-ahead log after which it is copied into the database. Hot pages are copied once for many
+ * commits, and the log soon overwrites itself: syncing a file that grows takes twice as long.
+ */
+export const CHECKPOINT_PAGES = 2_000;
 
 /** Bytes of a task process before any task: what a job's memory limit does not count. */
 export const TASK_PROCESS_BYTES = 64 * MiB;
@@ -197,7 +200,7 @@ export const TRANSFER_RETRY_MAX = 10_000;
 /** Pages that one step of a backup copies while commits wait: about two milliseconds. */
 export const BACKUP_STEP_PAGES = 1_000;
 
-/** Milliseconds without a write after which the write-ahead log gives its room back. */
+/** Milliseconds without a write after which the write-ahead log is copied into the database. */
 export const STORE_IDLE = 2_000;
 
 /** Bytes of a JSON body over HTTP: larger things are uploaded as NDJSON or as blobs, which stream. */
@@ -269,3 +272,24 @@ export const HOUSEKEEPING_INTERVAL = 60_000;
 
 /** Milliseconds that open answers and sockets have to end when the server stops. */
 export const STOP_TIME = 3_000;
+
+/** Milliseconds that an input which the program has yielded may wait for others to share its message. */
+export const INPUT_FLUSH_TIME = 4;
+
+/** Bytes of inputs after which a client starts another block: what follows may be text of three bytes a letter. */
+export const INPUT_BLOCK_BYTES = 512 * KiB;
+
+/** Bytes of blobs among the inputs of one block: tasks start when their block is whole, so that few wait for the others. */
+export const INPUT_BLOCK_BLOB_BYTES = 4 * MiB;
+
+/** HTTP connections of a client for blobs: enough to hide disk and hashing behind each other. */
+export const CLIENT_HTTP_CONNECTIONS = 4;
+
+/** Bytes of blobs that a client has in flight in one direction, unless one alone is larger. */
+export const BLOB_WINDOW_BYTES = 16 * MiB;
+
+/** Bytes above which a blob is hashed piece by piece with pauses, and asked for before it is sent again. */
+export const BIG_BLOB_BYTES = 8 * MiB;
+
+/** Milliseconds without a `run` after which the job that they share is closed. */
+export const RUN_JOB_IDLE = 10_000;

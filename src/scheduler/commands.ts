@@ -9,8 +9,22 @@ import type { RequestId } from './events.ts';
 export type Command =
   | { readonly kind: 'write'; readonly write: SchedulerWrite }
   /** Tasks of one block for a worker. `alone`: they run one at a time, each reported by itself. */
-  | { readonly kind: 'grant'; readonly worker: WorkerId; readonly lease: LeaseId; readonly job: JobId; readonly block: TaskIndex; readonly runs: readonly Run[]; readonly alone: boolean }
-  | { readonly kind: 'ack'; readonly worker: WorkerId; readonly lease: LeaseId; readonly verdict: Verdict; readonly runs: readonly Run[] }
+  | {
+      readonly kind: 'grant';
+      readonly worker: WorkerId;
+      readonly lease: LeaseId;
+      readonly job: JobId;
+      readonly block: TaskIndex;
+      readonly runs: readonly Run[];
+      readonly alone: boolean;
+    }
+  | {
+      readonly kind: 'ack';
+      readonly worker: WorkerId;
+      readonly lease: LeaseId;
+      readonly verdict: Verdict;
+      readonly runs: readonly Run[];
+    }
   /** Give back what of these has not been started. */
   | { readonly kind: 'recall'; readonly worker: WorkerId; readonly lease: LeaseId; readonly runs: readonly Run[] }
   /** Stop these, started or not; their outcomes are not wanted. */
@@ -33,8 +47,24 @@ export type Answer =
 
 /** What the feed and the result streams hear of, once it is on disk. Recorded segments are told by their write. */
 export type Change =
-  | { readonly kind: 'job'; readonly job: JobId; readonly progress: JobProgress; /** Only the first time. */ readonly spec?: JobSpec; readonly waiting: number; readonly running: number }
-  | { readonly kind: 'worker'; readonly worker: WorkerFacts; readonly state: WorkerState; readonly busy: number; readonly queued: number; readonly done: number; readonly failed: number; readonly lastHeard: Millis }
+  | {
+      readonly kind: 'job';
+      readonly job: JobId;
+      readonly progress: JobProgress /** Only the first time. */;
+      readonly spec?: JobSpec;
+      readonly waiting: number;
+      readonly running: number;
+    }
+  | {
+      readonly kind: 'worker';
+      readonly worker: WorkerFacts;
+      readonly state: WorkerState;
+      readonly busy: number;
+      readonly queued: number;
+      readonly done: number;
+      readonly failed: number;
+      readonly lastHeard: Millis;
+    }
   | { readonly kind: 'workerGone'; readonly worker: WorkerId; readonly reason: string }
   | { readonly kind: 'blockEnded'; readonly job: JobId; readonly first: TaskIndex }
   | { readonly kind: 'speculated'; readonly job: JobId; readonly runs: readonly Run[] };

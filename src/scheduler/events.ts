@@ -5,13 +5,30 @@ import type { HeldLease, WorkerFacts } from '../model/worker.ts';
 
 /** What happened. Requests carry a number that the answer repeats; the shell knows who asked. */
 export type Event =
-  | { readonly kind: 'jobSubmitted'; readonly request: RequestId; readonly job: JobId; readonly spec: JobSpec; readonly open: boolean }
+  | {
+      readonly kind: 'jobSubmitted';
+      readonly request: RequestId;
+      readonly job: JobId;
+      readonly spec: JobSpec;
+      readonly open: boolean;
+    }
   /** One block of inputs arrived; the loop holds its bytes. `first` is where the job's inputs end so far. */
-  | { readonly kind: 'inputsAdded'; readonly request: RequestId; readonly job: JobId; readonly first: TaskIndex; readonly count: number }
+  | {
+      readonly kind: 'inputsAdded';
+      readonly request: RequestId;
+      readonly job: JobId;
+      readonly first: TaskIndex;
+      readonly count: number;
+    }
   /** No more inputs. `total`: how many the client sent, for the check. */
   | { readonly kind: 'jobClosed'; readonly request: RequestId; readonly job: JobId; readonly total: number }
   /** The answer to `claimMore`; `more`: there is at least one further block. */
-  | { readonly kind: 'blocksClaimed'; readonly job: JobId; readonly blocks: readonly BlockRecord[]; readonly more: boolean }
+  | {
+      readonly kind: 'blocksClaimed';
+      readonly job: JobId;
+      readonly blocks: readonly BlockRecord[];
+      readonly more: boolean;
+    }
   /** `reopen` made failed tasks of an ended job free again. */
   | { readonly kind: 'jobReopened'; readonly request: RequestId; readonly job: Job }
   | { readonly kind: 'jobCancelled'; readonly request: RequestId; readonly job: JobId; readonly reason: string }
@@ -25,7 +42,12 @@ export type Event =
   | { readonly kind: 'workerLeft'; readonly worker: WorkerId; readonly final: boolean; readonly reason: string }
   | OutcomesEvent
   /** Tasks the worker gives back unstarted. */
-  | { readonly kind: 'tasksReleased'; readonly worker: WorkerId; readonly lease: LeaseId; readonly runs: readonly Run[] }
+  | {
+      readonly kind: 'tasksReleased';
+      readonly worker: WorkerId;
+      readonly lease: LeaseId;
+      readonly runs: readonly Run[];
+    }
   | { readonly kind: 'workerDrained'; readonly request: RequestId; readonly worker: WorkerId; readonly drain: boolean }
   | { readonly kind: 'workerStopped'; readonly request: RequestId; readonly worker: WorkerId }
   /** Time passes: the shell sends it at `wakeAt`, or later. */

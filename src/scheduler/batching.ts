@@ -1,0 +1,31 @@
+import { BATCH_FIRST, BATCH_TIME, BLOCK_TASKS, CLAIM_AHEAD } from '../model/limits.ts';
+import type { OpenJob } from './job-state.ts';
+
+/**
+ * How many tasks go together (R20): about BATCH_TIME of them by the measured mean, and never more than an even share
+ * of what is left of the job over the slots that fit it.
+ */
+export function batchSize(job: OpenJob): number {
+  return Math.max(1, Math.min(byTime(job), evenShare(job)));
+}
+
+function byTime(job: OpenJob): number {
+  if (job.mean === undefined) return BATCH_FIRST;
+  return Math.min(BLOCK_TASKS, Math.floor((BATCH_TIME * 1000) / Math.max(job.mean, 1)));
+}
+
+/** A job that is still open may bring more, but what is there is all one can share now. */
+function evenShare(job: OpenJob): number {
+  return Math.ceil(job.waiting / Math.max(1, job.shape.slots));
+}
+
+/** A block is cut into equal pieces rather than into batches and a small rest. */
+export function evenPiece(ready: number, size: number): number {
+  if (size >= ready) return ready;
+  return Math.ceil(ready / Math.max(1, Math.round(ready / size)));
+}
+
+/** Tasks that should be in memory for the slots of a job's workers, so that none of them waits for the store (R23). */
+export function claimAhead(job: OpenJob): number {
+  return job.shape.slots * Math.min(CLAIM_AHEAD, 4 * byTime(job));
+}

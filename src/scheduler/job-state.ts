@@ -1,0 +1,169 @@
+import type { JobId, TaskIndex, WorkerId } from '../model/ids.ts';
+import type { JobProgress, JobSpec, JobState } from '../model/job.ts';
+import { BATCH_TIME, PREFETCH_LONGEST } from '../model/limits.ts';
+import type { BlockState, Tally } from './block-state.ts';
+import type { Lane, Share } from './fairness.ts';
+import type { Lease } from './leases.ts';
+import type { Shape } from './shapes.ts';
+
+/** Tasks by which a mean forgets: tasks of one job may get longer as it goes. */
+const MEMORY = 256;
+
+/** A task with a past whose time has come; it may have ended or moved since. */
+export interface Due {
+  readonly block: BlockState;
+  readonly index: TaskIndex;
+}
+
+/** A job that has not ended, as far as it is in memory: its counters and its blocks in flight. */
+export class OpenJob {
+  readonly id: JobId;
+  readonly spec: JobSpec;
+  readonly shape: Shape;
+  readonly share: Share;
+  state: JobState;
+  open: boolean;
+  total: number;
+  done: number;
+  failed: number;
+  cancelled: number;
+  retried: number;
+  lost: number;
+  segments: number;
+  readonly generation: number;
+  busyMicros: number;
+  startedAt: number | undefined;
+  endedAt: number | undefined;
+  reason: string | undefined;
+
+  readonly blocks = new Map<TaskIndex, BlockState>();
+  /** Blocks with ready tasks, in the order in which they are handed out. */
+  readonly readyBlocks = new Set<BlockState>();
+  readonly tally: Tally = { ready: 0, aside: 0, leased: 0, orphaned: 0 };
+  /** Tasks of `aside` that may run, oldest first. */
+  readonly due: Due[] = [];
+  /** Leases of lost workers, oldest first. */
+  readonly orphans = new Set<Lease>();
+  /** Leases whose tasks run or are queued. */
+  readonly live = new Set<Lease>();
+  /** Tasks that are in no block in memory. */
+  unclaimed: number;
+  /** The store may have more blocks. */
+  more: boolean;
+  claiming = false;
+  /** Inputs arrived that a claim under way may have come too early for. */
+  moreSinceClaim = false;
+
+  /** Mean microseconds of a task on its slot; undefined: nothing is measured. */
+  mean: number | undefined;
+  #measured = 0;
+  /** Two workers on which tasks of it succeeded, to tell a bad worker from a bad job (R26). */
+  readonly succeededOn: WorkerId[] = [];
+
+  /** Its start tag among the jobs of its owner (R19). */
+  start = 0;
+  /** Where it waits for its turn. */
+  lane: Lane | undefined;
+  /** The feed knows its spec. */
+  announced = false;
+
+  constructor(id: JobId, spec: JobSpec, progress: JobProgress, shape: Shape, share: Share) {
+    this.id = id;
+    this.spec = spec;
+    this.shape = shape;
+    this.share = share;
+    this.state = progress.state;
+    this.open = progress.open;
+    this.total = progress.total;
+    this.done = progress.done;
+    this.failed = progress.failed;
+    this.cancelled = progress.cancelled;
+    this.retried = progress.retried;
+    this.lost = progress.lost;
+    this.segments = progress.segments;
+    this.generation = progress.generation;
+    this.busyMicros = progress.busyMicros;
+    this.startedAt = progress.startedAt;
+    this.endedAt = progress.endedAt;
+    this.reason = progress.reason;
+    this.unclaimed = this.total - this.done - this.failed - this.cancelled;
+    this.more = this.unclaimed > 0;
+    const outcomes = this.done + this.failed;
+    if (outcomes > 0) this.measure(outcomes, this.busyMicros);
+  }
+
+  get ended(): number {
+    return this.done + this.failed + this.cancelled;
+  }
+
+  /** Tasks that are with a worker. */
+  get running(): number {
+    return this.tally.leased;
+  }
+
+  get waiting(): number {
+    return this.total - this.ended - this.tally.leased;
+  }
+
+  /** Tasks in memory that could be granted now. */
+  get ready(): number {
+    return this.tally.ready + this.due.length + this.tally.orphaned;
+  }
+
+  /** Short enough to be queued behind others (R21). */
+  get short(): boolean {
+    return this.mean !== undefined && this.mean <= PREFETCH_LONGEST * 1000;
+  }
+
+  /** Estimate, in microseconds, of one task; before anything is measured, of a short one. */
+  get estimate(): number {
+    return this.mean ?? BATCH_TIME * 1000;
+  }
+
+  measure(tasks: number, micros: number): void {
+    const before = Math.min(this.#measured, MEMORY);
+    this.mean = ((this.mean ?? 0) * before + micros) / (before + tasks);
+    this.#measured = before + tasks;
+  }
+
+  addBlock(block: BlockState): void {
+    this.blocks.set(block.first, block);
+    this.unclaimed -= block.count - block.ended;
+    this.noteReady(block);
+  }
+
+  /** To be called after anything that may have changed whether a block has ready tasks. */
+  noteReady(block: BlockState): void {
+    if (block.tally.ready > 0) this.readyBlocks.add(block);
+    else this.readyBlocks.delete(block);
+  }
+
+  /** One that runs alone after its past: its turn has come. */
+  pushDue(block: BlockState, index: TaskIndex): void {
+    this.due.push({ block, index });
+  }
+
+  progress(): JobProgress {
+    return {
+      state: this.state,
+      open: this.open,
+      total: this.total,
+      done: this.done,
+      failed: this.failed,
+      cancelled: this.cancelled,
+      retried: this.retried,
+      lost: this.lost,
+      segments: this.segments,
+      generation: this.generation,
+      busyMicros: this.busyMicros,
+      ...(this.startedAt === undefined ? {} : { startedAt: this.startedAt }),
+      ...(this.endedAt === undefined ? {} : { endedAt: this.endedAt }),
+      ...(this.reason === undefined ? {} : { reason: this.reason }),
+    };
+  }
+}
+
+export function newProgress(open: boolean, total: number): JobProgress {
+  const none = { done: 0, failed: 0, cancelled: 0, retried: 0, lost: 0, segments: 0, generation: 0, busyMicros: 0 };
+  return { state: 'active', open, total, ...none };
+}

@@ -1,0 +1,162 @@
+import type { JobId } from '../model/ids.ts';
+import type { JobProgress, JobSpec } from '../model/job.ts';
+import { CLAIM_AHEAD } from '../model/limits.ts';
+import { BlockState } from './block-state.ts';
+import { endIfComplete, endJob } from './ending.ts';
+import type { Event, RequestId } from './events.ts';
+import { newProgress, OpenJob } from './job-state.ts';
+import { waitUntilDue } from './retries.ts';
+import type { State } from './state.ts';
+import { recallAll } from './takeback.ts';
+import { moveJob } from './transitions.ts';
+
+type Of<Kind extends Event['kind']> = Extract<Event, { kind: Kind }>;
+
+/** A job becomes known: new, from disk, or opened again. */
+export function openJob(state: State, id: JobId, spec: JobSpec, progress: JobProgress): OpenJob {
+  const shape = state.shapes.of(spec, state.workers.values());
+  const job = new OpenJob(id, spec, progress, shape, state.fairness.enter(spec.owner, spec.priority));
+  state.jobs.set(id, job);
+  state.jobChanged(job);
+  return job;
+}
+
+export function submit(state: State, event: Of<'jobSubmitted'>): void {
+  if (state.jobs.has(event.job)) {
+    return state.reply(event.request, { ok: false, code: 'conflict', message: `job ${event.job} exists already` });
+  }
+  const total = event.spec.range?.count ?? 0;
+  const job = openJob(state, event.job, event.spec, newProgress(event.open, total));
+  state.write({ kind: 'job', job: job.id, spec: job.spec, progress: job.progress() });
+  state.reply(event.request, { ok: true });
+  endIfComplete(state, job);
+}
+
+export function addInputs(state: State, event: Of<'inputsAdded'>): void {
+  const job = find(state, event.job, event.request);
+  if (job === undefined) return;
+  const refusal = refuseInputs(job, event);
+  if (refusal !== undefined) {
+    const [code, message] = refusal;
+    return state.reply(event.request, { ok: false, code, message });
+  }
+  state.reply(event.request, { ok: true });
+  // Sent again because the answer got lost (R15).
+  if (event.first < job.total) return;
+  const { first, count } = event;
+  const frontier = job.unclaimed === 0 && !job.claiming;
+  job.total += count;
+  job.unclaimed += count;
+  state.write({ kind: 'inputs', job: job.id, first, count });
+  state.progressChanged(job);
+  if (frontier && claimsAtOnce(job)) {
+    const block = new BlockState(job.id, first, count, job.generation, job.tally);
+    job.addBlock(block);
+    state.blockChanged(block);
+  } else {
+    job.more = true;
+    job.moreSinceClaim = true;
+  }
+  state.jobChanged(job);
+}
+
+/** Few tasks in memory wait, of this job (R16, R23). */
+function claimsAtOnce(job: OpenJob): boolean {
+  return job.ready < CLAIM_AHEAD * Math.max(1, job.shape.slots);
+}
+
+function refuseInputs(job: OpenJob, event: Of<'inputsAdded'>): ['conflict' | 'invalid', string] | undefined {
+  if (event.first + event.count <= job.total) return undefined;
+  if (job.spec.range !== undefined) return ['conflict', `job ${job.id} is a range: it takes no inputs`];
+  if (!job.open) return ['conflict', `job ${job.id} is closed: it takes no more inputs`];
+  if (event.first !== job.total)
+    return ['conflict', `inputs of job ${job.id} go on at ${job.total}, not at ${event.first}`];
+  if (event.count < 1) return ['invalid', 'a block of inputs has at least one'];
+  return undefined;
+}
+
+export function close(state: State, event: Of<'jobClosed'>): void {
+  const job = find(state, event.job, event.request);
+  if (job === undefined) return;
+  if (event.total !== job.total) {
+    const message = `job ${job.id} has ${job.total} inputs, not ${event.total}: some did not arrive`;
+    return state.reply(event.request, { ok: false, code: 'invalid', message });
+  }
+  state.reply(event.request, { ok: true });
+  if (!job.open) return;
+  job.open = false;
+  state.progressChanged(job);
+  endIfComplete(state, job);
+}
+
+export function claimed(state: State, event: Of<'blocksClaimed'>): void {
+  const job = state.jobs.get(event.job);
+  if (job === undefined) return dropClaimed(state, event);
+  job.claiming = false;
+  job.more = event.more || job.moreSinceClaim;
+  for (const record of event.blocks) {
+    if (record.generation === job.generation && !job.blocks.has(record.first)) takeBlock(state, job, record);
+  }
+  state.jobChanged(job);
+}
+
+/** The job ended while the store was asked. */
+function dropClaimed(state: State, event: Of<'blocksClaimed'>): void {
+  for (const { first } of event.blocks) {
+    state.write({ kind: 'blockEnded', job: event.job, first });
+    state.send({ kind: 'dropBlock', job: event.job, first });
+  }
+}
+
+/** A block from the store, with what its tasks went through. */
+export function takeBlock(state: State, job: OpenJob, record: Of<'blocksClaimed'>['blocks'][number]): BlockState {
+  const block = BlockState.recover(record, state.wall, job.tally);
+  job.addBlock(block);
+  for (const index of block.troubles.keys()) waitUntilDue(state, job.id, block, index);
+  return block;
+}
+
+export function reopen(state: State, event: Of<'jobReopened'>): void {
+  const { id, spec, progress } = event.job;
+  if (state.jobs.has(id)) {
+    return state.reply(event.request, { ok: false, code: 'conflict', message: `job ${id} has not ended` });
+  }
+  openJob(state, id, spec, progress);
+  state.reply(event.request, { ok: true });
+}
+
+export function cancel(state: State, event: Of<'jobCancelled'>): void {
+  const job = state.jobs.get(event.job);
+  // What is not here has ended: the shell knows whether it ever was (R12).
+  if (job !== undefined) endJob(state, job, 'cancel', event.reason);
+  state.reply(event.request, { ok: true });
+}
+
+export function pause(state: State, event: Of<'jobPaused'>): void {
+  const job = find(state, event.job, event.request);
+  if (job === undefined) return;
+  state.reply(event.request, { ok: true });
+  if (job.state === 'paused') return;
+  job.state = moveJob(job.state, 'pause');
+  for (const lease of job.live) recallAll(state, lease);
+  state.progressChanged(job);
+}
+
+export function resume(state: State, event: Of<'jobResumed'>): void {
+  const job = find(state, event.job, event.request);
+  if (job === undefined) return;
+  state.reply(event.request, { ok: true });
+  if (job.state === 'active') return;
+  job.state = moveJob(job.state, 'resume');
+  for (const lease of job.live) lease.recalled = [];
+  state.progressChanged(job);
+  state.jobChanged(job);
+}
+
+function find(state: State, id: JobId, request: RequestId): OpenJob | undefined {
+  const job = state.jobs.get(id);
+  if (job === undefined) {
+    state.reply(request, { ok: false, code: 'conflict', message: `job ${id} is not open: it has ended, or never was` });
+  }
+  return job;
+}

@@ -1,0 +1,119 @@
+import { ValueStatus } from '../model/envelope.ts';
+import type { TaskIndex } from '../model/ids.ts';
+import { LOST_ATTEMPTS, POISON_WORKERS } from '../model/limits.ts';
+import { countRuns, pushRun, type Run } from '../model/runs.ts';
+import { batchSize } from './batching.ts';
+import { endTasks } from './ending.ts';
+import type { OpenJob } from './job-state.ts';
+import { grant, type Lease, takeAway } from './leases.ts';
+import type { State } from './state.ts';
+import { afterLoss, onLastChance, suspectBatch, type Trouble } from './trouble.ts';
+import type { Worker } from './worker-state.ts';
+
+/** Leases of lost workers that are looked at for one batch. */
+const LEASES_LOOKED_AT = 4;
+
+/** Gives tasks of a lost worker to another; this is when the loss counts (R10). Returns how many. */
+export function takeOrphans(state: State, job: OpenJob, worker: Worker): number {
+  let looked = 0;
+  for (const lease of job.orphans) {
+    while (lease.standing === 'orphaned') {
+      const past = lease.block.troubles.get(lease.left[0]!.start);
+      const trouble = afterLoss(past, lease.workerId);
+      if (isPoison(job, trouble)) {
+        poison(state, lease, sharing(lease, past, Number.MAX_SAFE_INTEGER), trouble);
+        if (job.endedAt !== undefined) return 0;
+        continue;
+      }
+      if (onLastChance(trouble) && (worker.lastChances > 0 || avoids(job, worker, trouble))) break;
+      const size = worker.suspended ? 1 : Math.min(batchSize(job), suspectBatch(trouble));
+      return handOver(state, lease, sharing(lease, past, size), trouble, worker);
+    }
+    if (++looked === LEASES_LOOKED_AT) break;
+  }
+  return 0;
+}
+
+/** Too many different workers were lost under it, or as many losses and nobody else could try. */
+function isPoison(job: OpenJob, trouble: Trouble): boolean {
+  if (trouble.lostWorkers.length >= POISON_WORKERS) return true;
+  if (trouble.losses < POISON_WORKERS || job.shape.fits.size === 0) return false;
+  for (const worker of job.shape.fits) if (!trouble.lostWorkers.includes(worker.id)) return false;
+  return true;
+}
+
+function avoids(job: OpenJob, worker: Worker, trouble: Trouble): boolean {
+  if (!trouble.lostWorkers.includes(worker.id)) return false;
+  for (const other of job.shape.fits) if (!trouble.lostWorkers.includes(other.id)) return true;
+  return false;
+}
+
+/** The first tasks of a lease that have the same past, at most `size`. */
+function sharing(lease: Lease, past: Trouble | undefined, size: number): Run[] {
+  const { troubles } = lease.block;
+  const runs: Run[] = [];
+  let tasks = 0;
+  for (const run of lease.left) {
+    for (let index = run.start; index < run.start + run.count; index++) {
+      if (tasks === size || troubles.get(index) !== past) return runs;
+      pushRun(runs, index, 1);
+      tasks++;
+    }
+  }
+  return runs;
+}
+
+function handOver(state: State, lease: Lease, runs: readonly Run[], trouble: Trouble, worker: Worker): number {
+  const { job, block } = lease;
+  const tasks = countRuns(runs);
+  eachIndex(runs, (index) => block.troubles.set(index, trouble));
+  if (tasks <= LOST_ATTEMPTS) noteLosses(state, lease, runs);
+  job.lost += tasks;
+  state.progressChanged(job);
+  state.blockChanged(block);
+  block.move(runs, 'orphaned', 'leased');
+  takeAway(state, lease, runs);
+  grant(state, job, worker, block, runs, true);
+  return tasks;
+}
+
+function noteLosses(state: State, lease: Lease, runs: readonly Run[]): void {
+  const endedAt = state.now + state.wall;
+  const message = `worker ${lease.workerId} was lost`;
+  eachIndex(runs, (index) => {
+    const attempt = {
+      job: lease.job.id,
+      index,
+      lease: lease.id,
+      worker: lease.workerId,
+      outcome: 'lost',
+      endedAt,
+      message,
+    } as const;
+    state.write({ kind: 'attempt', attempt });
+  });
+}
+
+function poison(state: State, lease: Lease, runs: readonly Run[], trouble: Trouble): void {
+  const { job, block } = lease;
+  const made = {
+    status: ValueStatus.poison,
+    name: 'PoisonError',
+    message: `${trouble.losses} workers were lost while they ran this task: ${trouble.lostWorkers.join(', ')}`,
+  };
+  job.lost += countRuns(runs);
+  noteLosses(state, lease, runs);
+  takeAway(state, lease, runs);
+  endTasks(state, job, block, runs, runs, {
+    lease: lease.id,
+    worker: '',
+    grantedAt: lease.grantedAt,
+    elapsedMicros: 0,
+    shared: true,
+    made,
+  });
+}
+
+function eachIndex(runs: readonly Run[], run: (index: TaskIndex) => void): void {
+  for (const { start, count } of runs) for (let index = start; index < start + count; index++) run(index);
+}

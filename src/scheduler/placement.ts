@@ -1,0 +1,154 @@
+import { BLOCK_TASKS, CLAIM_BLOCKS } from '../model/limits.ts';
+import { countRuns, type Run, runsOf } from '../model/runs.ts';
+import { batchSize, claimAhead, evenPiece } from './batching.ts';
+import type { BlockState } from './block-state.ts';
+import { charge, joinQueue, leaveQueue, precedes } from './fairness.ts';
+import type { OpenJob } from './job-state.ts';
+import { grant } from './leases.ts';
+import { takeOrphans } from './losses.ts';
+import type { State } from './state.ts';
+import { takeBack } from './takeback.ts';
+import { onLastChance, suspectBatch } from './trouble.ts';
+import type { Worker } from './worker-state.ts';
+
+/** Free slots first; only then is anything queued behind what runs (R21). */
+type Room = 'idle' | 'roomy';
+
+/** How many workers are looked at to spare a retried task those that failed it. */
+const WORKERS_LOOKED_AT = 8;
+
+/** Hands out what can be handed out. Costs what it grants: jobs that cannot be served and workers without room are not seen. */
+export function place(state: State): void {
+  state.placeable = false;
+  state.refreshWorkers();
+  for (const job of state.changedJobs) updateLane(state, job);
+  fill(state, 'idle');
+  fill(state, 'roomy');
+  takeBack(state);
+}
+
+/** Puts a job where it waits for its turn, or out of it. */
+function updateLane(state: State, job: OpenJob): void {
+  const wants =
+    job.state === 'active' && state.jobs.get(job.id) === job && (job.ready > 0 || (job.more && !job.claiming));
+  const lane = wants ? (job.short ? job.shape.short : job.shape.long) : undefined;
+  if (lane === job.lane) return;
+  if (job.lane === undefined) joinQueue(job);
+  if (lane === undefined) leaveQueue(job);
+  job.lane = lane;
+  lane?.add(job);
+}
+
+function fill(state: State, room: Room): void {
+  const skipped: OpenJob[] = [];
+  for (let job = nextJob(state, room); job !== undefined; job = nextJob(state, room)) {
+    if (serve(state, job, room)) {
+      updateLane(state, job);
+    } else {
+      leaveQueue(job);
+      job.lane = undefined;
+      skipped.push(job);
+    }
+  }
+  for (const job of skipped) updateLane(state, job);
+}
+
+/** The job whose turn it is, of those for which there is room. */
+function nextJob(state: State, room: Room): OpenJob | undefined {
+  let best: OpenJob | undefined;
+  for (const shape of state.shapes.byKey.values()) {
+    if (shape[room].size === 0) continue;
+    const short = shape.short.top();
+    if (short !== undefined && (best === undefined || precedes(short, best))) best = short;
+    if (room === 'roomy') continue;
+    const long = shape.long.top();
+    if (long !== undefined && (best === undefined || precedes(long, best))) best = long;
+  }
+  return best;
+}
+
+/** Grants one batch of it, or asks the store for blocks. False: nothing of it can go anywhere now. */
+function serve(state: State, job: OpenJob, room: Room): boolean {
+  const worker = pickWorker(job, room);
+  const tasks = takeDue(state, job, worker) || takeReady(state, job, worker) || takeOrphans(state, job, worker);
+  if (state.jobs.get(job.id) !== job) return true;
+  if (job.more && !job.claiming && job.ready < claimAhead(job) / 2 + 1) claim(state, job);
+  else if (tasks === 0) return false;
+  if (tasks > 0) {
+    charge(job, (tasks * job.estimate * job.spec.cpus) / 1000);
+    for (const shape of worker.shapes) {
+      shape.idle.delete(worker);
+      shape.roomy.delete(worker);
+    }
+    state.refreshWorker(worker);
+  }
+  return true;
+}
+
+function pickWorker(job: OpenJob, room: Room): Worker {
+  const workers = job.shape[room];
+  const [first] = workers as Set<Worker> & Iterable<Worker>;
+  const due = job.due[0];
+  if (due === undefined) return first!;
+  const failedOn = due.block.troubles.get(due.index)?.failedOn ?? [];
+  let looked = 0;
+  for (const worker of workers) {
+    if (!failedOn.includes(worker.id)) return worker;
+    if (++looked === WORKERS_LOOKED_AT) break;
+  }
+  return first!;
+}
+
+function claim(state: State, job: OpenJob): void {
+  const blocks = Math.ceil((claimAhead(job) - job.ready) / BLOCK_TASKS);
+  job.claiming = true;
+  job.moreSinceClaim = false;
+  state.send({ kind: 'claimMore', job: job.id, blocks: Math.max(1, Math.min(blocks, CLAIM_BLOCKS)) });
+}
+
+/** A batch takes what is ready, from one block. */
+function takeReady(state: State, job: OpenJob, worker: Worker): number {
+  const block = job.readyBlocks.values().next().value;
+  if (block === undefined) return 0;
+  const size = worker.suspended ? 1 : evenPiece(block.tally.ready, batchSize(job));
+  const runs = block.next(size);
+  block.move(runs, 'ready', 'leased');
+  job.noteReady(block);
+  grant(state, job, worker, block, runs, false);
+  return size;
+}
+
+/** Tasks with a past whose time has come, those with the same dangers together (R9, R10). */
+function takeDue(state: State, job: OpenJob, worker: Worker): number {
+  const { due } = job;
+  while (due.length > 0 && !stillDue(job, due[0]!.block, due[0]!.index)) due.shift();
+  const first = due[0];
+  if (first === undefined) return 0;
+  const { block } = first;
+  const trouble = block.troubles.get(first.index)!;
+  if (onLastChance(trouble) && (worker.lastChances > 0 || dangerous(job, worker, trouble.lostWorkers))) return 0;
+  const size = worker.suspended ? 1 : Math.min(batchSize(job), suspectBatch(trouble));
+  const indexes: number[] = [];
+  while (indexes.length < size && due.length > 0) {
+    const { block: other, index } = due[0]!;
+    const same = other === block && stillDue(job, block, index) && block.troubles.get(index)!.losses === trouble.losses;
+    if (!same) break;
+    indexes.push(index);
+    due.shift();
+  }
+  const runs: Run[] = runsOf(indexes.sort((a, b) => a - b));
+  block.move(runs, 'aside', 'leased');
+  grant(state, job, worker, block, runs, trouble.losses > 0);
+  return countRuns(runs);
+}
+
+function stillDue(job: OpenJob, block: BlockState, index: number): boolean {
+  return job.blocks.get(block.first) === block && block.stateOf(index) === 'aside';
+}
+
+/** It was lost under this task before, and another worker could try. */
+function dangerous(job: OpenJob, worker: Worker, lostWorkers: readonly string[]): boolean {
+  if (!lostWorkers.includes(worker.id)) return false;
+  for (const other of job.shape.fits) if (!lostWorkers.includes(other.id)) return true;
+  return false;
+}

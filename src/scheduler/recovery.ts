@@ -1,0 +1,72 @@
+import type { Millis, WorkerId } from '../model/ids.ts';
+import type { BlockRecord, Job, LeaseRecord } from '../model/job.ts';
+import { ADOPTION_GRACE } from '../model/limits.ts';
+import { countRuns, type Run, subtractRuns } from '../model/runs.ts';
+import { BlockState } from './block-state.ts';
+import { endIfComplete } from './ending.ts';
+import { openJob } from './jobs.ts';
+import { enterLease, joinRuns, type Lease, newLease, orphan, setAway } from './leases.ts';
+import { waitUntilDue } from './retries.ts';
+import type { State } from './state.ts';
+
+/** What the store knows of jobs that have not ended. */
+export interface Recovered {
+  readonly jobs: readonly Job[];
+  readonly blocks: readonly BlockRecord[];
+  readonly leases: readonly LeaseRecord[];
+}
+
+/** The one way to begin: from disk. Leases wait for their workers for a while (R5). */
+export function recover(state: State, recovered: Recovered): void {
+  for (const { id, spec, progress } of recovered.jobs) openJob(state, id, spec, progress).more = true;
+  for (const record of recovered.blocks) {
+    const job = state.jobs.get(record.job);
+    if (job !== undefined) job.addBlock(BlockState.recover(record, state.wall, job.tally));
+  }
+  // Of two leases with the same task the newer one has it: the older had lost its worker.
+  for (const row of [...recovered.leases].sort((a, b) => b.lease - a.lease)) adopt(state, row);
+  for (const job of [...state.jobs.values()]) {
+    for (const block of job.blocks.values()) {
+      job.noteReady(block);
+      for (const index of block.troubles.keys())
+        if (block.stateOf(index) === 'aside') waitUntilDue(state, job.id, block, index);
+    }
+    endIfComplete(state, job);
+  }
+  const workers = new Set(recovered.leases.map((row) => row.worker));
+  for (const worker of workers) state.timers.set(state.now + graceOf(), () => giveUp(state, worker));
+}
+
+function graceOf(): Millis {
+  return ADOPTION_GRACE;
+}
+
+function adopt(state: State, row: LeaseRecord): void {
+  const job = state.jobs.get(row.job);
+  const block = job?.blocks.get(row.block);
+  if (job === undefined || block === undefined || !block.has(row.runs)) {
+    return state.write({ kind: 'leaseEnded', lease: row.lease });
+  }
+  const lease = newLease(job, block, row, state.now);
+  const ended = block.select(row.runs, 'ended');
+  const newer = block.select(row.runs, 'leased');
+  enterLease(state, lease);
+  own(lease, subtractRuns(subtractRuns(row.runs, ended), newer));
+  setAway(lease, newer);
+}
+
+function own(lease: Lease, runs: readonly Run[]): void {
+  const { block } = lease;
+  const plain = block.select(runs, 'ready');
+  const aside = block.select(runs, 'aside');
+  block.move(plain, 'ready', 'leased');
+  block.move(aside, 'aside', 'leased');
+  lease.left = joinRuns(plain, aside);
+  lease.leftTasks = countRuns(lease.left);
+  if (lease.leftTasks > 0) lease.standing = 'adopting';
+}
+
+/** It has not come back: others may have its tasks, last (R4). */
+function giveUp(state: State, worker: WorkerId): void {
+  for (const lease of [...(state.held.get(worker) ?? [])]) if (lease.standing === 'adopting') orphan(state, lease);
+}

@@ -1,0 +1,130 @@
+import type { Epoch, JobId, Millis, TaskIndex, WorkerId } from '../model/ids.ts';
+import type { JobProgress, JobSpec } from '../model/job.ts';
+import { LATE_TICK } from '../model/limits.ts';
+import type { Command } from './commands.ts';
+import type { Event } from './events.ts';
+import { type Explanation, explainTask } from './explain.ts';
+import { checkState } from './invariants.ts';
+import type { OpenJob } from './job-state.ts';
+import * as jobs from './jobs.ts';
+import { handleOutcomes } from './outcomes.ts';
+import { place } from './placement.ts';
+import { type Recovered, recover } from './recovery.ts';
+import { State, workerView } from './state.ts';
+import { released } from './takeback.ts';
+import * as workers from './workers.ts';
+
+export interface SchedulerOptions {
+  /** Raised for every scheduler that is made: lease numbers begin anew with it. */
+  readonly epoch: Epoch;
+  readonly now: Millis;
+  /** Added to a time of the monotonic clock, makes one of the wall clock (ms since 1970). */
+  readonly wallOffset: number;
+  readonly recovered?: Recovered;
+}
+
+export interface JobView {
+  readonly job: JobId;
+  readonly spec: JobSpec;
+  readonly progress: JobProgress;
+  readonly waiting: number;
+  readonly running: number;
+}
+
+/** The brain: what happened goes in, what shall be done comes out. The rules are in SCHEDULER.md. */
+export class Scheduler {
+  readonly #state: State;
+
+  constructor(options: SchedulerOptions) {
+    this.#state = new State(options.epoch, options.wallOffset, options.now);
+    if (options.recovered !== undefined) recover(this.#state, options.recovered);
+  }
+
+  handle(event: Event, now: Millis): Command[] {
+    const state = this.#state;
+    state.now = Math.max(state.now, now);
+    const due = state.timers.next;
+    if (due !== undefined && now > due + LATE_TICK) state.resumedAt = now;
+    dispatch(state, event);
+    state.timers.run(state.now);
+    if (state.placeable) place(state);
+    return state.flush();
+  }
+
+  /** When something happens by itself; a tick is due then. */
+  wakeAt(): Millis | undefined {
+    return this.#state.timers.next;
+  }
+
+  explain(job: JobId, index: TaskIndex, now: Millis): Explanation {
+    return explainTask(this.#state, job, index, now);
+  }
+
+  /** Open jobs. */
+  jobs(): JobView[] {
+    return [...this.#state.jobs.values()].map(jobView);
+  }
+
+  job(id: JobId): JobView | undefined {
+    const job = this.#state.jobs.get(id);
+    return job === undefined ? undefined : jobView(job);
+  }
+
+  workers(): ReturnType<typeof workerView>[] {
+    return [...this.#state.workers.values()].map(workerView);
+  }
+
+  worker(id: WorkerId): ReturnType<typeof workerView> | undefined {
+    const worker = this.#state.workers.get(id);
+    return worker === undefined ? undefined : workerView(worker);
+  }
+
+  /** Throws if what it knows contradicts itself. For tests and the simulator. */
+  checkInvariants(): void {
+    checkState(this.#state);
+  }
+}
+
+function jobView(job: OpenJob): JobView {
+  return { job: job.id, spec: job.spec, progress: job.progress(), waiting: job.waiting, running: job.running };
+}
+
+function dispatch(state: State, event: Event): void {
+  switch (event.kind) {
+    case 'jobSubmitted':
+      return jobs.submit(state, event);
+    case 'inputsAdded':
+      return jobs.addInputs(state, event);
+    case 'jobClosed':
+      return jobs.close(state, event);
+    case 'blocksClaimed':
+      return jobs.claimed(state, event);
+    case 'jobReopened':
+      return jobs.reopen(state, event);
+    case 'jobCancelled':
+      return jobs.cancel(state, event);
+    case 'jobPaused':
+      return jobs.pause(state, event);
+    case 'jobResumed':
+      return jobs.resume(state, event);
+    case 'workerJoined':
+      return workers.join(state, event);
+    case 'workerLeft':
+      return workers.left(state, event);
+    case 'workerHeard':
+      workers.heard(state, event.worker);
+      return;
+    case 'outcomes':
+      workers.heard(state, event.worker);
+      return handleOutcomes(state, event);
+    case 'tasksReleased':
+      workers.heard(state, event.worker);
+      return released(state, event);
+    case 'workerDrained':
+      return workers.drain(state, event);
+    case 'workerStopped':
+      return workers.stop(state, event);
+    case 'tick':
+      return;
+  }
+}

@@ -1,0 +1,142 @@
+import type { JobSpec } from '../model/job.ts';
+import { BATCHES_PER_SLOT, IDLE_SHAPES, PREFETCH_TIME } from '../model/limits.ts';
+import { Lane } from './fairness.ts';
+import type { Worker } from './worker-state.ts';
+
+/**
+ * What a job asks of a worker. Jobs that ask for the same share one, and with it the answer to "who can take this now",
+ * so that placement never goes through jobs × workers (R28).
+ */
+export class Shape {
+  readonly key: string;
+  readonly spec: JobSpec;
+  /** Its tasks take more than one slot and nothing else, so nothing is queued behind or ahead of them. */
+  readonly heavy: boolean;
+  /** Connected workers that could run it, busy or not (R18). */
+  readonly fits = new Set<Worker>();
+  /** Those that can start a task at once, and those that can queue one. In turns. */
+  readonly idle = new Set<Worker>();
+  readonly roomy = new Set<Worker>();
+  /** Jobs that wait: with tasks worth queueing ahead, and others. */
+  readonly short = new Lane();
+  readonly long = new Lane();
+  /** Open jobs that have it. */
+  jobs = 0;
+  /** How many of its tasks all fitting workers can run at once. */
+  slots = 0;
+  /** A worker kept free of others until a task of many slots fits in. */
+  reserved: Worker | undefined;
+
+  constructor(key: string, spec: JobSpec) {
+    this.key = key;
+    this.spec = spec;
+    this.heavy = spec.cpus > 1 || spec.memory !== undefined || Object.keys(spec.resources).length > 0;
+  }
+
+  /** In total, whatever runs there now. */
+  suits(worker: Worker): boolean {
+    const { facts } = worker;
+    const { spec } = this;
+    if (!facts.runners.includes(spec.code.runner) || spec.cpus > facts.slots) return false;
+    if (spec.memory !== undefined && (facts.memory === undefined || spec.memory > facts.memory)) return false;
+    for (const [label, value] of Object.entries(spec.requires)) if (facts.labels[label] !== value) return false;
+    for (const [name, amount] of Object.entries(spec.resources))
+      if ((facts.resources[name] ?? 0) < amount) return false;
+    return true;
+  }
+
+  slotsOf(worker: Worker): number {
+    return Math.floor(worker.facts.slots / this.spec.cpus);
+  }
+
+  /** Looks again at what this worker can take. */
+  refresh(worker: Worker): void {
+    const open = worker.open && (worker.reservedFor === undefined || worker.reservedFor === this);
+    set(this.idle, worker, open && this.#canStart(worker));
+    set(this.roomy, worker, open && this.#canQueue(worker));
+  }
+
+  #canStart(worker: Worker): boolean {
+    const { spec } = this;
+    if (worker.used + spec.cpus > worker.facts.slots || worker.probing) return false;
+    if (!this.heavy) return true;
+    if (spec.memory !== undefined && worker.memory + spec.memory > (worker.facts.memory ?? 0)) return false;
+    for (const [name, amount] of Object.entries(spec.resources)) {
+      if ((worker.resources.get(name) ?? 0) + amount > (worker.facts.resources[name] ?? 0)) return false;
+    }
+    return true;
+  }
+
+  /** Where a task of many slots runs nothing may wait: the worker would start it beside it. */
+  #canQueue(worker: Worker): boolean {
+    if (this.heavy || worker.heavy > 0 || worker.suspended) return false;
+    const { slots } = worker.facts;
+    if (worker.used < slots) return true;
+    if (worker.used < 2 * slots) return true;
+    return worker.used < BATCHES_PER_SLOT * slots && worker.queuedMicros < slots * PREFETCH_TIME * 1000;
+  }
+}
+
+function set(workers: Set<Worker>, worker: Worker, member: boolean): void {
+  if (member) workers.add(worker);
+  else workers.delete(worker);
+}
+
+export class Shapes {
+  readonly byKey = new Map<string, Shape>();
+  /** Unused ones, oldest first. */
+  readonly #unused = new Set<Shape>();
+
+  of(spec: JobSpec, workers: Iterable<Worker>): Shape {
+    const key = keyOf(spec);
+    let shape = this.byKey.get(key);
+    if (shape === undefined) {
+      shape = new Shape(key, spec);
+      this.byKey.set(key, shape);
+      for (const worker of workers) this.#introduce(shape, worker);
+    }
+    shape.jobs++;
+    this.#unused.delete(shape);
+    return shape;
+  }
+
+  leave(shape: Shape): void {
+    if (--shape.jobs > 0) return;
+    this.#unused.add(shape);
+    if (this.#unused.size <= IDLE_SHAPES) return;
+    const oldest = this.#unused.values().next().value!;
+    this.#unused.delete(oldest);
+    this.byKey.delete(oldest.key);
+    for (const worker of oldest.fits) worker.shapes.delete(oldest);
+  }
+
+  add(worker: Worker): void {
+    for (const shape of this.byKey.values()) this.#introduce(shape, worker);
+  }
+
+  remove(worker: Worker): void {
+    for (const shape of worker.shapes) {
+      shape.fits.delete(worker);
+      shape.idle.delete(worker);
+      shape.roomy.delete(worker);
+      shape.slots -= shape.slotsOf(worker);
+      if (shape.reserved === worker) shape.reserved = undefined;
+    }
+    worker.shapes.clear();
+  }
+
+  #introduce(shape: Shape, worker: Worker): void {
+    if (!shape.suits(worker)) return;
+    shape.fits.add(worker);
+    shape.slots += shape.slotsOf(worker);
+    worker.shapes.add(shape);
+    shape.refresh(worker);
+  }
+}
+
+function keyOf(spec: JobSpec): string {
+  const sorted = (record: Readonly<Record<string, unknown>>) =>
+    Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1));
+  const { code, cpus, memory } = spec;
+  return JSON.stringify([code.runner, cpus, memory ?? 0, sorted(spec.requires), sorted(spec.resources)]);
+}

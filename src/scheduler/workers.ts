@@ -1,0 +1,148 @@
+import type { LeaseId, WorkerId } from '../model/ids.ts';
+import { RETRY_BACKOFF, RETRY_BACKOFF_MAX } from '../model/limits.ts';
+import { intersectRuns, type Run, subtractRuns } from '../model/runs.ts';
+import type { HeldLease } from '../model/worker.ts';
+import type { Event } from './events.ts';
+import { expire, giveBack, joinRuns, type Lease, orphan, reclaim, setStanding } from './leases.ts';
+import type { State } from './state.ts';
+import { recallAll } from './takeback.ts';
+import { Worker } from './worker-state.ts';
+
+type Of<Kind extends Event['kind']> = Extract<Event, { kind: Kind }>;
+
+/** A hello: of what it had, it keeps exactly what it names (R4, R5). */
+export function join(state: State, event: Of<'workerJoined'>): void {
+  const worker = new Worker(event.worker, state.now);
+  const before = state.workers.get(worker.id);
+  if (before !== undefined) replace(state, before, worker);
+  state.workers.set(worker.id, worker);
+  state.shapes.add(worker);
+  state.workerChanged(worker);
+  watchSilence(state, worker);
+  const held = new Map<LeaseId, readonly Run[]>();
+  for (const { lease, runs } of event.held) held.set(lease, joinRuns(held.get(lease) ?? [], runs));
+  for (const lease of [...(state.held.get(worker.id) ?? [])]) keepHeld(state, lease, held.get(lease.id) ?? []);
+  revokeUnknown(state, worker.id, event.held);
+}
+
+/** A second connection of the same process: what was known of it stays true. */
+function replace(state: State, before: Worker, worker: Worker): void {
+  for (const lease of [...before.leases]) setStanding(state, lease, 'adopting');
+  worker.draining = before.draining;
+  worker.suspended = before.suspended;
+  worker.suspendedUntil = before.suspendedUntil;
+  worker.suspensions = before.suspensions;
+  worker.streak = before.streak;
+  worker.done = before.done;
+  worker.failed = before.failed;
+  state.shapes.remove(before);
+  state.deep.delete(before);
+}
+
+function keepHeld(state: State, lease: Lease, held: readonly Run[]): void {
+  const { block, workerId } = lease;
+  const unwanted = block.select(intersectRuns(held, lease.away), 'ended');
+  const strange = subtractRuns(held, lease.runs);
+  const omitted = subtractRuns(lease.left, held);
+  if (omitted.length > 0) giveBack(state, lease, omitted);
+  if (lease.leftTasks > 0) reclaim(state, lease);
+  for (const runs of [unwanted, strange]) {
+    if (runs.length > 0) state.send({ kind: 'revoke', worker: workerId, lease: lease.id, runs });
+  }
+}
+
+function revokeUnknown(state: State, worker: WorkerId, held: readonly HeldLease[]): void {
+  for (const { lease, runs } of held) {
+    if (state.leases.get(lease)?.workerId === worker || runs.length === 0) continue;
+    state.send({ kind: 'revoke', worker, lease, runs });
+  }
+}
+
+/** It will be looked at when its silence may have grown too long; being heard costs nothing but a note (R3). */
+function watchSilence(state: State, worker: Worker): void {
+  const deadline = Math.max(worker.lastHeard, state.resumedAt) + worker.leaseTime;
+  state.timers.set(deadline, () => {
+    if (state.workers.get(worker.id) !== worker || worker.lost) return;
+    const silentSince = Math.max(worker.lastHeard, state.resumedAt);
+    if (silentSince + worker.leaseTime > state.now) return watchSilence(state, worker);
+    lose(state, worker);
+  });
+}
+
+function lose(state: State, worker: Worker): void {
+  worker.lost = true;
+  for (const lease of [...worker.leases]) {
+    if (lease.job.spec.fenced) expire(state, lease);
+    else orphan(state, lease);
+  }
+  state.workerChanged(worker);
+}
+
+/** Anything came from it. Returns false if it is not connected. */
+export function heard(state: State, id: WorkerId): boolean {
+  const worker = state.workers.get(id);
+  if (worker === undefined) return false;
+  worker.lastHeard = state.now;
+  if (!worker.lost) return true;
+  worker.lost = false;
+  for (const lease of [...(state.held.get(id) ?? [])]) if (lease.standing === 'orphaned') reclaim(state, lease);
+  state.workerChanged(worker);
+  watchSilence(state, worker);
+  return true;
+}
+
+export function left(state: State, event: Of<'workerLeft'>): void {
+  const { worker: id, final } = event;
+  for (const lease of [...(state.held.get(id) ?? [])]) {
+    if (final) expire(state, lease);
+    else if (lease.standing === 'live' || lease.standing === 'adopting') orphan(state, lease);
+  }
+  const worker = state.workers.get(id);
+  if (worker === undefined) return;
+  state.shapes.remove(worker);
+  state.workers.delete(id);
+  state.deep.delete(worker);
+  state.send({ kind: 'publish', change: { kind: 'workerGone', worker: id, reason: event.reason } });
+}
+
+export function drain(state: State, event: Of<'workerDrained'>): void {
+  const worker = find(state, event.worker, event.request);
+  if (worker === undefined) return;
+  worker.draining = event.drain;
+  for (const lease of worker.leases) {
+    if (event.drain) recallAll(state, lease);
+    else lease.recalled = [];
+  }
+  state.send({ kind: 'dismiss', worker: worker.id, how: event.drain ? 'drain' : 'undrain' });
+  state.reply(event.request, { ok: true });
+  state.workerChanged(worker);
+}
+
+export function stop(state: State, event: Of<'workerStopped'>): void {
+  const worker = find(state, event.worker, event.request);
+  if (worker === undefined) return;
+  state.send({ kind: 'dismiss', worker: worker.id, how: 'stop' });
+  state.reply(event.request, { ok: true });
+  left(state, { kind: 'workerLeft', worker: worker.id, final: true, reason: 'stopped' });
+}
+
+function find(state: State, id: WorkerId, request: number): Worker | undefined {
+  const worker = state.workers.get(id);
+  if (worker === undefined) {
+    state.reply(request, { ok: false, code: 'unknown', message: `no worker ${id} is connected` });
+  }
+  return worker;
+}
+
+/** It gives back what nobody asked for: it cannot run it now, and would do so again at once (R24). */
+export function restAfterRefusal(state: State, worker: Worker): void {
+  if (worker.resting) return;
+  worker.resting = true;
+  const pause = Math.min(RETRY_BACKOFF * 2 ** worker.refusals++, RETRY_BACKOFF_MAX);
+  state.workerChanged(worker);
+  state.timers.set(state.now + pause, () => {
+    if (state.workers.get(worker.id) !== worker) return;
+    worker.resting = false;
+    state.workerChanged(worker);
+  });
+}
