@@ -1,0 +1,123 @@
+import { formatDuration } from './arguments/duration.ts';
+import { formatCount } from './output/table.ts';
+
+/** What a bar shows of a job. */
+export interface Standing {
+  readonly total: number;
+  /** Whether `total` is the last word: more inputs may still come. */
+  readonly isOpen: boolean;
+  readonly done: number;
+  readonly failed: number;
+  readonly running?: number;
+}
+
+/** Seconds in which the rate follows a change by two thirds: steady to look at, yet not of the past. */
+const RATE_MEMORY = 3;
+/** Milliseconds between two drawings: what an eye can follow. */
+const REDRAW_EVERY = 100;
+const BAR_WIDTH = 24;
+
+/** The rate of ended tasks, smoothed, fed with counts and times. */
+export class Rate {
+  #last: { ended: number; at: number } | undefined;
+  /** Tasks a second; undefined until two counts are known. */
+  value: number | undefined;
+
+  feed(ended: number, at: number): void {
+    const last = this.#last;
+    if (last === undefined || ended < last.ended) {
+      this.#last = { ended, at };
+      return;
+    }
+    const seconds = (at - last.at) / 1_000;
+    if (seconds <= 0) return;
+    const rate = (ended - last.ended) / seconds;
+    const weight = 1 - Math.exp(-seconds / RATE_MEMORY);
+    this.value = this.value === undefined ? rate : this.value + (rate - this.value) * weight;
+    this.#last = { ended, at };
+  }
+}
+
+/** The bar as one line of at most `width` columns, without colours unless wanted. */
+export function drawBar(standing: Standing, rate: number | undefined, width: number, hasColour: boolean): string {
+  const { total, isOpen, done, failed, running } = standing;
+  const ended = done + failed;
+  const share = total === 0 ? 0 : ended / total;
+  const full = Math.round(share * BAR_WIDTH);
+  const parts = [
+    `${String(Math.floor(share * 100)).padStart(3)}%`,
+    `${formatCount(ended)}/${formatCount(total)}${isOpen ? '+' : ''}`,
+  ];
+  if (rate !== undefined) {
+    parts.push(`${formatRate(rate)}/s`);
+    if (!isOpen && rate > 0 && ended < total) parts.push(`ETA ${formatDuration(((total - ended) / rate) * 1_000)}`);
+  }
+  if (running !== undefined && running > 0) parts.push(`${formatCount(running)} running`);
+  if (failed > 0) parts.push(`${formatCount(failed)} failed`);
+  const bar = `${'█'.repeat(full)}${'░'.repeat(BAR_WIDTH - full)} `;
+  let text = parts.join('  ');
+  const hasBar = bar.length + text.length <= width;
+  if (!hasBar) text = text.slice(0, Math.max(0, width));
+  if (!hasBar) return text;
+  return hasColour ? `\x1b[32m${bar}\x1b[0m${text}` : `${bar}${text}`;
+}
+
+function formatRate(rate: number): string {
+  return rate >= 100 ? formatCount(Math.round(rate)) : rate.toFixed(rate >= 10 ? 0 : 1);
+}
+
+/** The terminal a bar is drawn on. */
+export interface Screen {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  write(text: string): unknown;
+}
+
+/** A line at the bottom of a terminal that keeps out of the way of what else is printed. In a pipe it is nothing at all. */
+export class ProgressBar {
+  readonly #screen: Screen;
+  readonly #shown: boolean;
+  readonly #hasColour: boolean;
+  readonly #rate = new Rate();
+  #standing: Standing | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #onScreen = false;
+
+  constructor(screen: Screen, { quiet = false, env = process.env as Record<string, string | undefined> } = {}) {
+    this.#screen = screen;
+    this.#shown = screen.isTTY === true && !quiet && env.TERM !== 'dumb';
+    this.#hasColour = (env.NO_COLOR ?? '') === '';
+  }
+
+  update(standing: Standing): void {
+    this.#standing = standing;
+    if (!this.#shown || this.#timer !== undefined) return;
+    this.#timer = setInterval(() => this.#draw(), REDRAW_EVERY);
+    this.#timer.unref();
+    this.#draw();
+  }
+
+  /** To be called before anything else is written to the same terminal; the bar comes back by itself. */
+  clear(): void {
+    if (!this.#onScreen) return;
+    this.#screen.write('\r\x1b[2K');
+    this.#onScreen = false;
+  }
+
+  /** Takes the bar away for good. */
+  end(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.clear();
+  }
+
+  #draw(): void {
+    const standing = this.#standing;
+    if (standing === undefined) return;
+    this.#rate.feed(standing.done + standing.failed, performance.now());
+    // One column stays free: a full line would make some terminals begin the next one.
+    const line = drawBar(standing, this.#rate.value, (this.#screen.columns ?? 80) - 1, this.#hasColour);
+    this.#screen.write(`\r\x1b[2K${line}`);
+    this.#onScreen = true;
+  }
+}
