@@ -2,28 +2,17 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import type { TestContext } from 'node:test';
 import { test } from 'node:test';
-import { cleanUp } from '../../../test/support/cleanup.ts';
-import { FakeFarm } from '../../../test/support/fake-farm.ts';
+import { joinedWorker } from '../../../test/support/joined-worker.ts';
 import { waitFor } from '../../../test/support/wait.ts';
 import type { TaskFailure } from '../../model/envelope.ts';
 import { ValueStatus } from '../../model/envelope.ts';
 import type { JobNotice } from '../../protocol/worker-messages.ts';
-import type { WorkerOptions } from './join.ts';
-import { startWorker } from './join.ts';
 
 const MiB = 1024 * 1024;
 
-async function joined(t: TestContext, options: Partial<WorkerOptions> = {}) {
-  const farm = await FakeFarm.start(t);
-  const worker = startWorker({ url: farm.url, slots: 2, name: 'test', ...options });
-  cleanUp(t, () => worker.stop());
-  await farm.welcomed();
-  return { farm, worker };
-}
-
 /** Runs a batch in which the task with the input 'bad' misbehaves, and returns its failure; the others must be done. */
 async function failureOf(t: TestContext, bad: string, more: Partial<JobNotice> = {}): Promise<TaskFailure & { status: number }> {
-  const { farm } = await joined(t);
+  const { farm } = await joinedWorker(t);
   farm.job(1, `let hoard; export default async (input) => { if (input === 'bad') { ${bad} } return input; };`, more);
   farm.tasks(7, 1, [0, 1, 2, 'bad', 4, 5, 6, 7]);
   const outcomes = await farm.gathered(8);
@@ -83,7 +72,7 @@ test('F-2: a task that waits for ever is killed at the time limit', async (t) =>
 });
 
 test('F-14: the other slot does not notice a death', async (t) => {
-  const { farm } = await joined(t);
+  const { farm } = await joinedWorker(t);
   farm.job(1, 'export default async () => { await new Promise((go) => setTimeout(go, 600)); return process.pid; };');
   farm.job(2, 'export default () => process.exit(9);');
   farm.tasks(1, 1, ['long']);
@@ -94,7 +83,7 @@ test('F-14: the other slot does not notice a death', async (t) => {
 });
 
 test('P12: a revoked task is killed if it does not heed its signal, and says nothing more', async (t) => {
-  const { farm, worker } = await joined(t, { slots: 1 });
+  const { farm, worker } = await joinedWorker(t, { slots: 1 });
   farm.job(1, 'export default () => { for (;;); };');
   farm.tasks(1, 1, ['endless']);
   await waitFor(() => worker.taskPids.length === 1);
@@ -108,7 +97,7 @@ test('P12: a revoked task is killed if it does not heed its signal, and says not
 });
 
 test('P12: a revoked task that heeds its signal keeps its process', async (t) => {
-  const { farm, worker } = await joined(t, { slots: 1 });
+  const { farm, worker } = await joinedWorker(t, { slots: 1 });
   farm.job(
     1,
     "export default (_, { signal }) => new Promise((_, no) => { console.log('on'); signal.onabort = () => no(new Error('aborted')); });",
@@ -129,7 +118,7 @@ test('T-17: a task that writes rubbish to the channel is a crash, and the worker
 });
 
 test('F-34: processes that died leave no directory behind', { skip: process.platform !== 'linux' }, async (t) => {
-  const { farm, worker } = await joined(t, { slots: 1 });
+  const { farm, worker } = await joinedWorker(t, { slots: 1 });
   farm.job(1, "export default () => process.exit(1);");
   farm.job(2, 'export default () => process.cwd();');
   farm.tasks(1, 1, [1, 2, 3]);
