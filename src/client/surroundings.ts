@@ -1,0 +1,36 @@
+import type { BlobRef } from '../model/envelope.ts';
+import type { TaskCode } from './task-code.ts';
+import type { Transport } from './transport.ts';
+
+/** What the SDK needs of the platform it runs on. Node's is in node/, a browser's can stand beside it. */
+export interface Surroundings {
+  readonly transport: Transport;
+  readonly blobs: BlobExchange;
+  /** Turns a module or an inline function into code that can be sent. */
+  code(task: URL | TaskFunctionLike): Promise<TaskCode>;
+  /** SHA-256 in hex of the text in UTF-8, and its size in bytes. */
+  hash(text: string): { sha256: string; size: number };
+  /** Monotonic milliseconds. */
+  now(): number;
+  /** From 0 up to and without 1. */
+  chance(): number;
+  /** After everything that is being done now, before any waiting. */
+  defer(run: () => void): void;
+  /** After whatever has arrived by now was handled. */
+  pause(): Promise<void>;
+  /** Does not keep the process alive, unless `hold`. Returns its cancel. */
+  alarm(delay: number, run: () => void, hold?: boolean): () => void;
+  randomKey(): string;
+}
+
+export type TaskFunctionLike = (...inputs: never[]) => unknown;
+
+/** Bytes too big for a message, by HTTP. */
+export interface BlobExchange {
+  /** Names the bytes. Large ones are hashed with pauses. */
+  refer(bytes: Uint8Array): BlobRef | Promise<BlobRef>;
+  /** Resolves once the server has them on disk. Bounded parallelism: more calls wait. */
+  put(ref: BlobRef, bytes: Uint8Array): Promise<void>;
+  get(ref: BlobRef): Promise<Uint8Array>;
+  close(): void;
+}

@@ -1,0 +1,35 @@
+import type { Frame } from '../protocol/frames.ts';
+
+/**
+ * The one seam between the SDK and a platform's sockets: Node by `ws` with an Authorization header, browsers by their
+ * WebSocket with a ticket.
+ */
+export interface Transport {
+  /** Starts to connect. Nothing is said to `listener` before this returns, and nothing after `closed`. */
+  open(listener: TransportListener): TransportConnection;
+}
+
+export interface TransportListener {
+  opened(): void;
+  frame(frame: Frame): void;
+  /** The server is alive, without a message: a ping. */
+  heard(): void;
+  closed(closing: Closing): void;
+}
+
+export interface TransportConnection {
+  send(frame: Frame): void;
+  /** Nothing more is heard of it. */
+  close(code: number, reason: string): void;
+  /** Whether this connection alone keeps the process alive. */
+  hold(alive: boolean): void;
+}
+
+export interface Closing {
+  /** One sentence. */
+  readonly reason: string;
+  /** Trying again is of no use: the token is refused, or there is no such server. */
+  readonly fatal?: boolean;
+  /** Milliseconds that the server asked for. */
+  readonly retryAfter?: number;
+}
