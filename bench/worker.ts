@@ -17,10 +17,21 @@ const module = join(root, 'code', 'square.mjs');
 writeFileSync(module, 'export default (i) => i * i;');
 const http = new FarmHttp(() => new URL('http://127.0.0.1:1'), 'none');
 const blobs = new BlobFiles(join(root, 'blobs'), http, new AbortController().signal);
-const confinement = { root: join(root, 'tasks'), blobs: join(root, 'blobs'), code: join(root, 'code'), network: true, env: {} };
+const confinement = {
+  root: join(root, 'tasks'),
+  blobs: join(root, 'blobs'),
+  code: join(root, 'code'),
+  network: true,
+  env: {},
+};
 
 let heard: (event: SlotEvent) => void = () => {};
-const runner = new JsRunner(confinement, blobs, () => module, (event) => heard(event));
+const runner = new JsRunner(
+  confinement,
+  blobs,
+  () => module,
+  (event) => heard(event),
+);
 const job: JobFacts = {
   job: 1,
   name: 'square',

@@ -1,6 +1,5 @@
-import type { TaskFailure } from '../model/envelope.ts';
+import type { PackedColumn, TaskFailure } from '../model/envelope.ts';
 import { ValueStatus } from '../model/envelope.ts';
-import type { PackedColumn } from '../model/envelope.ts';
 import { ERROR_MESSAGE_BYTES, ERROR_STACK_BYTES } from '../model/limits.ts';
 import { packColumn } from '../protocol/column.ts';
 import { ColumnWriter } from '../protocol/values/column-writer.ts';

@@ -1,7 +1,7 @@
 import type { PackedColumn } from '../model/envelope.ts';
 import type { JobId, LeaseId } from '../model/ids.ts';
-import { countRuns, intersectRuns, sameRuns, subtractRuns } from '../model/runs.ts';
 import type { Run } from '../model/runs.ts';
+import { countRuns, intersectRuns, sameRuns, subtractRuns } from '../model/runs.ts';
 import { readColumn, selectColumn } from '../protocol/column.ts';
 import { positionsOf } from './pieces.ts';
 

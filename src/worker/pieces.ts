@@ -1,7 +1,7 @@
 import type { PackedColumn } from '../model/envelope.ts';
 import type { JobId, LeaseId } from '../model/ids.ts';
-import { pushRun } from '../model/runs.ts';
 import type { Run } from '../model/runs.ts';
+import { pushRun } from '../model/runs.ts';
 import type { Column } from '../protocol/column.ts';
 import { sliceColumn } from '../protocol/column.ts';
 

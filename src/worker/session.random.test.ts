@@ -14,7 +14,7 @@ function randomOf(seed: number): () => number {
   return () => {
     state = (state + 0x6d2b79f5) | 0;
     let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed);
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
 }
@@ -36,7 +36,14 @@ class Chaos {
 
   constructor(seed: number) {
     this.random = randomOf(seed);
-    const options = { key: 'b'.repeat(32), name: 'n', device: 'node', runners: ['js'], labels: {}, resources: {} } as const;
+    const options = {
+      key: 'b'.repeat(32),
+      name: 'n',
+      device: 'node',
+      runners: ['js'],
+      labels: {},
+      resources: {},
+    } as const;
     this.session = new Session({ ...options, slots: 3, beats: false });
   }
 
@@ -79,7 +86,9 @@ class Chaos {
 
   /** P11: a worker that comes back lists exactly what it has not delivered for good. */
   hello(held: { lease: number; runs: [number, number][] }[]): void {
-    const listed = new Set(held.flatMap(({ lease, runs }) => [...indexesOf(fromWireRuns(runs) ?? [])].map((i) => `${lease}/${i}`)));
+    const listed = new Set(
+      held.flatMap(({ lease, runs }) => [...indexesOf(fromWireRuns(runs) ?? [])].map((i) => `${lease}/${i}`)),
+    );
     const open = new Set([...this.fate].filter(([, fate]) => fate === 'granted').map(([task]) => task));
     assert.deepEqual([...listed].sort(), [...open].sort());
   }
@@ -90,7 +99,8 @@ class Chaos {
 
   connect(): void {
     if (this.connected) return;
-    for (let wake = this.session.wakeAt; wake !== undefined && wake <= this.now; wake = this.session.wakeAt) this.handle({ kind: 'tick' });
+    for (let wake = this.session.wakeAt; wake !== undefined && wake <= this.now; wake = this.session.wakeAt)
+      this.handle({ kind: 'tick' });
     this.handle({ kind: 'connected' });
     this.connected = true;
     this.say({ kind: 'welcome', protocol: 1, worker: 'w', farm: 'f', pingEvery: 1e9, silence: 1e9 });

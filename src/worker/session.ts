@@ -3,15 +3,15 @@ import type { Millis } from '../model/ids.ts';
 import { countRuns } from '../model/runs.ts';
 import { readColumn } from '../protocol/column.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
-import { fromWireRuns, toWireRuns } from '../protocol/shapes.ts';
 import type { WireRuns } from '../protocol/shapes.ts';
+import { fromWireRuns, toWireRuns } from '../protocol/shapes.ts';
 import { PROTOCOL } from '../protocol/version.ts';
 import type { ServerToWorker, Tasks, Welcome, WorkerMessage } from '../protocol/worker-messages.ts';
 import type { Delivery } from './kept.ts';
 import { Link } from './link.ts';
+import type { Grant } from './pieces.ts';
 import type { SessionEffect, SessionInput, SessionOptions } from './session-io.ts';
 import { Work } from './work.ts';
-import type { Grant } from './pieces.ts';
 
 /** Close codes: a broken rule; a server that fell silent; a normal end. */
 const BROKEN_RULE = 4400;

@@ -1,7 +1,7 @@
 import type { LeaseId, Millis } from '../model/ids.ts';
 import { CHUNK_TIME, RESPAWN_DELAY, RESPAWN_DELAY_MAX, REVOKE_GRACE } from '../model/limits.ts';
-import { intersectRuns, subtractRuns } from '../model/runs.ts';
 import type { Run } from '../model/runs.ts';
+import { intersectRuns, subtractRuns } from '../model/runs.ts';
 import type { KnownJob } from './job-book.ts';
 import type { Piece } from './pieces.ts';
 import { runsOfPiece } from './pieces.ts';

@@ -1,7 +1,7 @@
-import type { Millis, LeaseId } from '../model/ids.ts';
+import type { LeaseId, Millis } from '../model/ids.ts';
 import { KEPT_OUTCOME_BYTES } from '../model/limits.ts';
-import { intersectRuns, pushRun, subtractRuns } from '../model/runs.ts';
 import type { Run } from '../model/runs.ts';
+import { intersectRuns, pushRun, subtractRuns } from '../model/runs.ts';
 import { readColumn, selectColumn } from '../protocol/column.ts';
 import { toWireRuns } from '../protocol/shapes.ts';
 import type { JobNotice } from '../protocol/worker-messages.ts';
@@ -34,11 +34,7 @@ export class Work {
   readonly #emit: (effect: SessionEffect) => void;
   readonly #deliver: (delivery: Delivery) => void;
 
-  constructor(
-    options: SessionOptions,
-    emit: (effect: SessionEffect) => void,
-    deliver: (delivery: Delivery) => void,
-  ) {
+  constructor(options: SessionOptions, emit: (effect: SessionEffect) => void, deliver: (delivery: Delivery) => void) {
     this.#slots = new Slots(options, emit);
     this.#emit = emit;
     this.#deliver = deliver;
@@ -74,7 +70,8 @@ export class Work {
       else list.push(...runs);
     };
     for (const piece of this.#queue) add(piece.grant.lease, runsOfPiece(piece));
-    for (const { piece, revoked } of this.#slots.chunks()) add(piece.grant.lease, subtractRuns(runsOfPiece(piece), revoked));
+    for (const { piece, revoked } of this.#slots.chunks())
+      add(piece.grant.lease, subtractRuns(runsOfPiece(piece), revoked));
     for (const { lease, left } of this.kept.held()) add(lease, left);
     return [...byLease].map(([lease, runs]) => ({ lease, runs: joined(runs) })).filter(({ runs }) => runs.length > 0);
   }
@@ -269,7 +266,8 @@ export class Work {
     // Of several nobody knows which one was running: each is tried by itself, and none is charged yet.
     if (piece.to - piece.from > 1) this.#queueAgain(first, { ...piece, single: true });
     // It was killed because of another, which ended after all just before.
-    else if (killed !== undefined && (killed.why === 'revoked' || killed.chunk !== first.id)) this.#queueAgain(first, piece);
+    else if (killed !== undefined && (killed.why === 'revoked' || killed.chunk !== first.id))
+      this.#queueAgain(first, piece);
     else {
       const failure = failureOfDeath(job.facts, death, killed !== undefined);
       this.#conclude(first, runsOfPiece(piece), failureColumn(failure, 1), Math.max(0, now - first.since) * 1_000);
@@ -306,7 +304,13 @@ export class Work {
       this.#emit({ kind: 'send', message });
     } else {
       const { fraction, text } = event;
-      const message = { kind: 'progress', job: grant.job, index, fraction, ...(text !== undefined && { text }) } as const;
+      const message = {
+        kind: 'progress',
+        job: grant.job,
+        index,
+        fraction,
+        ...(text !== undefined && { text }),
+      } as const;
       this.#emit({ kind: 'send', message });
     }
   }

@@ -52,10 +52,16 @@ const executor = new Executor(
       const now = performance.now();
       if (now - progressAt < PROGRESS_EVERY) return;
       progressAt = now;
-      send({ kind: 'progress', ...executor.place, fraction, ...(text !== undefined && { text: String(text).slice(0, 256) }) });
+      send({
+        kind: 'progress',
+        ...executor.place,
+        fraction,
+        ...(text !== undefined && { text: String(text).slice(0, 256) }),
+      });
     },
     async getBlob(sha256) {
-      if (!/^[0-9a-f]{64}$/.test(sha256)) throw new TypeError('ctx.blob needs a SHA-256 in 64 lower-case hex digits, or bytes');
+      if (!/^[0-9a-f]{64}$/.test(sha256))
+        throw new TypeError('ctx.blob needs a SHA-256 in 64 lower-case hex digits, or bytes');
       await request((number) => ({ kind: 'wantBlob', request: number, sha256 }));
       return readBlob(join(blobs, sha256));
     },

@@ -60,7 +60,9 @@ export class BlobFiles {
 
   /** Stores a file under its hash on the server. Returns what went wrong for good, after as many tries as it takes. */
   async upload({ sha256, size }: BlobRef, path: string): Promise<string | undefined> {
-    const problem = await this.#patiently(() => this.#http.put(`/v1/blobs/${sha256}`, size, () => createReadStream(path)));
+    const problem = await this.#patiently(() =>
+      this.#http.put(`/v1/blobs/${sha256}`, size, () => createReadStream(path)),
+    );
     await rm(path, { force: true });
     return problem;
   }
@@ -80,7 +82,8 @@ export class BlobFiles {
       });
       const body = await this.#http.get(`/v1/blobs/${sha256}`);
       await pipeline(body, check, createWriteStream(`${path}.part`, { highWaterMark: 1024 * 1024 }));
-      if (digest.digest('hex') !== sha256) throw new HttpError('its bytes do not have the hash they were asked for by', true);
+      if (digest.digest('hex') !== sha256)
+        throw new HttpError('its bytes do not have the hash they were asked for by', true);
       await rename(`${path}.part`, path);
     });
     const file = this.#files.get(sha256);

@@ -72,6 +72,9 @@ export class FrameReader {
     const length = frame.readUInt32LE(4);
     if (HEAD + length > frame.length) throw new RangeError('a header longer than its frame');
     const header: unknown = JSON.parse(frame.toString('utf8', HEAD, HEAD + length));
-    this.#onFrame({ header, bytes: new Uint8Array(frame.buffer, frame.byteOffset + HEAD + length, frame.length - HEAD - length) });
+    this.#onFrame({
+      header,
+      bytes: new Uint8Array(frame.buffer, frame.byteOffset + HEAD + length, frame.length - HEAD - length),
+    });
   }
 }

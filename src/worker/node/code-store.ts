@@ -39,7 +39,8 @@ export class CodeStore {
     const cached = await readFile(this.path(sha256)).catch(() => undefined);
     if (cached === undefined || digestOf(cached) !== sha256) {
       const bytes = inline === undefined ? await this.#fetch(code) : Buffer.from(inline);
-      if (digestOf(bytes) !== sha256) throw new Error(`the code of ${sourceName} arrived damaged: its SHA-256 is not ${sha256}`);
+      if (digestOf(bytes) !== sha256)
+        throw new Error(`the code of ${sourceName} arrived damaged: its SHA-256 is not ${sha256}`);
       await mkdir(this.#directory, { recursive: true });
       // Under a name of its own first: other workers share the directory.
       const draft = `${this.path(sha256)}.${randomBytes(6).toString('hex')}`;
@@ -57,7 +58,8 @@ export class CodeStore {
         return Buffer.concat(parts);
       } catch (error) {
         const final = error instanceof HttpError && error.final;
-        if (final || tries === TRIES) throw new Error(`the code of ${sourceName} could not be fetched: ${(error as Error).message}`);
+        if (final || tries === TRIES)
+          throw new Error(`the code of ${sourceName} could not be fetched: ${(error as Error).message}`);
         await sleep(150 * 2 ** (tries - 1), undefined, { ref: false });
       }
     }

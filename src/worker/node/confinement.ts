@@ -15,12 +15,8 @@ export interface Confinement {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** The same file as source in the repository, as JavaScript in the package. */
-const entry = fileURLToPath(import.meta.resolve('../entry/task-process.ts').replace(/\.ts$/, extension()));
-
-function extension(): string {
-  return import.meta.filename.endsWith('.ts') ? '.ts' : '.js';
-}
+/** The build turns the name into that of the compiled file. */
+const entry = fileURLToPath(new URL('../entry/task-process.ts', import.meta.url));
 
 /** Everything the program of a task process itself is made of. */
 const program = [packageOf(import.meta.filename), packageOf(fileURLToPath(import.meta.resolve('devalue')))];

@@ -1,8 +1,8 @@
 import net from 'node:net';
 import tls from 'node:tls';
 import { WebSocket } from 'ws';
-import { FRAME_BYTES, FRAME_FRAGMENTS, HELLO_TIME } from '../../model/limits.ts';
 import type { PackedColumn } from '../../model/envelope.ts';
+import { FRAME_BYTES, FRAME_FRAGMENTS, HELLO_TIME } from '../../model/limits.ts';
 import { decodeServerToWorker, encodeFrame } from '../../protocol/frames.ts';
 import { ProtocolError } from '../../protocol/protocol-error.ts';
 import { WORKER_PROTOCOL } from '../../protocol/version.ts';
@@ -38,7 +38,9 @@ export class Connection {
       handshakeTimeout: HELLO_TIME,
       followRedirects: false,
       createConnection: ((options: tls.ConnectionOptions & net.NetConnectOpts) => {
-        this.#raw = secure ? tls.connect({ ...options, servername: net.isIP(base.hostname) ? '' : base.hostname }) : net.connect(options);
+        this.#raw = secure
+          ? tls.connect({ ...options, servername: net.isIP(base.hostname) ? '' : base.hostname })
+          : net.connect(options);
         this.#raw.setNoDelay(true);
         return this.#raw;
       }) as typeof net.createConnection,
@@ -81,7 +83,13 @@ export class Connection {
     if (this.#over) return;
     this.#over = true;
     // A control frame holds at most 123 bytes of reason.
-    this.#socket.close(code, Buffer.from(reason).subarray(0, 120).toString('utf8').replace(/\uFFFD$/u, ''));
+    this.#socket.close(
+      code,
+      Buffer.from(reason)
+        .subarray(0, 120)
+        .toString('utf8')
+        .replace(/\uFFFD$/u, ''),
+    );
     // A dead peer never answers the close; the socket must not linger for it.
     setTimeout(() => this.#socket.terminate(), 1_000).unref();
   }

@@ -11,15 +11,23 @@ import type { JobNotice } from '../../protocol/worker-messages.ts';
 const MiB = 1024 * 1024;
 
 /** Runs a batch in which the task with the input 'bad' misbehaves, and returns its failure; the others must be done. */
-async function failureOf(t: TestContext, bad: string, more: Partial<JobNotice> = {}): Promise<TaskFailure & { status: number }> {
+async function failureOf(
+  t: TestContext,
+  bad: string,
+  more: Partial<JobNotice> = {},
+): Promise<TaskFailure & { status: number }> {
   const { farm } = await joinedWorker(t);
   farm.job(1, `let hoard; export default async (input) => { if (input === 'bad') { ${bad} } return input; };`, more);
   farm.tasks(7, 1, [0, 1, 2, 'bad', 4, 5, 6, 7]);
   const outcomes = await farm.gathered(8);
   const failed = outcomes.filter(({ status }) => status >= ValueStatus.failed);
-  assert.deepEqual(failed.map(({ index }) => index), [3], 'only the guilty task is charged');
+  assert.deepEqual(
+    failed.map(({ index }) => index),
+    [3],
+    'only the guilty task is charged',
+  );
   assert.equal(farm.outcomes.length, 8, 'nothing is reported twice');
-  const [{ value, status }] = failed as [{ value: TaskFailure; status: number }];
+  const [{ value, status }] = failed as unknown as [{ value: TaskFailure; status: number }];
   return { ...value, status };
 }
 
@@ -30,7 +38,7 @@ test('F-14: process.exit in a task is its crash alone, with the exit code', asyn
 });
 
 test('F-14: process.abort in a task is its crash alone, with the signal', async (t) => {
-  const failure = await failureOf(t, "process.abort();");
+  const failure = await failureOf(t, 'process.abort();');
   assert.deepEqual([failure.kind, failure.signal], ['crash', 'SIGABRT']);
 });
 
@@ -40,13 +48,18 @@ test('F-14: a task that is killed from outside is a crash with the signal', asyn
 });
 
 test('F-14: an error nobody catches is a crash that shows its last words', async (t) => {
-  const failure = await failureOf(t, "setTimeout(() => { throw new Error('out of the blue'); }); await new Promise(() => {});");
+  const failure = await failureOf(
+    t,
+    "setTimeout(() => { throw new Error('out of the blue'); }); await new Promise(() => {});",
+  );
   assert.equal(failure.kind, 'crash');
   assert.match(failure.message, /out of the blue/);
 });
 
 test('F-14: a heap that outgrows the limit is "memory"', async (t) => {
-  const failure = await failureOf(t, 'hoard = []; for (;;) hoard.push(new Array(1000).fill(hoard.length));', { memory: 64 * MiB });
+  const failure = await failureOf(t, 'hoard = []; for (;;) hoard.push(new Array(1000).fill(hoard.length));', {
+    memory: 64 * MiB,
+  });
   assert.deepEqual([failure.kind, failure.status], ['memory', ValueStatus.memory]);
   assert.match(failure.message, /64 MiB/);
 });
@@ -112,14 +125,17 @@ test('P12: a revoked task that heeds its signal keeps its process', async (t) =>
 });
 
 test('T-17: a task that writes rubbish to the channel is a crash, and the worker lives', async (t) => {
-  const failure = await failureOf(t, "(await import('node:fs')).writeSync(4, 'x'.repeat(100)); await new Promise(() => {});");
+  const failure = await failureOf(
+    t,
+    "(await import('node:fs')).writeSync(4, 'x'.repeat(100)); await new Promise(() => {});",
+  );
   assert.equal(failure.kind, 'crash');
   assert.match(failure.message, /says/);
 });
 
 test('F-34: processes that died leave no directory behind', { skip: process.platform !== 'linux' }, async (t) => {
   const { farm, worker } = await joinedWorker(t, { slots: 1 });
-  farm.job(1, "export default () => process.exit(1);");
+  farm.job(1, 'export default () => process.exit(1);');
   farm.job(2, 'export default () => process.cwd();');
   farm.tasks(1, 1, [1, 2, 3]);
   farm.tasks(2, 2, [1]);

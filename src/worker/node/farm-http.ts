@@ -19,8 +19,16 @@ export class FarmHttp {
   readonly #base: () => URL;
   readonly #token: string;
   readonly #agents = {
-    'http:': new http.Agent({ keepAlive: true, maxSockets: WORKER_HTTP_CONNECTIONS, maxFreeSockets: WORKER_HTTP_CONNECTIONS }),
-    'https:': new https.Agent({ keepAlive: true, maxSockets: WORKER_HTTP_CONNECTIONS, maxFreeSockets: WORKER_HTTP_CONNECTIONS }),
+    'http:': new http.Agent({
+      keepAlive: true,
+      maxSockets: WORKER_HTTP_CONNECTIONS,
+      maxFreeSockets: WORKER_HTTP_CONNECTIONS,
+    }),
+    'https:': new https.Agent({
+      keepAlive: true,
+      maxSockets: WORKER_HTTP_CONNECTIONS,
+      maxFreeSockets: WORKER_HTTP_CONNECTIONS,
+    }),
   };
 
   /** `base`: the server that the worker is connected to, or was last. */

@@ -27,7 +27,10 @@ test('P9 P10: every task of a batch is reported once', async (t) => {
   const inputs = Array.from({ length: 10_000 }, (_, i) => i);
   farm.tasks(7, 1, inputs);
   const outcomes = await farm.gathered(10_000);
-  assert.deepEqual(outcomes.map(({ value }) => value), inputs.map((x) => x * x));
+  assert.deepEqual(
+    outcomes.map(({ value }) => value),
+    inputs.map((x) => x * x),
+  );
   assert.equal(farm.outcomes.length, 10_000);
   assert.ok(farm.batches.length < 100, 'outcomes come in batches');
 });
@@ -37,7 +40,10 @@ test('P9: with "alone" each task is reported by itself', async (t) => {
   farm.job(1, square);
   farm.tasks(7, 1, [1, 2, 3, 4], { alone: true });
   await farm.gathered(4);
-  assert.deepEqual(farm.batches.map(({ runs }) => runs), [[[0, 1]], [[1, 1]], [[2, 1]], [[3, 1]]]);
+  assert.deepEqual(
+    farm.batches.map(({ runs }) => runs),
+    [[[0, 1]], [[1, 1]], [[2, 1]], [[3, 1]]],
+  );
 });
 
 test('P10 P11: outcomes are kept until they are acknowledged, over a cut connection', async (t) => {
@@ -54,9 +60,22 @@ test('P10 P11: outcomes are kept until they are acknowledged, over a cut connect
   farm.socket?.terminate();
   await farm.welcomed(2);
   await farm.gathered(7);
-  assert.deepEqual(farm.ofKind('hello')[1]?.held, [{ lease: 7, runs: [[0, 1], [2, 1]] }, { lease: 8, runs: [[0, 1]] }]);
+  assert.deepEqual(farm.ofKind('hello')[1]?.held, [
+    {
+      lease: 7,
+      runs: [
+        [0, 1],
+        [2, 1],
+      ],
+    },
+    { lease: 8, runs: [[0, 1]] },
+  ]);
   const again = farm.outcomes.slice(4).map(({ lease, index, value }) => [lease, index, value]);
-  assert.deepEqual(again.sort(), [[7, 0, 1], [7, 2, 9], [8, 0, 0]]);
+  assert.deepEqual(again.sort(), [
+    [7, 0, 1],
+    [7, 2, 9],
+    [8, 0, 0],
+  ]);
   const [first, second] = farm.ofKind('hello');
   assert.equal(first?.key, second?.key);
 });
@@ -75,7 +94,10 @@ test('F-10 F-18: what runs goes on while the server is away, and is delivered to
   await next.listen(port);
   await next.welcomed();
   assert.deepEqual(next.ofKind('hello')[0]?.held, [{ lease: 7, runs: [[0, 4]] }]);
-  assert.deepEqual((await next.gathered(4)).map(({ value }) => value), [300, 400, 0, 0]);
+  assert.deepEqual(
+    (await next.gathered(4)).map(({ value }) => value),
+    [300, 400, 0, 0],
+  );
 });
 
 test('P12: recalled tasks that have not been started come back, exactly those', async (t) => {
@@ -83,10 +105,20 @@ test('P12: recalled tasks that have not been started come back, exactly those', 
   farm.job(1, slow);
   farm.tasks(7, 1, [400, 0, 0, 0, 0]);
   await new Promise((resolve) => setTimeout(resolve, 200));
-  farm.say({ kind: 'recall', lease: 7, runs: [[0, 1], [2, 3]] });
+  farm.say({
+    kind: 'recall',
+    lease: 7,
+    runs: [
+      [0, 1],
+      [2, 3],
+    ],
+  });
   await waitFor(() => farm.ofKind('released').length === 1);
   assert.deepEqual(farm.ofKind('released'), [{ kind: 'released', lease: 7, runs: [[2, 3]] }]);
-  assert.deepEqual((await farm.gathered(2)).map(({ index }) => index), [0, 1]);
+  assert.deepEqual(
+    (await farm.gathered(2)).map(({ index }) => index),
+    [0, 1],
+  );
 });
 
 test('P14: a drained worker finishes what runs, gives back the rest and stays', async (t) => {
@@ -97,7 +129,13 @@ test('P14: a drained worker finishes what runs, gives back the rest and stays', 
   farm.say({ kind: 'dismiss', how: 'drain' });
   farm.tasks(8, 1, [0]);
   await waitFor(() => farm.ofKind('released').length === 2);
-  assert.deepEqual(farm.ofKind('released').map(({ lease, runs }) => [lease, runs]), [[7, [[1, 2]]], [8, [[0, 1]]]]);
+  assert.deepEqual(
+    farm.ofKind('released').map(({ lease, runs }) => [lease, runs]),
+    [
+      [7, [[1, 2]]],
+      [8, [[0, 1]]],
+    ],
+  );
   await farm.gathered(1);
   farm.say({ kind: 'dismiss', how: 'undrain' });
   farm.tasks(9, 1, [1]);
@@ -124,7 +162,10 @@ test('P14: a worker that drains itself delivers what it ran, then says goodbye',
   await new Promise((resolve) => setTimeout(resolve, 200));
   const end = await within(worker.drain('enough'), 5_000, 'the end');
   assert.deepEqual(end, { reason: 'enough', failed: false });
-  assert.deepEqual(farm.outcomes.map(({ index }) => index), [0]);
+  assert.deepEqual(
+    farm.outcomes.map(({ index }) => index),
+    [0],
+  );
   const said = farm.heard.map(({ kind }) => kind);
   assert.deepEqual(said, ['hello', 'leaving', 'released', 'outcomes', 'bye']);
 });
@@ -177,7 +218,14 @@ test('T-25: a server that sends garbage is left and joined again, and what it gr
   const { farm } = await joinedWorker(t);
   farm.job(1, slow);
   farm.tasks(7, 1, [300]);
-  const garbage = ['{', '{"kind":"nonsense"}', '{"kind":"ack","__proto__":1}', Buffer.from([1, 2]), Buffer.alloc(4, 0xff), '[]'];
+  const garbage = [
+    '{',
+    '{"kind":"nonsense"}',
+    '{"kind":"ack","__proto__":1}',
+    Buffer.from([1, 2]),
+    Buffer.alloc(4, 0xff),
+    '[]',
+  ];
   for (const frame of garbage) {
     const before = farm.ofKind('hello').length;
     farm.socket?.send(frame);

@@ -82,14 +82,20 @@ export class Worker extends EventEmitter<WorkerEvents> {
     const token = options.token ?? this.#addresses.find((address) => address.token !== undefined)?.token;
     if (token === undefined) throw new TypeError('joining needs a token: use the join link that the server printed');
     if (options.denyNetwork === true && !canDenyNetwork()) {
-      throw new TypeError(`Node ${process.version} cannot keep tasks off the network: use Node 26, or leave out --deny net`);
+      throw new TypeError(
+        `Node ${process.version} cannot keep tasks off the network: use Node 26, or leave out --deny net`,
+      );
     }
     this.#token = token;
     this.#address = this.#addresses[0] as JoinAddress;
     ({ promise: this.ended, resolve: this.#settleEnd } = Promise.withResolvers<WorkerEnd>());
     ({ promise: this.joined, resolve: this.#settleJoin } = Promise.withResolvers<boolean>());
     this.#root = realpathSync(mkdtempSync(join(os.tmpdir(), 'manyhands-worker-')));
-    const directories = { root: join(this.#root, 'tasks'), blobs: join(this.#root, 'blobs'), code: options.cache ?? join(this.#root, 'code') };
+    const directories = {
+      root: join(this.#root, 'tasks'),
+      blobs: join(this.#root, 'blobs'),
+      code: options.cache ?? join(this.#root, 'code'),
+    };
     for (const directory of Object.values(directories)) mkdirSync(directory, { recursive: true });
     this.#http = new FarmHttp(() => this.#address.base, token);
     this.#code = new CodeStore(directories.code, this.#http);
@@ -221,10 +227,13 @@ export class Worker extends EventEmitter<WorkerEvents> {
     if (wakeAt === undefined || wakeAt >= this.#timerAt) return;
     clearTimeout(this.#timer);
     this.#timerAt = wakeAt;
-    this.#timer = setTimeout(() => {
-      this.#timerAt = Infinity;
-      this.#handle({ kind: 'tick' });
-    }, Math.max(0, Math.ceil(wakeAt - performance.now())));
+    this.#timer = setTimeout(
+      () => {
+        this.#timerAt = Infinity;
+        this.#handle({ kind: 'tick' });
+      },
+      Math.max(0, Math.ceil(wakeAt - performance.now())),
+    );
   }
 }
 

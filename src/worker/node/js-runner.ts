@@ -8,8 +8,8 @@ import { failureColumn } from '../failures.ts';
 import type { Chunk, JobFacts, Runner, SlotEvent } from '../runner.ts';
 import type { BlobFiles } from './blob-files.ts';
 import type { Confinement } from './confinement.ts';
-import { checkedMessage } from './task-messages.ts';
 import type { FromTask } from './task-channel.ts';
+import { checkedMessage } from './task-messages.ts';
 import { TaskProcess } from './task-process.ts';
 
 interface Place {
@@ -50,7 +50,13 @@ export class JsRunner implements Runner {
 
   startSlot(slot: number): void {
     if (this.#closed) return;
-    const place: Place = this.#places.get(slot) ?? { number: slot, process: undefined, chunks: [], toProcess: undefined, fromProcess: undefined };
+    const place: Place = this.#places.get(slot) ?? {
+      number: slot,
+      process: undefined,
+      chunks: [],
+      toProcess: undefined,
+      fromProcess: undefined,
+    };
     this.#places.set(slot, place);
     this.#spawn(place, undefined);
   }
@@ -82,7 +88,7 @@ export class JsRunner implements Runner {
     if (place?.process === undefined) return;
     const wanted = blobsIn(chunk.column);
     const held = wanted.map((blob) => this.#blobs.hold(blob));
-    place.chunks.push({ chunk, release: () => held.forEach(({ release }) => release()) });
+    place.chunks.push({ chunk, release: () => held.forEach(({ release }) => void release()) });
     const process = this.#processFor(place, job);
     const hand = (missing?: Record<string, string>): void => {
       if (place.process !== process) return;
@@ -208,12 +214,22 @@ export class JsRunner implements Runner {
     const [first] = place.chunks;
     if (place.process !== process || first === undefined) return;
     const { id } = first.chunk;
-    this.#report({ kind: 'taskLog', slot: place.number, chunk: id, position: 0, stream, text: text.slice(0, LOG_MESSAGE_BYTES) });
+    this.#report({
+      kind: 'taskLog',
+      slot: place.number,
+      chunk: id,
+      position: 0,
+      stream,
+      text: text.slice(0, LOG_MESSAGE_BYTES),
+    });
   }
 }
 
 function notStored(count: number, problem: string): PackedColumn {
-  return failureColumn({ kind: 'error', name: 'BlobError', message: `its result could not be stored: ${problem}` }, count);
+  return failureColumn(
+    { kind: 'error', name: 'BlobError', message: `its result could not be stored: ${problem}` },
+    count,
+  );
 }
 
 function blobsIn(packed: PackedColumn | undefined): BlobRef[] {

@@ -61,7 +61,6 @@ export type FromTask =
   /** A task made a blob: it lies in the process's own directory. */
   | { readonly kind: 'giveBlob'; readonly request: number; readonly blob: BlobRef };
 
-
 /** The file descriptors of the channel in the task process. */
 export const FROM_WORKER = 3;
 export const TO_WORKER = 4;

@@ -27,7 +27,11 @@ export function failureOf(thrown: unknown): WorkerFailure {
 /** A result that can't be sent. The path says where in the result. */
 export function failureOfResult(error: unknown, index: number): WorkerFailure {
   if (!(error instanceof ValueError)) return failureOf(error);
-  return bounded({ kind: 'error', name: 'ValueError', message: error.about(`the result of task ${index}: result`).message });
+  return bounded({
+    kind: 'error',
+    name: 'ValueError',
+    message: error.about(`the result of task ${index}: result`).message,
+  });
 }
 
 function isErrorLike(thrown: unknown): thrown is Error {

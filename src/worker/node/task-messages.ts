@@ -1,5 +1,5 @@
-import { countRuns } from '../../model/runs.ts';
 import { LOG_MESSAGE_BYTES } from '../../model/limits.ts';
+import { countRuns } from '../../model/runs.ts';
 import { readColumn } from '../../protocol/column.ts';
 import type { Chunk } from '../runner.ts';
 import type { FromTask } from './task-channel.ts';
@@ -8,7 +8,11 @@ import type { FromTask } from './task-channel.ts';
  * Believes nothing that a task process says: a task can write to the channel itself. Throws where a message is not what
  * an honest process would say at this point.
  */
-export function checkedMessage(header: unknown, bytes: Uint8Array, chunks: readonly { readonly chunk: Chunk }[]): FromTask {
+export function checkedMessage(
+  header: unknown,
+  bytes: Uint8Array,
+  chunks: readonly { readonly chunk: Chunk }[],
+): FromTask {
   if (typeof header !== 'object' || header === null) throw new TypeError('not a message');
   const message = header as Record<string, unknown>;
   const chunkOf = (): Chunk => {
@@ -25,13 +29,28 @@ export function checkedMessage(header: unknown, bytes: Uint8Array, chunks: reado
       return checkedDone(message, bytes, chunks[0]?.chunk);
     case 'log': {
       const position = positionIn(message['position'], chunkOf());
-      const stream = demand(streams.find((name) => name === message['stream']), 'an unknown stream');
-      return { kind: 'log', chunk: whole(message['chunk']), position, stream, text: text(message['text'], LOG_MESSAGE_BYTES) };
+      const stream = demand(
+        streams.find((name) => name === message['stream']),
+        'an unknown stream',
+      );
+      return {
+        kind: 'log',
+        chunk: whole(message['chunk']),
+        position,
+        stream,
+        text: text(message['text'], LOG_MESSAGE_BYTES),
+      };
     }
     case 'progress': {
       const position = positionIn(message['position'], chunkOf());
       const words = message['text'] === undefined ? {} : { text: text(message['text'], 256) };
-      return { kind: 'progress', chunk: whole(message['chunk']), position, fraction: finite(message['fraction']), ...words };
+      return {
+        kind: 'progress',
+        chunk: whole(message['chunk']),
+        position,
+        fraction: finite(message['fraction']),
+        ...words,
+      };
     }
     case 'wantBlob':
       return { kind: 'wantBlob', request: whole(message['request']), sha256: hash(message['sha256']) };
@@ -48,7 +67,8 @@ function checkedDone(message: Record<string, unknown>, bytes: Uint8Array, runnin
   const chunk = whole(message['chunk']);
   if (running?.id !== chunk) throw new TypeError('the end of a chunk that does not run');
   const done = whole(message['done']);
-  if (done < 1 || done > countRuns(running.runs) || readColumn(bytes).count !== done) throw new TypeError('a wrong count');
+  if (done < 1 || done > countRuns(running.runs) || readColumn(bytes).count !== done)
+    throw new TypeError('a wrong count');
   const micros = finite(message['micros']);
   if (micros < 0) throw new TypeError('a negative time');
   const { blobs } = message;

@@ -50,7 +50,8 @@ export class TaskOutput {
     this.#left -= cut.length;
     this.#ofTask += cut.length;
     this.#say(stream, cut);
-    if (cut.length === room) this.#say('stderr', '(the rest of this task\'s output was dropped: too much for one task)\n');
+    if (cut.length === room)
+      this.#say('stderr', "(the rest of this task's output was dropped: too much for one task)\n");
   }
 
   #say(stream: Stream, text: string): void {

@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { MEMORY_WATCH_INTERVAL, STDERR_TAIL_BYTES, TASK_PROCESS_BYTES } from '../../model/limits.ts';
 import type { SlotDeath } from '../runner.ts';
 import { encodeChannelFrame, FrameReader } from './channel.ts';
-import type { ToTask } from './task-channel.ts';
-import { FROM_WORKER, TO_WORKER } from './task-channel.ts';
 import type { Confinement } from './confinement.ts';
 import { commandOf } from './confinement.ts';
+import type { ToTask } from './task-channel.ts';
+import { FROM_WORKER, TO_WORKER } from './task-channel.ts';
 
 export interface TaskProcessEvents {
   /** Throws where the message cannot be one: then the process is killed. */
@@ -118,7 +118,9 @@ export class TaskProcess {
     if (this.#gone) return;
     this.#gone = true;
     clearInterval(this.#watch);
-    const outOfHeap = /JavaScript heap out of memory|Array buffer allocation failed|ERR_WORKER_OUT_OF_MEMORY/.test(this.#tail);
+    const outOfHeap = /JavaScript heap out of memory|Array buffer allocation failed|ERR_WORKER_OUT_OF_MEMORY/.test(
+      this.#tail,
+    );
     this.#events.died({
       cause: this.#overMemory || (outOfHeap && code !== 0) ? 'memory' : 'exit',
       ...(code !== null && { exitCode: code }),
