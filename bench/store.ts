@@ -1,6 +1,6 @@
 // What the store costs: groups and tasks a second, small commits, claims. Median of 3 runs, with minimum and maximum.
 // Run it on a real disk: the data goes to MANYHANDS_BENCH_DIR or the current directory.
-import { mkdtempSync, rmSync, statfsSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdtempSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { BLOCK_TASKS } from '../src/model/limits.ts';
 import type { Write } from '../src/model/records.ts';
@@ -9,6 +9,7 @@ import type { Store } from '../src/store/store.ts';
 import { aJob, aLease, aSegment, progressOf } from '../src/testing/store-records.ts';
 
 const RUNS = 3;
+const home = process.env['MANYHANDS_BENCH_DIR'] ?? process.cwd();
 const TMPFS = 0x01021994;
 
 /** One line of the report. */
@@ -19,7 +20,7 @@ interface Figure {
 }
 
 async function withStore<Value>(act: (store: Store, epoch: number) => Promise<Value>): Promise<Value> {
-  const dir = mkdtempSync(path.join(process.env['MANYHANDS_BENCH_DIR'] ?? process.cwd(), '.bench-store-'));
+  const dir = mkdtempSync(path.join(home, '.bench-store-'));
   if (statfsSync(dir).type === TMPFS) throw new Error(`${dir} is in memory; set MANYHANDS_BENCH_DIR to a real disk`);
   const store = await openSqliteStore(dir);
   try {
@@ -106,6 +107,24 @@ async function smallCommits(): Promise<Figure[]> {
   });
 }
 
+/** What the disk alone takes for as much as a small commit writes: the floor under it. */
+function rawSync(): Figure {
+  const dir = mkdtempSync(path.join(home, '.bench-store-'));
+  const file = openSync(path.join(dir, 'raw'), 'w');
+  const pages = Buffer.alloc(5 * 4096);
+  const times: number[] = [];
+  for (let at = 0; at < 2_000; at++) {
+    const began = performance.now();
+    writeSync(file, pages, 0, pages.length, (at % 200) * pages.length);
+    fsyncSync(file);
+    times.push((performance.now() - began) * 1_000);
+  }
+  closeSync(file);
+  rmSync(dir, { recursive: true });
+  times.sort((a, b) => a - b);
+  return { name: 'write and fsync of 20 KiB alone, p50', unit: 'us', value: times[1_000] as number };
+}
+
 async function claims(): Promise<Figure[]> {
   return await withStore(async (store, epoch) => {
     const id = await store.nextJobId();
@@ -148,6 +167,7 @@ for (let run = 0; run < RUNS; run++) {
     ...(await tasks(1_000)),
     ...(await tasks(4_000)),
     ...(await smallCommits()),
+    rawSync(),
     ...(await claims()),
     ...(await reads()),
   ]);

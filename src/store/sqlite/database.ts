@@ -1,12 +1,13 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { QUICK_CHECK_BYTES, STORE_CACHE_BYTES } from '../../model/limits.ts';
+import { CHECKPOINT_PAGES, QUICK_CHECK_BYTES, STORE_CACHE_BYTES } from '../../model/limits.ts';
 import { StoreError } from '../store.ts';
 import { toStoreError } from './failure.ts';
 import { migrate } from './migrate.ts';
 
 export const DATABASE_FILE = 'manyhands.db';
+export const PAGE_BYTES = 4096;
 const LOCK_FILE = 'manyhands.lock';
 
 /** Opens the data of a directory for this process alone, or says why not. Nothing is changed before it is known to be ours. */
@@ -19,7 +20,7 @@ export function openDatabase(dir: string): DatabaseSync {
     db = new DatabaseSync(file, { timeout: 0, enableForeignKeyConstraints: false });
     db.exec('PRAGMA locking_mode = EXCLUSIVE');
     refuseOldSqlite(db);
-    if (isNew) db.exec('PRAGMA page_size = 4096');
+    if (isNew) db.exec(`PRAGMA page_size = ${PAGE_BYTES}`);
     take(db, dir);
     check(db, file);
     migrate(db, file);
@@ -73,7 +74,8 @@ function settle(db: DatabaseSync): void {
   db.exec(`
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
-    PRAGMA wal_autocheckpoint = 0;
+    PRAGMA wal_autocheckpoint = ${4 * CHECKPOINT_PAGES};
+    PRAGMA journal_size_limit = ${CHECKPOINT_PAGES * PAGE_BYTES};
     PRAGMA cache_size = ${-Math.floor(STORE_CACHE_BYTES / 1024)};
     PRAGMA temp_store = MEMORY;
   `);

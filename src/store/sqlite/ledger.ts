@@ -5,12 +5,15 @@ import { type BlockRecord, hasEnded } from '../../model/job.ts';
 import { BACKUP_STEP_PAGES, CHECKPOINT_PAGES, JOB_NUMBERS_AHEAD } from '../../model/limits.ts';
 import { endedExcept, failuresByBlock, rangeBlockCount, reopened } from '../reopen.ts';
 import { type ClaimedBlock, type Recovered, StoreError } from '../store.ts';
-import { openDatabase } from './database.ts';
+import { openDatabase, PAGE_BYTES } from './database.ts';
 import { toStoreError } from './failure.ts';
 import { Forgetter } from './forget.ts';
 import { type PackedWrites, unpackWrites } from './message.ts';
 import { Reader } from './reader.ts';
 import { Writer } from './writer.ts';
+
+/** Pages that a small group changes, in tables and their indexes. */
+const SMALL_COMMIT_PAGES = 8;
 
 /** The store as it is inside its thread: synchronous, and the only one that has the database open. */
 export class Ledger {
@@ -25,6 +28,8 @@ export class Ledger {
   /** Numbers below this are reserved on disk. */
   #reservedTo: JobId;
   #broken: StoreError | undefined;
+  /** About how many pages the log has: asking for it costs as much as a commit. `wal_autocheckpoint` makes up for errors. */
+  #logPages = 0;
 
   constructor(dir: string) {
     this.#db = openDatabase(dir);
@@ -72,6 +77,7 @@ export class Ledger {
   commit(packed: PackedWrites, epoch: Epoch): void {
     this.#fence(epoch);
     const writes = unpackWrites(packed);
+    this.#logPages += packed.bytes.byteLength / PAGE_BYTES;
     this.#transaction(() => this.#writer.write(writes));
   }
 
@@ -151,14 +157,14 @@ export class Ledger {
 
   /** Copies the log into the database once it is long; called between commits, when nobody waits for this one. */
   checkpoint(): void {
-    if (this.#broken !== undefined) return;
-    const { log } = this.#sql.logLength.get() as { log: number };
-    if (log >= CHECKPOINT_PAGES) this.#quietly(() => this.#sql.checkpoint.get());
+    if (this.#broken !== undefined || this.#logPages < CHECKPOINT_PAGES) return;
+    this.#logPages = 0;
+    this.#quietly(() => this.#sql.checkpoint.get());
   }
 
-  /** Nothing has happened for a while: the log gives its room back. */
+  /** Nothing has happened for a while, or nothing will any more: the log is emptied, so that the next start reads none. */
   rest(): void {
-    if (this.#broken === undefined) this.#quietly(() => this.#sql.truncate.get());
+    if (this.#broken === undefined) this.#quietly(() => this.#sql.checkpoint.get());
   }
 
   async close(): Promise<void> {
@@ -190,6 +196,7 @@ export class Ledger {
       this.#sql.begin.run();
       const value = act();
       this.#sql.commit.run();
+      this.#logPages += SMALL_COMMIT_PAGES;
       return value;
     } catch (error) {
       throw this.#undo(error);
@@ -215,9 +222,7 @@ function prepare(db: DatabaseSync) {
     begin: db.prepare('BEGIN IMMEDIATE'),
     commit: db.prepare('COMMIT'),
     rollback: db.prepare('ROLLBACK'),
-    logLength: db.prepare('PRAGMA wal_checkpoint(NOOP)'),
     checkpoint: db.prepare('PRAGMA wal_checkpoint(PASSIVE)'),
-    truncate: db.prepare('PRAGMA wal_checkpoint(TRUNCATE)'),
     epoch: db.prepare('UPDATE farm SET epoch = ?'),
     nextJob: db.prepare('UPDATE farm SET next_job = ?'),
     takeOver: db.prepare('UPDATE blocks SET epoch = ? WHERE job = ? AND epoch NOT IN (0, ?)'),

@@ -7,6 +7,9 @@ import { type SegmentQuery, type Store, StoreError } from '../store.ts';
 import type { Answer, Calls } from './call.ts';
 import { packWrites } from './message.ts';
 
+/** Bytes that are copied to the thread faster than they are handed over. */
+const CHEAP_TO_COPY = 16 * 1024;
+
 /** Opens or makes the data in a directory. Rejects with a {@link StoreError}: `locked`, `newer`, `damaged`, `full`. */
 export async function openSqliteStore(dir: string): Promise<Store> {
   const thread = new Thread(path.resolve(dir));
@@ -37,7 +40,7 @@ class SqliteStore implements Store {
 
   commit(writes: readonly Write[], epoch: Epoch) {
     const packed = packWrites(writes);
-    return this.#thread.call('commit', [packed, epoch], [packed.bytes]);
+    return this.#thread.call('commit', [packed, epoch], packed.bytes.byteLength > CHEAP_TO_COPY ? [packed.bytes] : []);
   }
 
   claim(job: JobId, max: number, epoch: Epoch) {
