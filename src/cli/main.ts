@@ -1,13 +1,33 @@
-import { readFile } from 'node:fs/promises';
+import { CommanderError } from 'commander';
+import { ExitCode, errorLine, explain } from './errors.ts';
+import { OutputClosed } from './output/out.ts';
+import { buildProgram, parserEnd, readVersion } from './program.ts';
 
 /** Runs one command line (without `node` and the program's name) and returns the exit code. */
 export async function main(argv: string[]): Promise<number> {
-  if (argv.length === 1 && argv[0] === '--version') {
-    // package.json lies two folders up in the repository (src/cli) as well as in the published package (dist/cli).
-    const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
-    process.stdout.write(`${(JSON.parse(text) as { version: string }).version}\n`);
-    return 0;
+  endQuietlyWhenNobodyReads();
+  let exitCode: number = ExitCode.done;
+  const program = buildProgram(await readVersion(), (code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof OutputClosed) return ExitCode.done;
+    const end = error instanceof CommanderError ? parserEnd(error) : error;
+    if (typeof end === 'number') return end;
+    process.stderr.write(errorLine(end));
+    if (process.env.MANYHANDS_DEBUG && end instanceof Error) process.stderr.write(`${end.stack}\n`);
+    return explain(end).exitCode;
   }
-  process.stderr.write('manyhands: only --version is understood so far\n');
-  return 2;
+}
+
+/** `| head` ends what it reads when it has seen enough; listings are small, so there is nothing to stop. */
+function endQuietlyWhenNobodyReads(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(ExitCode.done);
+  });
+  process.stderr.on('error', () => {});
 }

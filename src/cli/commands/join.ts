@@ -1,0 +1,125 @@
+import type { Command } from 'commander';
+import { formatDuration, parseDuration } from '../arguments/duration.ts';
+import { wholeNumber } from '../arguments/numbers.ts';
+import { collectLabel, collectResource } from '../arguments/pairs.ts';
+import { CommandError, ExitCode, NoServerError, UsageError } from '../errors.ts';
+import { parseAddress, tokenOf } from '../find-server.ts';
+import { printable } from '../output/printable.ts';
+import type { Finish } from '../program.ts';
+
+interface JoinOptions {
+  slots?: number;
+  name?: string;
+  label?: Record<string, string>;
+  resource?: Record<string, number>;
+  deny?: string;
+  env?: string[];
+  idleExit?: number;
+  maxTime?: number;
+  tokenFile?: string;
+  json?: true;
+  quiet?: true;
+}
+
+export function addJoin(program: Command, finish: Finish): void {
+  program
+    .command('join <url>')
+    .description('work for a server: run its tasks on this machine until stopped')
+    .option('--slots <n>', 'tasks at once (default: the CPUs that may be used)', wholeNumber('--slots', 1, 4096))
+    .option('--name <name>', 'what people call this worker (default: the name of the machine)')
+    .option('--label <key=value>', 'say something of this worker that a job may require', collectLabel)
+    .option('--resource <key=amount>', 'something countable that tasks may ask for, such as gpu=2', collectResource)
+    .option('--deny <what>', 'let tasks do less: net')
+    .option('--env <name>', 'let tasks see this environment variable', (name, all: string[] = []) => [...all, name])
+    .option('--idle-exit <duration>', 'leave after so long without a task', parseDuration)
+    .option('--max-time <duration>', 'after so long finish what runs and leave', parseDuration)
+    .option('--token-file <file>', 'its first line is the token (else: from the link, or MANYHANDS_TOKEN)')
+    .option('--json', 'tell what happens as JSON lines')
+    .option('--quiet', 'say nothing but errors')
+    .action(async (urls: string, options: JoinOptions) => finish(await join(urls, options)));
+}
+
+async function join(urls: string, options: JoinOptions): Promise<number> {
+  if (options.deny !== undefined && options.deny !== 'net')
+    throw new UsageError(`--deny knows only net, not "${options.deny}"`);
+  const addresses = urls.split(',').map((url) => parseAddress(url.trim(), 'join'));
+  const token =
+    options.tokenFile === undefined ? (addresses.find((one) => one.token)?.token ?? tokenOf({})) : tokenOf(options);
+  if (token === undefined) {
+    throw new UsageError(
+      'joining needs a token: use the join link that the server printed, --token-file or MANYHANDS_TOKEN',
+    );
+  }
+  const { startWorker } = await import('../../worker/node/join.ts');
+  const worker = startWorker({
+    url: addresses.map(({ url }) => url.href),
+    token,
+    denyNetwork: options.deny === 'net',
+    ...pick(options, ['slots', 'name', 'env', 'idleExit', 'maxTime']),
+    ...(options.label && { labels: options.label }),
+    ...(options.resource && { resources: options.resource }),
+  });
+  let interrupted = false;
+  const leave = (): void => {
+    if (interrupted) void worker.stop('it was told to leave at once');
+    else void worker.drain('it was told to leave');
+    interrupted = true;
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, leave);
+  const say = options.json
+    ? sayJson
+    : options.quiet
+      ? () => {}
+      : sayWords(addresses.map(({ url }) => url.host).join(', '));
+  worker.on('status', say);
+  const end = await worker.ended;
+  if (end.failed)
+    throw (await worker.joined) ? new CommandError(end.reason, ExitCode.noServer) : new NoServerError(end.reason);
+  return ExitCode.done;
+}
+
+interface Status {
+  readonly state: string;
+  readonly [detail: string]: unknown;
+}
+
+function sayJson(status: Status): void {
+  process.stdout.write(`${JSON.stringify(status)}\n`);
+}
+
+function sayWords(where: string): (status: Status) => void {
+  return (status) => {
+    const line = wordsOf(status, where);
+    if (line !== undefined) process.stdout.write(`${printable(line)}\n`);
+  };
+}
+
+function wordsOf(status: Status, where: string): string | undefined {
+  switch (status.state) {
+    case 'joined':
+      return `joined ${where} as worker ${status.worker}; Ctrl-C finishes what runs and leaves`;
+    case 'waiting':
+      return `${status.reason}; trying again in ${formatDuration(Number(status.retryIn))}`;
+    case 'draining':
+      return `leaving: ${status.reason}`;
+    case 'undrained':
+      return 'takes tasks again';
+    case 'slotDied':
+      return `a task process died: ${status.reason}`;
+    case 'ended':
+      return status.failed === true ? undefined : `left: ${status.reason}`;
+    default:
+      return undefined;
+  }
+}
+
+/** Those of the named options that were given. */
+function pick<Options extends object, Key extends keyof Options>(
+  options: Options,
+  keys: Key[],
+): Partial<Pick<Options, Key>> {
+  return Object.fromEntries(keys.filter((key) => options[key] !== undefined).map((key) => [key, options[key]])) as Pick<
+    Options,
+    Key
+  >;
+}
