@@ -16,6 +16,8 @@ export interface ResultSink {
   mark(next: TaskIndex): void;
   end(progress: JobProgress): void;
   failed(error: unknown): void;
+  /** Everything there is now has been sent. */
+  idle?(): void;
 }
 
 export interface ResultQuery {
@@ -89,6 +91,7 @@ export class ResultStream {
       const progress = this.#progress;
       if (this.#cursor >= progress.segments) {
         if (hasEnded(progress.state)) this.#end(progress);
+        else this.#sink.idle?.();
         return;
       }
       const next = this.#recent.get(this.job, this.#cursor + 1);
@@ -124,7 +127,10 @@ export class ResultStream {
       this.#sink.mark(this.#cursor);
       return true;
     }
-    if (block.readTo >= progress.segments) return false;
+    if (block.readTo >= progress.segments) {
+      this.#sink.idle?.();
+      return false;
+    }
     // Newer segments may or may not be this block's; whatever they are, they will have been looked at after this read.
     const upTo = progress.segments;
     const live = this.#liveSince(block.readTo, upTo);
@@ -167,6 +173,7 @@ export class ResultStream {
     const at = this.#cursor;
     if (at >= progress.total || (hasEnded(progress.state) && progress.segments === 0)) {
       if (hasEnded(progress.state)) this.#end(progress);
+      else this.#sink.idle?.();
       return false;
     }
     if (hasEnded(progress.state) && at >= (this.#claimedTo ?? 0)) {
@@ -203,16 +210,25 @@ export class ResultStream {
 
   #listBlocks(from: TaskIndex): void {
     this.#reading = true;
-    this.#store.listBlocks(this.job, from, 256).then(
+    this.#blocksFrom(from).then(
       (blocks) => {
         this.#reading = false;
         this.#blocks = blocks;
         // Nothing stored there yet: inputs of an open job, or a job that ended before they were.
         if (blocks.length > 0) this.pump();
         else if (hasEnded(this.#progress.state)) this.#end(this.#progress);
+        else this.#sink.idle?.();
       },
       (error: unknown) => this.#fail(error),
     );
+  }
+
+  /** The store lists blocks by their first task; a reader may come back in the middle of one. */
+  async #blocksFrom(at: TaskIndex): Promise<{ first: TaskIndex; count: number }[]> {
+    const blocks = await this.#store.listBlocks(this.job, at, 256);
+    if (at === 0 || blocks[0]?.first === at) return blocks;
+    const before = await this.#store.listBlocks(this.job, Math.max(0, at - BLOCK_TASKS + 1), BLOCK_TASKS);
+    return before.filter(({ first, count }) => first + count > at);
   }
 
   #read(query: { after: number; block?: TaskIndex }, use: (segments: StoredSegment[]) => void): void {
