@@ -97,11 +97,11 @@ test('F-14: the other slot does not notice a death', async (t) => {
 
 test('P12: a revoked task is killed if it does not heed its signal, and says nothing more', async (t) => {
   const { farm, worker } = await joinedWorker(t, { slots: 1 });
-  farm.job(1, 'export default () => { for (;;); };');
+  farm.job(1, "export default () => { console.log('begun'); for (;;); };");
   farm.tasks(1, 1, ['endless']);
   await waitFor(() => worker.taskPids.length === 1);
   const [before] = worker.taskPids;
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await waitFor(() => farm.ofKind('log').length > 0, { what: 'the start' });
   farm.say({ kind: 'revoke', lease: 1, runs: [[0, 1]] });
   await waitFor(() => worker.taskPids.length === 1 && worker.taskPids[0] !== before, { what: 'a new process' });
   farm.job(2, 'export default (x) => x;');

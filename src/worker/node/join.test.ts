@@ -9,8 +9,12 @@ import { startWorker } from './join.ts';
 import { parseJoinUrl } from './join-url.ts';
 
 const square = 'export default (x) => x * x;';
-/** Waits until a file of the test's own says go: here, until the input's milliseconds have passed. */
-const slow = 'export default (ms) => new Promise((done) => setTimeout(() => done(ms), ms));';
+/** Says that it has begun, and takes as many milliseconds as its input says. */
+const slow = "export default (ms) => (console.log('begun'), new Promise((done) => setTimeout(() => done(ms), ms)));";
+
+function begun(farm: FakeFarm, count = 1): Promise<unknown> {
+  return waitFor(() => farm.ofKind('log').length >= count, { what: 'a task to begin' });
+}
 
 test('P3 P7: the first message is a hello that says what the worker is', async (t) => {
   const { farm } = await joinedWorker(t, { slots: 3, name: 'oak', labels: { room: 'attic' }, resources: { gpu: 1 } });
@@ -84,9 +88,8 @@ test('F-10 F-18: what runs goes on while the server is away, and is delivered to
   const { farm } = await joinedWorker(t);
   farm.job(1, slow);
   farm.tasks(7, 1, [300, 400, 0, 0]);
-  await waitFor(() => farm.ofKind('hello').length === 1);
   const { port } = farm;
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await begun(farm, 2);
   await farm.close();
   await new Promise((resolve) => setTimeout(resolve, 600));
   const next = new FakeFarm();
@@ -104,7 +107,7 @@ test('P12: recalled tasks that have not been started come back, exactly those', 
   const { farm } = await joinedWorker(t, { slots: 1 });
   farm.job(1, slow);
   farm.tasks(7, 1, [400, 0, 0, 0, 0]);
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await begun(farm);
   farm.say({
     kind: 'recall',
     lease: 7,
@@ -125,7 +128,7 @@ test('P14: a drained worker finishes what runs, gives back the rest and stays', 
   const { farm } = await joinedWorker(t, { slots: 1 });
   farm.job(1, slow);
   farm.tasks(7, 1, [300, 0, 0]);
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await begun(farm);
   farm.say({ kind: 'dismiss', how: 'drain' });
   farm.tasks(8, 1, [0]);
   await waitFor(() => farm.ofKind('released').length === 2);
@@ -144,9 +147,9 @@ test('P14: a drained worker finishes what runs, gives back the rest and stays', 
 
 test('P14: a worker that is stopped leaves at once', async (t) => {
   const { farm, worker } = await joinedWorker(t);
-  farm.job(1, 'export default () => { for (;;); };');
+  farm.job(1, "export default () => { console.log('begun'); for (;;); };");
   farm.tasks(7, 1, [1, 2]);
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await begun(farm);
   const pids = worker.taskPids;
   farm.say({ kind: 'dismiss', how: 'stop' });
   const end = await within(worker.ended, 3_000, 'the end');
@@ -159,14 +162,14 @@ test('P14: a worker that drains itself delivers what it ran, then says goodbye',
   const { farm, worker } = await joinedWorker(t, { slots: 1 });
   farm.job(1, slow);
   farm.tasks(7, 1, [300, 0]);
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await begun(farm);
   const end = await within(worker.drain('enough'), 5_000, 'the end');
   assert.deepEqual(end, { reason: 'enough', failed: false });
   assert.deepEqual(
     farm.outcomes.map(({ index }) => index),
     [0],
   );
-  const said = farm.heard.map(({ kind }) => kind);
+  const said = farm.heard.map(({ kind }) => kind).filter((kind) => kind !== 'log');
   assert.deepEqual(said, ['hello', 'leaving', 'released', 'outcomes', 'bye']);
 });
 
