@@ -293,3 +293,12 @@ export const BIG_BLOB_BYTES = 8 * MiB;
 
 /** Milliseconds without a `run` after which the job that they share is closed. */
 export const RUN_JOB_IDLE = 10_000;
+
+/** Bytes of a blob that are gathered before they are written, and read at once: few calls, and little memory a transfer. */
+export const BLOB_CHUNK_BYTES = 1 * MiB;
+
+/** Milliseconds after which a blob that is asked for is made young again; collect only what is several times older. */
+export const BLOB_RENEW = 600_000;
+
+/** Cut uploads whose hash so far is remembered; others are read again from the disk when they go on. */
+export const BLOB_HASHES_KEPT = 64;

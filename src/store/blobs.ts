@@ -2,11 +2,12 @@
 export interface BlobStore {
   /**
    * Streams bytes in, verifies the hash, syncs, then the blob exists. Rejects with {@link BlobError} `mismatch` and keeps
-   * nothing otherwise. Writing one that exists already reads nothing and succeeds.
+   * nothing otherwise. Writing one that exists already reads nothing and succeeds. If `bytes` throws, what came so far is
+   * kept for `append`.
    */
   put(sha256: string, bytes: AsyncIterable<Uint8Array>): Promise<{ size: number }>;
 
-  /** Bytes; undefined: not here. */
+  /** Bytes; undefined: not here. Asking, like writing, makes the blob young again, so that what is about to be referred to is not collected. */
   size(sha256: string): Promise<number | undefined>;
 
   /** The bytes from `start` up to and without `end`. Undefined: not here. */
@@ -15,7 +16,7 @@ export interface BlobStore {
   /** How much of a cut upload is kept, for resuming; 0: nothing. */
   partial(sha256: string): Promise<number>;
 
-  /** Goes on with a cut upload at `offset`, which must be what `partial` says. */
+  /** Goes on with a cut upload at `offset`, which must be what `partial` says; alone: of two at once, one gets `offset`. */
   append(
     sha256: string,
     offset: number,
@@ -23,10 +24,14 @@ export interface BlobStore {
     total: number,
   ): Promise<{ size: number; whole: boolean }>;
 
-  /** Every blob older than this, oldest first, for the garbage collector. */
+  /** Reads all of it. False: it is not here, or its bytes are not its own any more; then it is set aside and counts as not here (F-26). */
+  verify(sha256: string): Promise<boolean>;
+
+  /** Every blob older than this wall clock time, oldest first, for the garbage collector; cut uploads as old are dropped on the way. */
   list(olderThan: number): AsyncIterable<string>;
 
-  delete(sha256: string): Promise<void>;
+  /** Deletes it, unless it has become younger than `olderThan` meanwhile (F-27). */
+  delete(sha256: string, olderThan?: number): Promise<void>;
 }
 
 export class BlobError extends Error {
@@ -37,4 +42,9 @@ export class BlobError extends Error {
     this.name = 'BlobError';
     this.code = code;
   }
+}
+
+/** Whether this is how a blob is named. Anything else is never here, and never becomes a path. */
+export function isBlobName(sha256: string): boolean {
+  return /^[0-9a-f]{64}$/.test(sha256);
 }

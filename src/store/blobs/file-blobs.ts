@@ -1,0 +1,249 @@
+import { constants, type FileHandle, mkdir, open, readdir, rename, rm, stat, unlink, utimes } from 'node:fs/promises';
+import path from 'node:path';
+import { BLOB_CHUNK_BYTES, BLOB_HASHES_KEPT, BLOB_RENEW } from '../../model/limits.ts';
+import { BlobError, type BlobStore, isBlobName } from '../blobs.ts';
+import { CutError, nothing, type Progress, writeStream } from './blob-writer.ts';
+
+/** Blobs as files: DIR/blobs/ab/HASH; uploads under way and cut ones in DIR/blobs/partial; damaged ones in DIR/blobs/damaged. */
+export async function openFileBlobs(dir: string): Promise<BlobStore> {
+  const root = path.join(path.resolve(dir), 'blobs');
+  await mkdir(path.join(root, 'partial'), { recursive: true, mode: 0o700 });
+  for (const name of await readdir(path.join(root, 'partial'))) {
+    // An upload that was under way when the process died: its bytes were never synced.
+    if (!isBlobName(name)) await rm(path.join(root, 'partial', name), { force: true });
+  }
+  await syncDirectory(path.dirname(root));
+  return new FileBlobs(root);
+}
+
+class FileBlobs implements BlobStore {
+  readonly #root: string;
+  /** Hashes of cut uploads so far, oldest first. */
+  readonly #hashes = new Map<string, Progress>();
+  readonly #appending = new Set<string>();
+  readonly #folders = new Set<string>();
+  #uploads = 0;
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  async put(sha256: string, bytes: AsyncIterable<Uint8Array>): Promise<{ size: number }> {
+    const size = await this.size(sha256);
+    if (size !== undefined) return { size };
+    refuseOtherNames(sha256);
+    this.#uploads += 1;
+    const own = path.join(this.#root, 'partial', `${sha256}.${this.#uploads}`);
+    const file = await room(open(own, 'wx', 0o600));
+    try {
+      const written = await writeStream(file, nothing(), bytes);
+      await this.#finish(sha256, own, file, written);
+      return { size: written.size };
+    } catch (error) {
+      throw await this.#abandon(sha256, own, error);
+    } finally {
+      await file.close();
+    }
+  }
+
+  async size(sha256: string): Promise<number | undefined> {
+    const found = await this.#stat(sha256);
+    if (found === undefined) return undefined;
+    const now = Date.now();
+    if (now - found.mtimeMs > BLOB_RENEW) await utimes(this.#path(sha256), now / 1_000, now / 1_000).catch(absent);
+    return found.size;
+  }
+
+  async read(sha256: string, range?: { start: number; end: number }): Promise<AsyncIterable<Uint8Array> | undefined> {
+    const found = await this.#stat(sha256);
+    if (found === undefined) return undefined;
+    return chunks(this.#path(sha256), range?.start ?? 0, Math.min(range?.end ?? found.size, found.size));
+  }
+
+  async partial(sha256: string): Promise<number> {
+    if (!isBlobName(sha256)) return 0;
+    return (await stat(this.#partial(sha256)).catch(absent))?.size ?? 0;
+  }
+
+  async append(sha256: string, offset: number, bytes: AsyncIterable<Uint8Array>, total: number) {
+    refuseOtherNames(sha256);
+    if (this.#appending.has(sha256)) throw new BlobError('offset', `another upload of ${sha256} is under way`);
+    this.#appending.add(sha256);
+    try {
+      return await this.#append(sha256, offset, bytes, total);
+    } finally {
+      this.#appending.delete(sha256);
+    }
+  }
+
+  async verify(sha256: string): Promise<boolean> {
+    const bytes = await this.read(sha256);
+    if (bytes === undefined) return false;
+    const { hash } = nothing();
+    for await (const part of bytes) hash.update(part);
+    if (hash.digest('hex') === sha256) return true;
+    await mkdir(path.join(this.#root, 'damaged'), { recursive: true, mode: 0o700 });
+    await rename(this.#path(sha256), path.join(this.#root, 'damaged', sha256)).catch(absent);
+    return false;
+  }
+
+  async *list(olderThan: number): AsyncIterable<string> {
+    for (const { name, file, usedAt } of await this.#files('partial')) {
+      if (usedAt < olderThan && isBlobName(name) && !this.#appending.has(name)) await rm(file, { force: true });
+    }
+    const old: { name: string; usedAt: number }[] = [];
+    for (const folder of await readdir(this.#root)) {
+      if (folder.length !== 2) continue;
+      for (const found of await this.#files(folder)) if (found.usedAt < olderThan) old.push(found);
+    }
+    for (const { name } of old.sort((a, b) => a.usedAt - b.usedAt)) yield name;
+  }
+
+  async delete(sha256: string, olderThan = Number.POSITIVE_INFINITY): Promise<void> {
+    const found = await this.#stat(sha256);
+    if (found !== undefined && found.mtimeMs < olderThan) await unlink(this.#path(sha256)).catch(absent);
+  }
+
+  async #append(sha256: string, offset: number, bytes: AsyncIterable<Uint8Array>, total: number) {
+    const own = this.#partial(sha256);
+    const file = await room(open(own, constants.O_RDWR | constants.O_CREAT, 0o600));
+    try {
+      const { size } = await file.stat();
+      if (size !== offset) throw new BlobError('offset', `${size} bytes are kept, the upload goes on at ${offset}`);
+      const written = await writeStream(file, await this.#hashed(sha256, own, size), bytes);
+      if (written.size < total) {
+        this.#remember(sha256, written);
+        return { size: written.size, whole: false };
+      }
+      await this.#finish(sha256, own, file, written);
+      return { size: written.size, whole: true };
+    } catch (error) {
+      if (error instanceof BlobError && error.code === 'offset') throw error;
+      throw await this.#abandon(sha256, own, error);
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** Checks, syncs and names a blob whose bytes are all there. */
+  async #finish(sha256: string, own: string, file: FileHandle, written: Progress): Promise<void> {
+    const found = written.hash.digest('hex');
+    if (found !== sha256) throw new BlobError('mismatch', `the bytes named ${sha256} have the SHA-256 ${found}`);
+    await file.sync();
+    const folder = path.join(this.#root, sha256.slice(0, 2));
+    if (!this.#folders.has(folder)) {
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      await syncDirectory(this.#root);
+      this.#folders.add(folder);
+    }
+    await rename(own, this.#path(sha256));
+    await syncDirectory(folder);
+  }
+
+  /** A cut upload is kept for going on; anything else leaves nothing behind. Returns what to tell. */
+  async #abandon(sha256: string, own: string, error: unknown): Promise<unknown> {
+    if (error instanceof CutError) {
+      const kept = this.#partial(sha256);
+      if (own !== kept && (await this.partial(sha256)) < error.kept.size && !this.#appending.has(sha256)) {
+        await rename(own, kept);
+        this.#remember(sha256, error.kept);
+      } else if (own === kept) {
+        this.#remember(sha256, error.kept);
+      } else {
+        await rm(own, { force: true });
+      }
+      return error.cause;
+    }
+    this.#hashes.delete(sha256);
+    await rm(own, { force: true });
+    return fullOr(error);
+  }
+
+  async #hashed(sha256: string, own: string, size: number): Promise<Progress> {
+    const known = this.#hashes.get(sha256);
+    this.#hashes.delete(sha256);
+    if (known?.size === size) return known;
+    const progress = nothing();
+    for await (const part of chunks(own, 0, size)) progress.hash.update(part);
+    return { size, hash: progress.hash };
+  }
+
+  #remember(sha256: string, progress: Progress): void {
+    this.#hashes.delete(sha256);
+    this.#hashes.set(sha256, progress);
+    if (this.#hashes.size <= BLOB_HASHES_KEPT) return;
+    const [oldest] = this.#hashes.keys();
+    this.#hashes.delete(oldest as string);
+  }
+
+  async #stat(sha256: string): Promise<{ size: number; mtimeMs: number } | undefined> {
+    return isBlobName(sha256) ? await stat(this.#path(sha256)).catch(absent) : undefined;
+  }
+
+  async #files(folder: string): Promise<{ name: string; file: string; usedAt: number }[]> {
+    const found: { name: string; file: string; usedAt: number }[] = [];
+    for (const name of await readdir(path.join(this.#root, folder))) {
+      const file = path.join(this.#root, folder, name);
+      const usedAt = (await stat(file).catch(absent))?.mtimeMs;
+      if (usedAt !== undefined) found.push({ name, file, usedAt });
+    }
+    return found;
+  }
+
+  #path(sha256: string): string {
+    return path.join(this.#root, sha256.slice(0, 2), sha256);
+  }
+
+  #partial(sha256: string): string {
+    return path.join(this.#root, 'partial', sha256);
+  }
+}
+
+/** The file is open only while somebody reads. */
+async function* chunks(file: string, start: number, end: number): AsyncGenerator<Uint8Array> {
+  const handle = await open(file, 'r');
+  try {
+    for (let at = start; at < end; ) {
+      const buffer = Buffer.allocUnsafeSlow(Math.min(BLOB_CHUNK_BYTES, end - at));
+      const { bytesRead } = await handle.read(buffer, 0, buffer.length, at);
+      if (bytesRead === 0) throw new BlobError('corrupt', `${path.basename(file)} ends at ${at}, before ${end}`);
+      at += bytesRead;
+      yield bytesRead === buffer.length ? buffer : buffer.subarray(0, bytesRead);
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+function refuseOtherNames(sha256: string): void {
+  if (!isBlobName(sha256)) throw new BlobError('mismatch', `'${sha256}' is no SHA-256: 64 lower-case hex digits`);
+}
+
+function absent(error: unknown): undefined {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  return undefined;
+}
+
+function fullOr(error: unknown): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENOSPC' || code === 'EDQUOT'
+    ? new BlobError('full', 'no room on the disk', { cause: error })
+    : error;
+}
+
+async function room(opening: Promise<FileHandle>): Promise<FileHandle> {
+  try {
+    return await opening;
+  } catch (error) {
+    throw fullOr(error);
+  }
+}
+
+async function syncDirectory(dir: string): Promise<void> {
+  const handle = await open(dir, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
