@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { dirname, join, sep } from 'node:path';
+import { delimiter, dirname, isAbsolute, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** What task processes may do. */
@@ -38,7 +38,21 @@ export function commandOf(confinement: Confinement, directory: string, heap: num
     '--disable-warning=SecurityWarning',
     ...(heap === undefined ? [] : [`--max-old-space-size=${heap}`]),
   ];
-  return [process.execPath, [...flags, entry, blobs]];
+  const command = [process.execPath, ...flags, entry, blobs];
+  return leash === undefined
+    ? [process.execPath, command.slice(1)]
+    : [leash, ['--pdeathsig', 'KILL', '--', ...command]];
+}
+
+/**
+ * A task process ends by itself when its worker is gone, unless a task never returns: then only the kernel can end it.
+ * Linux does so for programs started by `setpriv`, which most distributions have.
+ */
+const leash = process.platform === 'linux' ? findProgram('setpriv') : undefined;
+
+function findProgram(name: string): string | undefined {
+  const found = (process.env['PATH'] ?? '').split(delimiter).map((directory) => join(directory, name));
+  return found.find((path) => isAbsolute(path) && existsSync(path));
 }
 
 /** Whether this runtime can keep tasks off the network. */

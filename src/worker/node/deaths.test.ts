@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import type { TestContext } from 'node:test';
 import { test } from 'node:test';
+import { FakeFarm } from '../../../test/support/fake-farm.ts';
 import { joinedWorker } from '../../../test/support/joined-worker.ts';
+import { start } from '../../../test/support/processes.ts';
 import { waitFor } from '../../../test/support/wait.ts';
 import type { TaskFailure } from '../../model/envelope.ts';
 import { ValueStatus } from '../../model/envelope.ts';
@@ -144,4 +146,20 @@ test('F-34: processes that died leave no directory behind', { skip: process.plat
   await waitFor(() => readdirSync(root).length === 1, { what: 'the directories of the dead to go' });
   await worker.stop();
   assert.throws(() => readdirSync(root), /ENOENT/);
+});
+
+test('F-1: a worker that is killed takes its task processes with it, endless loops too', {
+  skip: !existsSync('/usr/bin/setpriv') && 'needs setpriv of util-linux',
+}, async (t) => {
+  const farm = await FakeFarm.start(t);
+  const join = JSON.stringify(new URL('./join.ts', import.meta.url).href);
+  const script = `const { startWorker } = await import(${join}); startWorker({ url: ${JSON.stringify(farm.url)}, slots: 2 });`;
+  const worker = start(t, [process.execPath, '--input-type=module', '--eval', script]);
+  await farm.welcomed();
+  farm.job(1, 'export default () => { console.log(process.pid); for (;;); };');
+  farm.tasks(1, 1, [1]);
+  await waitFor(() => farm.ofKind('log').length === 1, { what: 'the start' });
+  const pid = Number(farm.ofKind('log')[0]?.text);
+  process.kill(worker.pid, 'SIGKILL');
+  await waitFor(() => !existsSync(`/proc/${pid}`), { what: 'the end of the task process' });
 });
