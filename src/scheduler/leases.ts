@@ -1,7 +1,7 @@
 import { type LeaseId, leaseId, type Millis, type WorkerId } from '../model/ids.ts';
 import type { LeaseRecord } from '../model/job.ts';
 import { SETTLED_LEASES } from '../model/limits.ts';
-import { countRuns, intersectRuns, type Run, runsOf, sameRuns, subtractRuns } from '../model/runs.ts';
+import { countRuns, indexesOf, intersectRuns, type Run, runsOf, sameRuns, subtractRuns } from '../model/runs.ts';
 import type { BlockState } from './block-state.ts';
 import type { OpenJob } from './job-state.ts';
 import type { State } from './state.ts';
@@ -173,6 +173,39 @@ export function reclaim(state: State, lease: Lease): void {
   if (lease.leftTasks > 0) setStanding(state, lease, 'live');
   lease.since = state.now;
   state.jobChanged(lease.job);
+}
+
+/**
+ * Its worker is back and still runs what was taken from it: it goes on, beside whoever was given the task, and the
+ * first outcome wins (R4). Returns the tasks; of those that have ended or run twice already nothing more is wanted.
+ */
+export function resumeStrays(state: State, lease: Lease, runs: readonly Run[]): readonly Run[] {
+  const { block } = lease;
+  let again: readonly Run[] = [];
+  for (const standing of ['leased', 'ready', 'aside', 'orphaned'] as const) {
+    const some = subtractRuns(block.select(runs, standing), runsOf([...block.copied].sort((a, b) => a - b)));
+    if (some.length === 0) continue;
+    if (standing === 'leased') for (const index of indexesOf(some)) block.copied.add(index);
+    else block.move(some, standing, 'leased');
+    if (standing === 'orphaned') takeFromOrphans(state, lease, some);
+    again = joinRuns(again, some);
+  }
+  if (again.length === 0) return again;
+  setAway(lease, subtractRuns(lease.away, again));
+  setStanding(state, lease, 'expired');
+  lease.left = joinRuns(lease.left, again);
+  lease.leftTasks += countRuns(again);
+  setStanding(state, lease, 'live');
+  lease.job.noteReady(block);
+  state.jobChanged(lease.job);
+  return again;
+}
+
+function takeFromOrphans(state: State, lease: Lease, runs: readonly Run[]): void {
+  for (const other of [...lease.block.leases]) {
+    const part = other === lease ? [] : intersectRuns(other.left, runs);
+    if (part.length > 0 && other.standing === 'orphaned') takeAway(state, other, part);
+  }
 }
 
 /** Tasks that nobody has become ready; those with a past wait by themselves. */

@@ -69,7 +69,7 @@ export class State {
   /** Its row changed too. */
   progressChanged(job: OpenJob): void {
     this.#progressed.add(job);
-    this.#changedJobs.add(job);
+    this.jobChanged(job);
   }
 
   /** Its row has to be written: at the end of the event, and not if the block ends before. */

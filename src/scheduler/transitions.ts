@@ -8,7 +8,7 @@ export type TaskState = 'ready' | 'aside' | 'leased' | 'orphaned' | 'done' | 'fa
 
 /** From, to, why. Executed by BlockState; drawn into SCHEDULER.md by scripts/draw-transitions.ts. */
 export const TASK_MOVES: Readonly<Record<TaskState, Partial<Record<TaskState, string>>>> = {
-  ready: { leased: 'grant', done: 'late outcome', cancelled: 'job ends' },
+  ready: { leased: 'grant', aside: 'recovered with a past', done: 'late outcome', cancelled: 'job ends' },
   aside: { leased: 'grant', done: 'late outcome', cancelled: 'job ends' },
   leased: {
     done: 'outcome',

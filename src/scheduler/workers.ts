@@ -1,9 +1,20 @@
 import type { LeaseId, WorkerId } from '../model/ids.ts';
 import { RETRY_BACKOFF, RETRY_BACKOFF_MAX } from '../model/limits.ts';
-import { intersectRuns, type Run, subtractRuns } from '../model/runs.ts';
+import { indexesOf, intersectRuns, type Run, runsOf, subtractRuns } from '../model/runs.ts';
 import type { HeldLease } from '../model/worker.ts';
 import type { Event } from './events.ts';
-import { expire, giveBack, joinRuns, type Lease, orphan, reclaim, setStanding } from './leases.ts';
+import {
+  closeLease,
+  expire,
+  giveBack,
+  joinRuns,
+  type Lease,
+  orphan,
+  reclaim,
+  resumeStrays,
+  setAway,
+  setStanding,
+} from './leases.ts';
 import type { State } from './state.ts';
 import { recallAll } from './takeback.ts';
 import { Worker } from './worker-state.ts';
@@ -40,15 +51,23 @@ function replace(state: State, before: Worker, worker: Worker): void {
 }
 
 function keepHeld(state: State, lease: Lease, held: readonly Run[]): void {
-  const { block, workerId } = lease;
-  const unwanted = block.select(intersectRuns(held, lease.away), 'ended');
+  const { away } = lease;
   const strange = subtractRuns(held, lease.runs);
+  if (strange.length > 0) state.send({ kind: 'revoke', worker: lease.workerId, lease: lease.id, runs: strange });
   const omitted = subtractRuns(lease.left, held);
   if (omitted.length > 0) giveBack(state, lease, omitted);
+  lease.runs = intersectRuns(lease.runs, held);
+  setAway(lease, intersectRuns(away, held));
   if (lease.leftTasks > 0) reclaim(state, lease);
-  for (const runs of [unwanted, strange]) {
-    if (runs.length > 0) state.send({ kind: 'revoke', worker: workerId, lease: lease.id, runs });
-  }
+  if (lease.away.length > 0) keepStrays(state, lease, lease.away);
+  if (lease.leftTasks === 0 && state.leases.has(lease.id)) closeLease(state, lease);
+}
+
+/** It still runs what others were given meanwhile: both go on, unless the job does not want that (R4, R6). */
+function keepStrays(state: State, lease: Lease, runs: readonly Run[]): void {
+  const again = lease.job.spec.fenced ? [] : resumeStrays(state, lease, runs);
+  const unwanted = subtractRuns(runs, again);
+  if (unwanted.length > 0) state.send({ kind: 'revoke', worker: lease.workerId, lease: lease.id, runs: unwanted });
 }
 
 function revokeUnknown(state: State, worker: WorkerId, held: readonly HeldLease[]): void {
@@ -85,7 +104,12 @@ export function heard(state: State, id: WorkerId): boolean {
   worker.lastHeard = state.now;
   if (!worker.lost) return true;
   worker.lost = false;
-  for (const lease of [...(state.held.get(id) ?? [])]) if (lease.standing === 'orphaned') reclaim(state, lease);
+  for (const lease of [...(state.held.get(id) ?? [])]) {
+    if (lease.standing === 'orphaned') reclaim(state, lease);
+    const { troubles } = lease.block;
+    const strays = [...indexesOf(lease.away)].filter((index) => !troubles.get(index)?.failedOn.includes(id));
+    if (strays.length > 0) keepStrays(state, lease, runsOf(strays));
+  }
   state.workerChanged(worker);
   watchSilence(state, worker);
   return true;
