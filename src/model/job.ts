@@ -141,4 +141,6 @@ export interface LeaseRecord {
   readonly runs: readonly Run[];
   /** Wall clock. */
   readonly grantedAt: number;
+  /** After a restart it waits longer for its worker: a browser, which may sleep. */
+  readonly patient?: boolean;
 }

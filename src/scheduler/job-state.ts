@@ -60,6 +60,9 @@ export class OpenJob {
   /** Two workers on which tasks of it succeeded, to tell a bad worker from a bad job (R26). */
   readonly succeededOn: WorkerId[] = [];
 
+  /** No task of it has run long enough for a second copy before this time (R25). */
+  speculateAt = 0;
+
   /** Its start tag among the jobs of its owner (R19). */
   start = 0;
   /** Where it waits for its turn. */

@@ -97,6 +97,7 @@ export function setStanding(state: State, lease: Lease, standing: LeaseStanding)
     worker.tasks -= lease.leftTasks;
     worker.queuedMicros =
       worker.leases.size === 0 ? 0 : Math.max(0, worker.queuedMicros - lease.leftTasks * lease.estimate);
+    startNext(state, worker);
     state.workerChanged(worker);
   }
   if (lease.standing === 'orphaned') job.orphans.delete(lease);
@@ -111,6 +112,17 @@ export function setStanding(state: State, lease: Lease, standing: LeaseStanding)
     worker.tasks += lease.leftTasks;
     worker.queuedMicros += lease.leftTasks * lease.estimate;
     state.workerChanged(worker);
+  }
+}
+
+/** A slot got free: the first batch of the worker's queue begins now at the earliest. */
+function startNext(state: State, worker: Worker): void {
+  if (worker.leases.size < worker.facts.slots) return;
+  let order = 0;
+  for (const lease of worker.leases) {
+    if (++order < worker.facts.slots) continue;
+    lease.since = state.now;
+    return;
   }
 }
 
@@ -246,7 +258,7 @@ export function expire(state: State, lease: Lease): void {
   makeReady(state, lease.job, lease.block, single, from);
 }
 
-/** Grants tasks that are ready in the block: row first, message after the commit (R2). The caller moves the tasks. */
+/** Grants tasks of a block: row first, message after the commit (R2). The caller has moved them to `leased`. */
 export function grant(
   state: State,
   job: OpenJob,
@@ -263,6 +275,7 @@ export function grant(
     block: block.first,
     runs,
     grantedAt: state.now + state.wall,
+    ...(worker.patient ? { patient: true } : {}),
   };
   const lease = newLease(job, block, row, state.now);
   enterLease(state, lease);
@@ -270,7 +283,7 @@ export function grant(
   state.write({ kind: 'lease', lease: row });
   state.send({ kind: 'grant', worker: worker.id, lease: id, job: job.id, block: block.first, runs, alone });
   if (job.startedAt === undefined) {
-    job.startedAt = state.now + state.wall;
+    job.startedAt = row.grantedAt;
     state.progressChanged(job);
   }
   state.jobChanged(job);

@@ -1,5 +1,6 @@
 import { epochOf, type LeaseId, sequenceOf, type WorkerId } from '../model/ids.ts';
 import { countRuns, intersectRuns, type Run, runsOf, sameRuns, subtractRuns } from '../model/runs.ts';
+import { judge } from './black-holes.ts';
 import type { Verdict } from './commands.ts';
 import { endTasks } from './ending.ts';
 import type { OutcomesEvent } from './events.ts';
@@ -69,6 +70,7 @@ function measure(state: State, lease: Lease, event: OutcomesEvent): void {
   if (worker === undefined) return;
   worker.failed += event.failures.length;
   worker.done += tasks - event.failures.length;
+  judge(state, worker, lease.job, event.failures.length, tasks);
   state.workerChanged(worker);
 }
 
@@ -80,7 +82,7 @@ function record(state: State, lease: Lease, event: OutcomesEvent, news: readonly
   let failed: readonly Run[] = [];
   if (event.failures.length > 0) {
     const fresh = event.failures.filter(({ index }) => holds(news, index));
-    const retried = fresh.filter((failure) => mayRetry(job, block, failure.index));
+    const retried = fresh.filter((failure) => mayRetry(state, lease, failure.index));
     for (const failure of retried) retryLater(state, lease, failure);
     const again = runsOf(retried.map(({ index }) => index));
     runs = subtractRuns(news, again);

@@ -6,6 +6,8 @@ import { charge, joinQueue, leaveQueue, precedes } from './fairness.ts';
 import type { OpenJob } from './job-state.ts';
 import { grant } from './leases.ts';
 import { takeOrphans } from './losses.ts';
+import { checkReservations, mayReserve, reserve, unreserve } from './reservations.ts';
+import { speculate } from './speculation.ts';
 import type { State } from './state.ts';
 import { takeBack } from './takeback.ts';
 import { onLastChance, suspectBatch } from './trouble.ts';
@@ -20,17 +22,22 @@ const WORKERS_LOOKED_AT = 8;
 /** Hands out what can be handed out. Costs what it grants: jobs that cannot be served and workers without room are not seen. */
 export function place(state: State): void {
   state.placeable = false;
+  state.pass++;
   state.refreshWorkers();
   for (const job of state.changedJobs) updateLane(state, job);
+  if (state.reserved.size > 0) checkReservations(state);
   fill(state, 'idle');
   fill(state, 'roomy');
   takeBack(state);
+  if (state.tails.size > 0) speculate(state);
 }
 
 /** Puts a job where it waits for its turn, or out of it. */
 function updateLane(state: State, job: OpenJob): void {
   const wants =
     job.state === 'active' && state.jobs.get(job.id) === job && (job.ready > 0 || (job.more && !job.claiming));
+  if (!wants && job.live.size > 0 && job.state === 'active') state.tails.add(job);
+  else state.tails.delete(job);
   const lane = wants ? (job.short ? job.shape.short : job.shape.long) : undefined;
   if (lane === job.lane) return;
   if (job.lane === undefined) joinQueue(job);
@@ -57,24 +64,31 @@ function fill(state: State, room: Room): void {
 function nextJob(state: State, room: Room): OpenJob | undefined {
   let best: OpenJob | undefined;
   for (const shape of state.shapes.byKey.values()) {
-    if (shape[room].size === 0) continue;
-    const short = shape.short.top();
-    if (short !== undefined && (best === undefined || precedes(short, best))) best = short;
-    if (room === 'roomy') continue;
-    const long = shape.long.top();
-    if (long !== undefined && (best === undefined || precedes(long, best))) best = long;
+    if (shape[room].size === 0 && (room === 'roomy' || !mayReserve(state, shape))) continue;
+    best = earlier(best, shape.short.top());
+    if (room === 'idle') best = earlier(best, shape.long.top());
   }
   return best;
 }
 
+function earlier(a: OpenJob | undefined, b: OpenJob | undefined): OpenJob | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return precedes(b, a) ? b : a;
+}
+
 /** Grants one batch of it, or asks the store for blocks. False: nothing of it can go anywhere now. */
 function serve(state: State, job: OpenJob, room: Room): boolean {
+  if (job.shape[room].size === 0) {
+    reserve(state, job);
+    return false;
+  }
   const worker = pickWorker(job, room);
   const tasks = takeDue(state, job, worker) || takeReady(state, job, worker) || takeOrphans(state, job, worker);
   if (state.jobs.get(job.id) !== job) return true;
   if (job.more && !job.claiming && job.ready < claimAhead(job) / 2 + 1) claim(state, job);
   else if (tasks === 0) return false;
   if (tasks > 0) {
+    if (worker.reservedFor === job.shape) unreserve(state, job.shape);
     charge(job, (tasks * job.estimate * job.spec.cpus) / 1000);
     for (const shape of worker.shapes) {
       shape.idle.delete(worker);

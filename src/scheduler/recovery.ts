@@ -1,6 +1,6 @@
 import type { Millis, WorkerId } from '../model/ids.ts';
 import type { BlockRecord, Job, LeaseRecord } from '../model/job.ts';
-import { ADOPTION_GRACE } from '../model/limits.ts';
+import { ADOPTION_GRACE, BROWSER_ADOPTION_GRACE } from '../model/limits.ts';
 import { countRuns, type Run, subtractRuns } from '../model/runs.ts';
 import { BlockState } from './block-state.ts';
 import { endIfComplete } from './ending.ts';
@@ -33,12 +33,11 @@ export function recover(state: State, recovered: Recovered): void {
     }
     endIfComplete(state, job);
   }
-  const workers = new Set(recovered.leases.map((row) => row.worker));
-  for (const worker of workers) state.timers.set(state.now + graceOf(), () => giveUp(state, worker));
-}
-
-function graceOf(): Millis {
-  return ADOPTION_GRACE;
+  const patience = new Map<WorkerId, Millis>();
+  for (const { worker, patient } of recovered.leases) {
+    patience.set(worker, patient === true ? BROWSER_ADOPTION_GRACE : ADOPTION_GRACE);
+  }
+  for (const [worker, grace] of patience) state.timers.set(state.now + grace, () => giveUp(state, worker));
 }
 
 function adopt(state: State, row: LeaseRecord): void {

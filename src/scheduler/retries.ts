@@ -2,13 +2,14 @@ import type { JobId, TaskIndex } from '../model/ids.ts';
 import { RETRY_BACKOFF, RETRY_BACKOFF_MAX } from '../model/limits.ts';
 import type { BlockState } from './block-state.ts';
 import type { TaskFailed } from './events.ts';
-import type { OpenJob } from './job-state.ts';
 import { dropCopies, holds, type Lease, takeAway } from './leases.ts';
 import type { State } from './state.ts';
 import { afterFailure } from './trouble.ts';
 
-export function mayRetry(job: OpenJob, block: BlockState, index: TaskIndex): boolean {
-  return (block.troubles.get(index)?.charged ?? 0) < job.spec.retries;
+/** It has retries left, or failed where everything fails, which is not its fault (R26). */
+export function mayRetry(state: State, lease: Lease, index: TaskIndex): boolean {
+  if (state.workers.get(lease.workerId)?.suspended) return true;
+  return (lease.block.troubles.get(index)?.charged ?? 0) < lease.job.spec.retries;
 }
 
 /** A charged failure with retries left: again after a backoff (R9). */
@@ -16,9 +17,10 @@ export function retryLater(state: State, lease: Lease, failure: TaskFailed): voi
   const { job, block } = lease;
   const { index } = failure;
   const past = block.troubles.get(index);
+  const charge = state.workers.get(lease.workerId)?.suspended ? 0 : 1;
   const backoff = Math.min(RETRY_BACKOFF * 2 ** (past?.charged ?? 0), RETRY_BACKOFF_MAX);
-  block.troubles.set(index, afterFailure(past, lease.workerId, state.now + backoff));
-  job.retried++;
+  block.troubles.set(index, afterFailure(past, lease.workerId, state.now + backoff, charge));
+  job.retried += charge;
   const { kind: outcome, message } = failure;
   const endedAt = state.now + state.wall;
   state.write({

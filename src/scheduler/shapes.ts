@@ -26,6 +26,8 @@ export class Shape {
   slots = 0;
   /** A worker kept free of others until a task of many slots fits in. */
   reserved: Worker | undefined;
+  /** The pass of placement that last looked for one. */
+  lookedAt = 0;
 
   constructor(key: string, spec: JobSpec) {
     this.key = key;

@@ -6,7 +6,7 @@ import type { RequestId } from './events.ts';
 import { Fairness } from './fairness.ts';
 import type { OpenJob } from './job-state.ts';
 import type { Lease } from './leases.ts';
-import { Shapes } from './shapes.ts';
+import { type Shape, Shapes } from './shapes.ts';
 import { Timers } from './timers.ts';
 import type { Worker } from './worker-state.ts';
 
@@ -32,8 +32,14 @@ export class State {
   readonly timers = new Timers();
   /** Workers with tasks in their queue that could be taken back. */
   readonly deep = new Set<Worker>();
+  /** Jobs that have nothing to hand out, but tasks that run. */
+  readonly tails = new Set<OpenJob>();
+  /** Requirement sets for which a worker is kept free. */
+  readonly reserved = new Set<Shape>();
   /** Something changed that could let a task be granted. */
   placeable = false;
+  /** Passes of placement so far. */
+  pass = 0;
 
   #commands: Command[] = [];
   readonly #changedJobs = new Set<OpenJob>();

@@ -24,9 +24,9 @@ export function afterLoss(past: Trouble | undefined, worker: WorkerId): Trouble 
   return { ...before, losses: before.losses + 1, lostWorkers: withWorker(before.lostWorkers, worker), notBefore: 0 };
 }
 
-export function afterFailure(past: Trouble | undefined, worker: WorkerId, notBefore: Millis): Trouble {
+export function afterFailure(past: Trouble | undefined, worker: WorkerId, notBefore: Millis, charge: 0 | 1): Trouble {
   const before = past ?? NO_TROUBLE;
-  return { ...before, charged: before.charged + 1, failedOn: withWorker(before.failedOn, worker), notBefore };
+  return { ...before, charged: before.charged + charge, failedOn: withWorker(before.failedOn, worker), notBefore };
 }
 
 function withWorker(workers: readonly WorkerId[], worker: WorkerId): readonly WorkerId[] {

@@ -49,8 +49,13 @@ export class Worker {
     this.lastHeard = now;
   }
 
+  /** Phones sleep, and timers of browsers are throttled: it is given more time everywhere. */
+  get patient(): boolean {
+    return this.facts.kind === 'browser';
+  }
+
   get leaseTime(): Millis {
-    return this.facts.kind === 'browser' ? BROWSER_LEASE_TIME : LEASE_TIME;
+    return this.patient ? BROWSER_LEASE_TIME : LEASE_TIME;
   }
 
   /** It may be given something. */
