@@ -1,17 +1,158 @@
 import type { JobId, Millis, TaskIndex } from '../model/ids.ts';
+import { POISON_WORKERS } from '../model/limits.ts';
+import type { BlockState } from './block-state.ts';
+import type { OpenJob } from './job-state.ts';
+import { holds } from './leases.ts';
+import type { Shape } from './shapes.ts';
 import type { State } from './state.ts';
+import type { Worker } from './worker-state.ts';
 
 /** Why a task waits, in words (R27). */
 export interface Explanation {
+  /** `unknown`: not a task of a job that is open here; the store may know more. */
   readonly state: 'waiting' | 'running' | 'ended' | 'unknown';
   /** Sentences, the most important first. */
   readonly reasons: readonly string[];
 }
 
+/** Workers that are named one by one in an explanation. */
+const WORKERS_NAMED = 5;
+
 export function explainTask(state: State, id: JobId, index: TaskIndex, now: Millis): Explanation {
-  void now;
   const job = state.jobs.get(id);
   if (job === undefined) return { state: 'unknown', reasons: [`Job ${id} is not open: it has ended, or never was.`] };
-  if (index >= job.total) return { state: 'unknown', reasons: [`Job ${id} has ${job.total} tasks so far.`] };
-  return { state: 'waiting', reasons: [] };
+  if (index < 0 || index >= job.total) {
+    const more = job.open ? ', and more may come' : '';
+    return { state: 'unknown', reasons: [`Job ${id} has tasks 0 to ${job.total - 1}${more}.`] };
+  }
+  const block = [...job.blocks.values()].find(({ first, count }) => index >= first && index < first + count);
+  if (block === undefined) return explainUnclaimed(state, job);
+  switch (block.stateOf(index)) {
+    case 'ended':
+      return { state: 'ended', reasons: ['It has ended; its outcome is recorded.'] };
+    case 'leased':
+      return explainLeased(state, block, index, now);
+    case 'orphaned':
+      return explainOrphan(state, job, block, index);
+    case 'aside':
+      return { state: 'waiting', reasons: [explainPast(block, index, now), ...whyNotNow(state, job)] };
+    case 'ready':
+      return { state: 'waiting', reasons: whyNotNow(state, job) };
+  }
+}
+
+/** The block is not in memory: nobody needs its tasks yet, or they have ended. */
+function explainUnclaimed(state: State, job: OpenJob): Explanation {
+  const { tally, unclaimed } = job;
+  if (unclaimed === 0) return { state: 'ended', reasons: ['It has ended; its outcome is recorded.'] };
+  const before = tally.ready + tally.aside + tally.orphaned;
+  const queue = `It has ended, or it is among the ${unclaimed} tasks of the job that wait in the store; ${before} are ahead of these.`;
+  return { state: 'waiting', reasons: [queue, ...whyNotNow(state, job)] };
+}
+
+function explainLeased(state: State, block: BlockState, index: TaskIndex, now: Millis): Explanation {
+  const lease = [...block.leases].find(({ left, standing }) => standing !== 'orphaned' && holds(left, index));
+  const worker = lease === undefined ? undefined : state.workers.get(lease.workerId);
+  if (lease === undefined) return { state: 'running', reasons: ['It runs.'] };
+  if (worker === undefined) {
+    const reason = `Worker ${lease.workerId} had it before the server started; it is given time to come back.`;
+    return { state: 'running', reasons: [reason] };
+  }
+  const ago = seconds(now - lease.grantedAt);
+  const copies = block.copied.has(index) ? ['A second copy of it runs on another worker, since it takes long.'] : [];
+  const position = [...worker.leases].indexOf(lease);
+  const waits = position >= worker.facts.slots || lease.left[0]?.start !== index;
+  const where = `worker ${name(worker)} ${ago} ago`;
+  if (!waits) return { state: 'running', reasons: [`It was given to ${where} and runs there.`, ...copies] };
+  return { state: 'running', reasons: [`It was given to ${where}, behind other tasks in its queue.`, ...copies] };
+}
+
+function explainOrphan(state: State, job: OpenJob, block: BlockState, index: TaskIndex): Explanation {
+  const lease = [...block.leases].find(({ left, standing }) => standing === 'orphaned' && holds(left, index));
+  const whose = lease === undefined ? 'Its worker' : `Worker ${lease.workerId}, which had it,`;
+  const reason = `${whose} is gone; the next free slot takes it, after the other ready tasks of the job.`;
+  return { state: 'waiting', reasons: [reason, ...whyNotNow(state, job)] };
+}
+
+function explainPast(block: BlockState, index: TaskIndex, now: Millis): string {
+  const trouble = block.troubles.get(index);
+  if (trouble === undefined) return 'It waits by itself.';
+  const parts: string[] = [];
+  if (trouble.failedOn.length > 0) parts.push(`failed ${times(trouble.charged)} (on ${trouble.failedOn.join(', ')})`);
+  if (trouble.losses > 0)
+    parts.push(`was lost with its worker ${times(trouble.losses)} (${trouble.lostWorkers.join(', ')})`);
+  const last =
+    trouble.losses >= POISON_WORKERS - 1
+      ? ' It runs as the only such task of a worker, since the next loss would be blamed on it.'
+      : '';
+  const wait = trouble.notBefore > now ? ` It is tried again in ${seconds(trouble.notBefore - now)}.` : '';
+  return `It ${parts.join(' and ')}.${wait}${last}`;
+}
+
+/** The same facts that placement uses. */
+function whyNotNow(state: State, job: OpenJob): string[] {
+  if (job.state === 'paused') return ['The job is paused.'];
+  const { shape } = job;
+  if (state.workers.size === 0) return ['No worker is connected.'];
+  if (shape.fits.size === 0) return ['No connected worker can run it.', ...misfits(state, shape)];
+  const open = [...shape.fits].filter((worker) => worker.open);
+  if (open.length === 0) return ['Every worker that could run it is draining, silent or set aside.', ...closed(shape)];
+  if (shape.idle.size > 0) {
+    return [job.claiming ? 'Its inputs are being read from the store.' : 'A slot is free: it is about to be granted.'];
+  }
+  const ahead = aheadOf(state, job);
+  const busy = `All fitting slots are busy (${shape.slots} in ${plural(shape.fits.size, 'worker')}).`;
+  const kept = shape.reserved === undefined ? [] : [`Worker ${name(shape.reserved)} is kept free for tasks like it.`];
+  return [
+    busy,
+    ...kept,
+    ...(ahead > 0
+      ? [`${plural(ahead, 'job')} with higher priority or an earlier turn wait${ahead === 1 ? 's' : ''} too.`]
+      : []),
+  ];
+}
+
+function aheadOf(state: State, job: OpenJob): number {
+  let ahead = 0;
+  for (const other of state.jobs.values()) {
+    if (other === job || other.lane === undefined) continue;
+    if (other.spec.priority > job.spec.priority) ahead++;
+    else if (other.spec.priority === job.spec.priority && other.share.start < job.share.start) ahead++;
+  }
+  return ahead;
+}
+
+function closed(shape: Shape): string[] {
+  return [...shape.fits].slice(0, WORKERS_NAMED).map((worker) => `Worker ${name(worker)} is ${stateInWords(worker)}.`);
+}
+
+function stateInWords(worker: Worker): string {
+  if (worker.lost) return 'silent';
+  if (worker.draining) return 'draining';
+  return worker.suspended ? 'set aside, since everything failed there' : 'resting, since it gave tasks back';
+}
+
+function misfits(state: State, shape: Shape): string[] {
+  const reasons: string[] = [];
+  for (const worker of state.workers.values()) {
+    if (reasons.length === WORKERS_NAMED) break;
+    reasons.push(`Worker ${name(worker)} ${shape.lacks(worker)}.`);
+  }
+  return reasons;
+}
+
+function name(worker: Worker): string {
+  return worker.facts.name === worker.id ? worker.id : `${worker.facts.name} (${worker.id})`;
+}
+
+function seconds(millis: Millis): string {
+  return `${(Math.max(0, millis) / 1000).toFixed(1)} s`;
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+function times(count: number): string {
+  return count === 1 ? 'once' : `${count} times`;
 }

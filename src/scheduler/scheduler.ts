@@ -53,7 +53,8 @@ export class Scheduler {
 
   /** When something happens by itself; a tick is due then. */
   wakeAt(): Millis | undefined {
-    return this.#state.timers.next;
+    // What a recovery found to do waits for the first event.
+    return this.#state.placeable ? this.#state.now : this.#state.timers.next;
   }
 
   explain(job: JobId, index: TaskIndex, now: Millis): Explanation {

@@ -35,16 +35,21 @@ export class Shape {
     this.heavy = spec.cpus > 1 || spec.memory !== undefined || Object.keys(spec.resources).length > 0;
   }
 
-  /** In total, whatever runs there now. */
-  suits(worker: Worker): boolean {
+  /** What keeps a worker from ever running it, in words; undefined: nothing does (R18). */
+  lacks(worker: Worker): string | undefined {
     const { facts } = worker;
     const { spec } = this;
-    if (!facts.runners.includes(spec.code.runner) || spec.cpus > facts.slots) return false;
-    if (spec.memory !== undefined && (facts.memory === undefined || spec.memory > facts.memory)) return false;
-    for (const [label, value] of Object.entries(spec.requires)) if (facts.labels[label] !== value) return false;
-    for (const [name, amount] of Object.entries(spec.resources))
-      if ((facts.resources[name] ?? 0) < amount) return false;
-    return true;
+    if (!facts.runners.includes(spec.code.runner)) return `has no runner '${spec.code.runner}'`;
+    for (const [label, value] of Object.entries(spec.requires)) {
+      if (facts.labels[label] !== value) return `has not the label ${label}=${value}`;
+    }
+    if (spec.cpus > facts.slots) return `has ${facts.slots} slots, not ${spec.cpus}`;
+    if (spec.memory !== undefined && spec.memory > (facts.memory ?? 0))
+      return `has less memory than ${spec.memory} bytes`;
+    for (const [name, amount] of Object.entries(spec.resources)) {
+      if ((facts.resources[name] ?? 0) < amount) return `has less than ${amount} ${name}`;
+    }
+    return undefined;
   }
 
   slotsOf(worker: Worker): number {
@@ -128,7 +133,7 @@ export class Shapes {
   }
 
   #introduce(shape: Shape, worker: Worker): void {
-    if (!shape.suits(worker)) return;
+    if (shape.lacks(worker) !== undefined) return;
     shape.fits.add(worker);
     shape.slots += shape.slotsOf(worker);
     worker.shapes.add(shape);

@@ -51,3 +51,30 @@ export function moveJob(from: JobState, move: JobMove): JobState {
   if (to === undefined) throw new Error(`a job that is ${from} cannot ${move}`);
   return to;
 }
+
+const BEGIN = '<!-- transitions: begin -->';
+const END = '<!-- transitions: end -->';
+
+/** The document with both tables drawn between its marks, as Mermaid state diagrams. */
+export function drawInto(document: string): string {
+  const begin = document.indexOf(BEGIN);
+  const end = document.indexOf(END);
+  if (begin < 0 || end < begin) throw new Error(`the document has no '${BEGIN}' and '${END}'`);
+  const jobs = Object.entries(JOB_MOVES).flatMap(([from, moves]) =>
+    Object.entries(moves).map(([move, to]) => `    ${from} --> ${to}: ${move}`),
+  );
+  const tasks = Object.entries(TASK_MOVES).flatMap(([from, moves]) =>
+    Object.entries(moves).map(([to, why]) => `    ${from} --> ${to}: ${why}`),
+  );
+  const drawn = [
+    'A job:',
+    diagram(['    [*] --> active: submit', ...jobs]),
+    'A task:',
+    diagram(['    [*] --> ready: claim', ...tasks]),
+  ];
+  return `${document.slice(0, begin + BEGIN.length)}\n${drawn.join('\n\n')}\n${document.slice(end)}`;
+}
+
+function diagram(lines: readonly string[]): string {
+  return ['```mermaid', 'stateDiagram-v2', ...lines, '```'].join('\n');
+}
