@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BlobRef } from '../../model/envelope.ts';
 import { BLOB_CACHE_BYTES, TRANSFER_RETRY, TRANSFER_RETRY_MAX } from '../../model/limits.ts';
@@ -60,9 +59,11 @@ export class BlobFiles {
 
   /** Stores a file under its hash on the server. Returns what went wrong for good, after as many tries as it takes. */
   async upload({ sha256, size }: BlobRef, path: string): Promise<string | undefined> {
-    const problem = await this.#patiently(() =>
-      this.#http.put(`/v1/blobs/${sha256}`, size, () => createReadStream(path)),
-    );
+    const problem = await this.#patiently(async () => {
+      const body =
+        size <= PIECE ? await readFile(path) : createReadStream(path, { highWaterMark: PIECE, end: size - 1 });
+      await this.#http.put(`/v1/blobs/${sha256}`, size, body);
+    });
     await rm(path, { force: true });
     return problem;
   }
@@ -71,19 +72,10 @@ export class BlobFiles {
     const path = join(this.#directory, sha256);
     let size = 0;
     const problem = await this.#patiently(async () => {
-      size = 0;
-      const digest = createHash('sha256');
-      const check = new Transform({
-        transform(bytes: Buffer, _encoding, done) {
-          size += bytes.length;
-          digest.update(bytes);
-          done(null, bytes);
-        },
-      });
       const body = await this.#http.get(`/v1/blobs/${sha256}`);
-      await pipeline(body, check, createWriteStream(`${path}.part`, { highWaterMark: 1024 * 1024 }));
-      if (digest.digest('hex') !== sha256)
-        throw new HttpError('its bytes do not have the hash they were asked for by', true);
+      const taken = await saveBody(body, `${path}.part`);
+      if (taken.sha256 !== sha256) throw new HttpError('its bytes do not have the hash they were asked for by', true);
+      size = taken.size;
       await rename(`${path}.part`, path);
     });
     const file = this.#files.get(sha256);
@@ -120,4 +112,41 @@ export class BlobFiles {
       rm(join(this.#directory, sha256), { force: true }).catch(() => {});
     }
   }
+}
+
+/** Bytes that are read from a file, or written to one, at once: a socket's pieces of 64 KiB would be a call each. */
+const PIECE = 1024 * 1024;
+
+/** Streams a body into a file, in large pieces, and tells what it was. */
+async function saveBody(body: Readable, path: string): Promise<{ sha256: string; size: number }> {
+  const digest = createHash('sha256');
+  const file = await open(path, 'w');
+  try {
+    let parts: Buffer[] = [];
+    let gathered = 0;
+    let size = 0;
+    for await (const part of body as AsyncIterable<Buffer>) {
+      digest.update(part);
+      parts.push(part);
+      gathered += part.length;
+      size += part.length;
+      if (gathered < PIECE) continue;
+      await writeAll(file, parts);
+      parts = [];
+      gathered = 0;
+    }
+    await writeAll(file, parts);
+    return { sha256: digest.digest('hex'), size };
+  } finally {
+    await file.close();
+  }
+}
+
+/** A write may take less than it was given; what it left is written next. */
+async function writeAll(file: FileHandle, parts: Buffer[]): Promise<void> {
+  const total = parts.reduce((sum, part) => sum + part.length, 0);
+  if (total === 0) return;
+  const { bytesWritten } = await file.writev(parts);
+  if (bytesWritten === total) return;
+  await file.appendFile(Buffer.concat(parts).subarray(bytesWritten));
 }

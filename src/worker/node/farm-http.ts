@@ -51,13 +51,15 @@ export class FarmHttp {
     throw await refusal(response, `GET ${path}`);
   }
 
-  async put(path: string, size: number, body: () => Readable): Promise<void> {
+  async put(path: string, size: number, body: Readable | Buffer): Promise<void> {
     const request = this.#request('PUT', path, { 'content-length': size, 'content-type': 'application/octet-stream' });
     const answer = this.#answer(request);
-    const stream = body();
-    stream.on('error', (error) => request.destroy(error));
-    answer.catch(() => stream.destroy());
-    stream.pipe(request);
+    if (Buffer.isBuffer(body)) request.end(body);
+    else {
+      body.on('error', (error) => request.destroy(error));
+      answer.catch(() => body.destroy());
+      body.pipe(request);
+    }
     const response = await answer;
     const { statusCode = 0 } = response;
     if (statusCode >= 200 && statusCode < 300) {
