@@ -7,6 +7,7 @@ import { countRuns } from '../model/runs.ts';
 import { readColumn } from '../protocol/column.ts';
 import type { Answer, Change } from '../scheduler/commands.ts';
 import type { Event } from '../scheduler/events.ts';
+import type { Explanation } from '../scheduler/explain.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
 import type { BlobStore } from '../store/blobs.ts';
 import type { Store, StoreError } from '../store/store.ts';
@@ -186,6 +187,17 @@ export class Core {
     return this.#live.get(job) ?? { waiting: 0, running: 0 };
   }
 
+  liveSpec(job: JobId): JobSpec | undefined {
+    return this.#live.get(job)?.spec;
+  }
+
+  /** Why a task waits (R27). */
+  explain(job: JobId, index: TaskIndex): Explanation {
+    const scheduler = this.loop.scheduler;
+    if (scheduler === undefined) return { state: 'waiting', reasons: ['The server cannot write to its store now.'] };
+    return scheduler.explain(job, index, this.#clock.now());
+  }
+
   get liveJobs(): number {
     return this.#live.size;
   }
@@ -205,7 +217,8 @@ export class Core {
   async openStream(job: JobId, query: ResultQuery, sink: ResultSink): Promise<ResultStream> {
     let known = await this.readJob(job);
     // It may have ended while it was read.
-    while (known !== undefined && !hasEnded(known.progress.state) && !this.#live.has(job)) known = await this.readJob(job);
+    while (known !== undefined && !hasEnded(known.progress.state) && !this.#live.has(job))
+      known = await this.readJob(job);
     if (known === undefined) throw new RequestError('unknown', `there is no job ${job}`);
     const progress = this.#live.get(job)?.progress ?? known.progress;
     const stream: ResultStream = new ResultStream({ ...known, progress }, query, this.store, this.#recent, {
@@ -240,7 +253,7 @@ export class Core {
     const epoch = await this.store.start();
     const recovered = await this.store.recover(epoch);
     const now = this.#clock.now();
-    const scheduler = new Scheduler({ epoch, now, wallBase: this.#clock.wall() - now, recovered });
+    const scheduler = new Scheduler({ epoch, now, wallOffset: this.#clock.wall() - now, recovered });
     this.#live.clear();
     for (const job of recovered.jobs) {
       this.#live.set(job.id, { spec: job.spec, progress: job.progress, waiting: 0, running: 0 });

@@ -99,8 +99,9 @@ export class Loop {
   post(event: Event, column?: PackedColumn, extra?: readonly Write[]): boolean {
     if (this.#brain === undefined || this.#stopped) return false;
     this.counters.events++;
-    if (extra !== undefined) for (const write of extra) this.#add(write, 64);
     this.#take(this.#brain.scheduler.handle(event, this.#clock.now()), event, column);
+    // After the event's own rows: they may speak of a job that is one of those.
+    if (extra !== undefined) for (const write of extra) this.#add(write, 64);
     this.#planFlush();
     this.#setAlarm();
     return true;
