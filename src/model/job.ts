@@ -1,4 +1,4 @@
-import type { Epoch, JobId, Millis, TaskIndex, WorkerId, LeaseId } from './ids.ts';
+import type { Epoch, JobId, LeaseId, Millis, TaskIndex, WorkerId } from './ids.ts';
 import type { Run } from './runs.ts';
 
 /** How a worker executes a task. Only `js` exists so far; a worker says in its hello which ones it has. */
@@ -110,6 +110,8 @@ export interface TaskException {
   /** Charged failures so far, and the workers where they happened. */
   readonly charged: number;
   readonly failedOn: readonly WorkerId[];
+  /** The lease that failed last, so that its failure is not charged twice. */
+  readonly failedLease?: LeaseId;
   /** Workers lost under it, and the distinct ones, counted for `poison`. */
   readonly losses: number;
   readonly lostWorkers: readonly WorkerId[];

@@ -22,7 +22,7 @@ function evenShare(job: OpenJob): number {
 /** A block is cut into equal pieces rather than into batches and a small rest. */
 export function evenPiece(ready: number, size: number): number {
   if (size >= ready) return ready;
-  return Math.ceil(ready / Math.max(1, Math.round(ready / size)));
+  return Math.ceil(ready / Math.ceil(ready / size));
 }
 
 /** Tasks that should be in memory for the slots of a job's workers, so that none of them waits for the store (R23). */

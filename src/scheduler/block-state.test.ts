@@ -98,9 +98,16 @@ test('R9 R10: a block comes back from its row as it was', () => {
   ];
   block.move(done, 'ready', 'leased');
   block.move(done, 'leased', 'done');
-  const lost = { charged: 0, failedOn: [], losses: 1, lostWorkers: ['w1'], notBefore: 0 };
+  const lost = { charged: 0, failedOn: [], failedLease: 0, losses: 1, lostWorkers: ['w1'], notBefore: 0 };
   for (const index of [4100, 4101, 4102]) block.troubles.set(index, lost);
-  block.troubles.set(4110, { charged: 2, failedOn: ['w2'], losses: 0, lostWorkers: [], notBefore: 500 });
+  block.troubles.set(4110, {
+    charged: 2,
+    failedOn: ['w2'],
+    failedLease: 5,
+    losses: 0,
+    lostWorkers: [],
+    notBefore: 500,
+  });
   const record = block.record(3, wall);
   assert.equal(record.ended?.length, 13);
   assert.deepEqual(

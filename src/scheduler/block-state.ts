@@ -3,7 +3,7 @@ import type { BlockRecord, TaskException } from '../model/job.ts';
 import { pushRun, type Run } from '../model/runs.ts';
 import type { Lease } from './leases.ts';
 import { mayMove, type TaskState } from './transitions.ts';
-import { NO_TROUBLE, type Trouble } from './trouble.ts';
+import type { Trouble } from './trouble.ts';
 
 /** Tasks of a block or a job that are in flight, by where they stand. */
 export interface Tally {
@@ -224,9 +224,10 @@ export class BlockState {
         continue;
       }
       last = trouble;
-      const { charged, failedOn, losses, lostWorkers, notBefore } = trouble;
+      const { charged, failedOn, failedLease, losses, lostWorkers, notBefore } = trouble;
       const backoff = notBefore === 0 ? {} : { notBeforeAt: notBefore + wall };
-      rows.push({ index, count: 1, charged, failedOn, losses, lostWorkers, ...backoff });
+      const failed = failedLease === 0 ? {} : { failedLease };
+      rows.push({ index, count: 1, charged, failedOn, ...failed, losses, lostWorkers, ...backoff });
     }
     return rows;
   }
@@ -242,8 +243,8 @@ export class BlockState {
     }
     for (const row of record.exceptions) {
       const notBefore = row.notBeforeAt === undefined ? 0 : row.notBeforeAt - wall;
-      const { charged, failedOn, losses, lostWorkers } = row;
-      const trouble: Trouble = { ...NO_TROUBLE, charged, failedOn, losses, lostWorkers, notBefore };
+      const { charged, failedOn, failedLease = 0, losses, lostWorkers } = row;
+      const trouble: Trouble = { charged, failedOn, failedLease, losses, lostWorkers, notBefore };
       const runs = block.select([{ start: row.index, count: row.count }], 'ready');
       for (const run of runs) for (let i = 0; i < run.count; i++) block.troubles.set(run.start + i, trouble);
       block.#toAside(runs);

@@ -100,12 +100,9 @@ export function claimed(state: State, event: Of<'blocksClaimed'>): void {
   state.jobChanged(job);
 }
 
-/** The job ended while the store was asked. */
+/** The job ended while the store was asked. The rows of its blocks go when it is forgotten. */
 function dropClaimed(state: State, event: Of<'blocksClaimed'>): void {
-  for (const { first } of event.blocks) {
-    state.write({ kind: 'blockEnded', job: event.job, first });
-    state.send({ kind: 'dropBlock', job: event.job, first });
-  }
+  for (const { first } of event.blocks) state.send({ kind: 'dropBlock', job: event.job, first });
 }
 
 /** A block from the store, with what its tasks went through. */

@@ -4,6 +4,7 @@ import { SETTLED_LEASES } from '../model/limits.ts';
 import { countRuns, indexesOf, intersectRuns, type Run, runsOf, sameRuns, subtractRuns } from '../model/runs.ts';
 import type { BlockState } from './block-state.ts';
 import type { OpenJob } from './job-state.ts';
+import { waitUntilDue } from './retries.ts';
 import type { State } from './state.ts';
 import { onLastChance } from './trouble.ts';
 import type { Worker } from './worker-state.ts';
@@ -233,7 +234,7 @@ export function makeReady(
   const plain = troubled.length === 0 ? runs : subtractRuns(runs, aside);
   block.move(plain, from, 'ready');
   block.move(aside, from, 'aside');
-  for (const index of troubled) job.pushDue(block, index);
+  for (const index of troubled) waitUntilDue(state, job.id, block, index);
   job.noteReady(block);
   state.jobChanged(job);
 }

@@ -5,7 +5,7 @@ import type { Verdict } from './commands.ts';
 import { endTasks } from './ending.ts';
 import type { OutcomesEvent } from './events.ts';
 import type { OpenJob } from './job-state.ts';
-import { closeLease, holds, type Lease, setAway, shrink } from './leases.ts';
+import { closeLease, holds, joinRuns, type Lease, setAway, shrink } from './leases.ts';
 import { mayRetry, retryLater } from './retries.ts';
 import type { State } from './state.ts';
 
@@ -41,9 +41,11 @@ function sortOut(state: State, lease: Lease, event: OutcomesEvent): readonly Run
   const failed = event.failures.length === 0 ? [] : runsOf(event.failures.map(({ index }) => index));
   const refused = lease.job.spec.fenced ? taken : intersectRuns(taken, failed);
   const superseded = intersectRuns(ended, lease.away);
-  const news = subtractRuns(open, refused);
+  // What the lease neither has nor has lost, and has not ended, failed before and is to be tried again.
+  const told = subtractRuns(subtractRuns(open, lease.left), lease.away);
+  const news = subtractRuns(subtractRuns(open, refused), told);
   ack(state, event, 'recorded', news);
-  ack(state, event, 'duplicate', subtractRuns(ended, superseded));
+  ack(state, event, 'duplicate', joinRuns(subtractRuns(ended, superseded), told));
   ack(state, event, 'superseded', refused);
   ack(state, event, 'superseded', superseded);
   ack(state, event, 'unknown', subtractRuns(event.runs, issued));

@@ -1,7 +1,7 @@
 import type { Millis, WorkerId } from '../model/ids.ts';
 import type { BlockRecord, Job, LeaseRecord } from '../model/job.ts';
 import { ADOPTION_GRACE, BROWSER_ADOPTION_GRACE } from '../model/limits.ts';
-import { countRuns, type Run, subtractRuns } from '../model/runs.ts';
+import { countRuns, type Run, runsOf, subtractRuns } from '../model/runs.ts';
 import { BlockState } from './block-state.ts';
 import { endIfComplete } from './ending.ts';
 import { openJob } from './jobs.ts';
@@ -57,7 +57,9 @@ function adopt(state: State, row: LeaseRecord): void {
 function own(lease: Lease, runs: readonly Run[]): void {
   const { block } = lease;
   const plain = block.select(runs, 'ready');
-  const aside = block.select(runs, 'aside');
+  // What failed under it, or under a newer one, is not its own any more, whether or not the worker heard of that.
+  const failed = block.troubled(runs).filter((index) => block.troubles.get(index)!.failedLease >= lease.id);
+  const aside = subtractRuns(block.select(runs, 'aside'), runsOf(failed));
   block.move(plain, 'ready', 'leased');
   block.move(aside, 'aside', 'leased');
   lease.left = joinRuns(plain, aside);

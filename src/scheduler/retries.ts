@@ -2,7 +2,7 @@ import type { JobId, TaskIndex } from '../model/ids.ts';
 import { RETRY_BACKOFF, RETRY_BACKOFF_MAX } from '../model/limits.ts';
 import type { BlockState } from './block-state.ts';
 import type { TaskFailed } from './events.ts';
-import { dropCopies, holds, type Lease, takeAway } from './leases.ts';
+import { dropCopies, type Lease, shrink } from './leases.ts';
 import type { State } from './state.ts';
 import { afterFailure } from './trouble.ts';
 
@@ -19,7 +19,7 @@ export function retryLater(state: State, lease: Lease, failure: TaskFailed): voi
   const past = block.troubles.get(index);
   const charge = state.workers.get(lease.workerId)?.suspended ? 0 : 1;
   const backoff = Math.min(RETRY_BACKOFF * 2 ** (past?.charged ?? 0), RETRY_BACKOFF_MAX);
-  block.troubles.set(index, afterFailure(past, lease.workerId, state.now + backoff, charge));
+  block.troubles.set(index, afterFailure(past, lease, state.now + backoff, charge));
   job.retried += charge;
   const { kind: outcome, message } = failure;
   const endedAt = state.now + state.wall;
@@ -31,7 +31,7 @@ export function retryLater(state: State, lease: Lease, failure: TaskFailed): voi
   const run = [{ start: index, count: 1 }];
   const from = lease.standing === 'orphaned' ? 'orphaned' : 'leased';
   const last = from === 'orphaned' || dropCopies(block, run).length > 0;
-  if (holds(lease.left, index)) takeAway(state, lease, run);
+  shrink(state, lease, run);
   // Where a second copy of it runs, that one decides.
   if (!last) return;
   block.move(run, from, 'aside');

@@ -1,4 +1,4 @@
-import type { Millis, WorkerId } from '../model/ids.ts';
+import type { LeaseId, Millis, WorkerId } from '../model/ids.ts';
 import { POISON_WORKERS, SUSPECT_BATCH } from '../model/limits.ts';
 
 /**
@@ -10,6 +10,8 @@ export interface Trouble {
   readonly charged: number;
   /** Workers on which it failed. */
   readonly failedOn: readonly WorkerId[];
+  /** The lease that failed last; 0: none. */
+  readonly failedLease: LeaseId;
   readonly losses: number;
   /** The distinct ones. */
   readonly lostWorkers: readonly WorkerId[];
@@ -17,16 +19,29 @@ export interface Trouble {
   readonly notBefore: Millis;
 }
 
-export const NO_TROUBLE: Trouble = { charged: 0, failedOn: [], losses: 0, lostWorkers: [], notBefore: 0 };
+export const NO_TROUBLE: Trouble = {
+  charged: 0,
+  failedOn: [],
+  failedLease: 0,
+  losses: 0,
+  lostWorkers: [],
+  notBefore: 0,
+};
 
 export function afterLoss(past: Trouble | undefined, worker: WorkerId): Trouble {
   const before = past ?? NO_TROUBLE;
   return { ...before, losses: before.losses + 1, lostWorkers: withWorker(before.lostWorkers, worker), notBefore: 0 };
 }
 
-export function afterFailure(past: Trouble | undefined, worker: WorkerId, notBefore: Millis, charge: 0 | 1): Trouble {
+export function afterFailure(
+  past: Trouble | undefined,
+  by: { readonly id: LeaseId; readonly workerId: WorkerId },
+  notBefore: Millis,
+  charge: 0 | 1,
+): Trouble {
   const before = past ?? NO_TROUBLE;
-  return { ...before, charged: before.charged + charge, failedOn: withWorker(before.failedOn, worker), notBefore };
+  const failedOn = withWorker(before.failedOn, by.workerId);
+  return { ...before, charged: before.charged + charge, failedOn, failedLease: by.id, notBefore };
 }
 
 function withWorker(workers: readonly WorkerId[], worker: WorkerId): readonly WorkerId[] {

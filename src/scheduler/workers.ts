@@ -1,6 +1,6 @@
 import type { LeaseId, WorkerId } from '../model/ids.ts';
 import { RETRY_BACKOFF, RETRY_BACKOFF_MAX } from '../model/limits.ts';
-import { indexesOf, intersectRuns, type Run, runsOf, subtractRuns } from '../model/runs.ts';
+import { intersectRuns, type Run, subtractRuns } from '../model/runs.ts';
 import type { HeldLease } from '../model/worker.ts';
 import type { Event } from './events.ts';
 import {
@@ -106,9 +106,7 @@ export function heard(state: State, id: WorkerId): boolean {
   worker.lost = false;
   for (const lease of [...(state.held.get(id) ?? [])]) {
     if (lease.standing === 'orphaned') reclaim(state, lease);
-    const { troubles } = lease.block;
-    const strays = [...indexesOf(lease.away)].filter((index) => !troubles.get(index)?.failedOn.includes(id));
-    if (strays.length > 0) keepStrays(state, lease, runsOf(strays));
+    if (lease.away.length > 0) keepStrays(state, lease, lease.away);
   }
   state.workerChanged(worker);
   watchSilence(state, worker);

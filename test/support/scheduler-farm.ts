@@ -62,6 +62,8 @@ export class RandomFarm {
   readonly #recalls: { worker: string; lease: number; runs: readonly Run[] }[] = [];
   /** Whom each lease was issued to, for ever. */
   readonly #issued = new Map<number, Grant>();
+  /** Failures that were recorded, by lease and task. */
+  readonly #failed = new Set<string>();
   readonly #cancelled = new Set<number>();
   readonly #draining = new Set<string>();
 
@@ -253,13 +255,12 @@ export class RandomFarm {
         if (verdict === 'recorded')
           assert.ok(open && mine && ender === undefined, `task ${index} must not be recorded (R6)`);
         if (verdict === 'duplicate') {
-          // After a restart nobody remembers which of two leases ended a task.
-          const restarted = epochOf(event.lease) < this.#desk.epoch;
-          assert.ok(
-            mine && (ender?.lease === event.lease || (restarted && ender !== undefined)),
-            `task ${index} goes on`,
-          );
+          // After a restart nobody remembers which of two leases ended a task. A failure may have been told before.
+          const restarted = epochOf(event.lease) < this.#desk.epoch && ender !== undefined;
+          const told = this.#failed.has(`${event.lease} ${index}`);
+          assert.ok(mine && (ender?.lease === event.lease || restarted || told), `task ${index} is no duplicate`);
         }
+        if (verdict === 'recorded' && failed) this.#failed.add(`${event.lease} ${index}`);
         if (verdict === 'unknown') assert.ok(!mine, `task ${index} was issued to ${event.worker} (R6)`);
         if (verdict === 'superseded' && open && ender === undefined && mine) {
           // Taken away from it meanwhile, and either fenced or a failure that another attempt makes up for.
