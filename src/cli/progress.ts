@@ -76,22 +76,24 @@ export interface Screen {
 /** A line at the bottom of a terminal that keeps out of the way of what else is printed. In a pipe it is nothing at all. */
 export class ProgressBar {
   readonly #screen: Screen;
-  readonly #shown: boolean;
+  /** Whether there is a terminal that wants to see it. */
+  readonly isShown: boolean;
   readonly #hasColour: boolean;
   readonly #rate = new Rate();
   #standing: Standing | undefined;
   #timer: NodeJS.Timeout | undefined;
   #onScreen = false;
+  #ended = false;
 
   constructor(screen: Screen, { quiet = false, env = process.env as Record<string, string | undefined> } = {}) {
     this.#screen = screen;
-    this.#shown = screen.isTTY === true && !quiet && env.TERM !== 'dumb';
+    this.isShown = screen.isTTY === true && !quiet && env.TERM !== 'dumb';
     this.#hasColour = (env.NO_COLOR ?? '') === '';
   }
 
   update(standing: Standing): void {
     this.#standing = standing;
-    if (!this.#shown || this.#timer !== undefined) return;
+    if (!this.isShown || this.#ended || this.#timer !== undefined) return;
     this.#timer = setInterval(() => this.#draw(), REDRAW_EVERY);
     this.#timer.unref();
     this.#draw();
@@ -106,6 +108,7 @@ export class ProgressBar {
 
   /** Takes the bar away for good. */
   end(): void {
+    this.#ended = true;
     clearInterval(this.#timer);
     this.#timer = undefined;
     this.clear();

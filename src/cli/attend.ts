@@ -1,0 +1,120 @@
+import type { Job } from '../client/job.ts';
+import type { JobProgress } from '../model/job.ts';
+import { ExitCode } from './errors.ts';
+import type { Out } from './output/out.ts';
+import { type Arrival, printResults } from './output/print-results.ts';
+import { printable } from './output/printable.ts';
+import { formatCount } from './output/table.ts';
+import type { Failed, ReadBlob } from './output/values.ts';
+import { ProgressBar } from './progress.ts';
+
+export interface AttendOptions {
+  readonly out: Out;
+  readonly form: 'values' | 'records';
+  readonly ordered: boolean;
+  readonly defined: boolean;
+  readonly quiet: boolean;
+  readonly readBlob: ReadBlob;
+}
+
+/** Prints a job's results as they come, with a bar on a terminal, until it has ended; says how it ended. */
+export async function attend(job: Job, options: AttendOptions): Promise<JobProgress | undefined> {
+  const bar = new ProgressBar(process.stderr, { quiet: options.quiet });
+  const failures = new Failures(bar);
+  void watch(job, bar);
+  const ended = { progress: undefined as JobProgress | undefined };
+  try {
+    await printResults(arrivals(job, options, ended), {
+      ...options,
+      onFailed: (failed) => failures.tell(failed),
+      beforeWrite: () => {
+        failures.flush();
+        if (options.out.isTerminal) bar.clear();
+      },
+    });
+  } finally {
+    failures.flush();
+    bar.end();
+  }
+  return ended.progress;
+}
+
+export function exitCodeOf(progress: JobProgress): number {
+  return progress.state === 'done' ? ExitCode.done : ExitCode.failed;
+}
+
+/** One sentence about a job that did not go well; undefined where there is nothing to add. */
+export function summaryOf(id: number, progress: JobProgress): string | undefined {
+  if (progress.state === 'done') return undefined;
+  const cancelled = progress.total - progress.done - progress.failed;
+  const counts = [
+    `${formatCount(progress.done)} done`,
+    ...(progress.failed > 0 ? [`${formatCount(progress.failed)} failed`] : []),
+    ...(cancelled > 0 ? [`${formatCount(cancelled)} cancelled`] : []),
+  ].join(', ');
+  const reason = progress.reason === undefined ? '' : `: ${printable(progress.reason)}`;
+  return `manyhands: job ${id} ${progress.state} (${counts})${reason}\n`;
+}
+
+async function* arrivals(
+  job: Job,
+  { ordered, defined }: AttendOptions,
+  ended: { progress: JobProgress | undefined },
+): AsyncGenerator<Arrival> {
+  const batches = job.batches({ order: ordered ? 'index' : 'completion', defined });
+  try {
+    for (;;) {
+      const step = await batches.next();
+      if (step.done === true) {
+        ended.progress = step.value;
+        return;
+      }
+      if ('next' in step.value) yield { kind: 'mark', next: step.value.next };
+      else yield { kind: 'batch', batch: step.value };
+    }
+  } finally {
+    await batches.return(undefined);
+  }
+}
+
+/** Follows the job beside its results: the bar must neither hold anything up nor break anything. */
+async function watch(job: Job, bar: ProgressBar): Promise<void> {
+  if (!bar.isShown) return;
+  try {
+    for await (const { progress, running } of job.progress()) {
+      const { total, open, done, failed } = progress;
+      bar.update({ total, isOpen: open, done, failed, running });
+    }
+  } catch {
+    // The connection ended; whoever reads the results tells of it.
+  }
+}
+
+/** Failed tasks on stderr, a line and the place where it was thrown; gathered, because there may be many. */
+class Failures {
+  readonly #bar: ProgressBar;
+  #text = '';
+  #planned: NodeJS.Immediate | undefined;
+
+  constructor(bar: ProgressBar) {
+    this.#bar = bar;
+  }
+
+  tell({ index, failure, attempts }: Failed): void {
+    const tries = attempts > 1 ? ` after ${attempts} attempts` : '';
+    const [place] = failure.stack?.match(/^\s+at .*$/m) ?? [];
+    const what = failure.kind === 'error' ? `${failure.name}: ${failure.message}` : failure.message;
+    this.#text += `task ${index} failed${tries}: ${printable(what)}\n`;
+    if (place !== undefined) this.#text += `    ${printable(place.trim())}\n`;
+    this.#planned ??= setImmediate(() => this.flush());
+  }
+
+  flush(): void {
+    clearImmediate(this.#planned);
+    this.#planned = undefined;
+    if (this.#text === '') return;
+    this.#bar.clear();
+    process.stderr.write(this.#text);
+    this.#text = '';
+  }
+}

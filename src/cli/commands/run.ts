@@ -1,0 +1,86 @@
+import { type Command, Option } from 'commander';
+import type { TaskCode } from '../../client/task-code.ts';
+import { parseDuration } from '../arguments/duration.ts';
+import { positiveNumber, wholeNumber } from '../arguments/numbers.ts';
+import { collectLabel } from '../arguments/pairs.ts';
+import { type NumberRange, parseRange } from '../arguments/range.ts';
+import { parseSize } from '../arguments/size.ts';
+import { UsageError } from '../errors.ts';
+import { type ServerOptions, withServer } from '../find-server.ts';
+import { FORMATS, type Format } from '../inputs/inputs.ts';
+import type { Finish } from '../program.ts';
+
+export interface RunOptions extends ServerOptions {
+  range?: NumberRange;
+  inputs?: string;
+  format?: Format;
+  out?: string;
+  json?: true;
+  unordered?: true;
+  defined?: true;
+  detach?: true;
+  quiet?: true;
+  name?: string;
+  priority?: number;
+  retries?: number;
+  maxFailures?: number;
+  timeout?: number;
+  requires?: Record<string, string>;
+  cpus?: number;
+  memory?: number;
+  local?: number;
+}
+
+export function addRun(program: Command, finish: Finish): void {
+  const command = program
+    .command('run <module> [input...]')
+    .description('run the default function of a module once for each input, and print what it returns')
+    .option('--range <a..b[..step]>', 'whole numbers as inputs, b included', parseRange)
+    .option('--inputs <file>', 'a file of inputs, or - for standard input')
+    .addOption(new Option('--format <format>', 'how to read it (default: by its name, else lines)').choices(FORMATS))
+    .option('--out <file>', 'write records into a file instead of printing values')
+    .option('--json', 'print records: {"index":0,"status":"done","value":…}')
+    .option('--unordered', 'print results as they come')
+    .option('--defined', 'leave out results that are undefined')
+    .option('--detach', 'print the id of the job and leave it to the server')
+    .option('--name <name>', 'what people call the job (default: the module)')
+    .option('--priority <n>', 'higher first', wholeNumber('--priority', -1000, 1000))
+    .option('--retries <n>', 're-runs of a task that failed', wholeNumber('--retries', 0, 1000))
+    .option('--max-failures <n>', 'end the job when more tasks failed', wholeNumber('--max-failures', 0))
+    .option('--timeout <duration>', 'time limit of one attempt of a task', parseDuration)
+    .option('--requires <key=value>', 'only on workers with this label', collectLabel)
+    .option('--cpus <n>', 'CPUs of each task', positiveNumber('--cpus'))
+    .option('--memory <size>', 'memory of each task', parseSize)
+    .option('--local <n>', 'slots of a server started for this command alone', wholeNumber('--local', 1, 4096))
+    .option('--quiet', 'no progress bar and no remarks');
+  withServer(command).action(async (module: string, inputs: string[], options: RunOptions) => {
+    finish(await run(module, inputs, options));
+  });
+}
+
+/** Everything that can be wrong with the command line and the module is told before a server is looked for. */
+async function run(module: string, args: string[], options: RunOptions): Promise<number> {
+  checkInputs(args, options);
+  if (options.detach && (options.json || options.out !== undefined || options.unordered || options.defined)) {
+    throw new UsageError('--detach prints the id of the job only: use "manyhands results" for its results');
+  }
+  if (options.detach && options.local !== undefined) {
+    throw new UsageError('--detach needs a server that stays, --local starts one for this command alone');
+  }
+  const { bundleModule } = await import('../../client/code/bundle.ts');
+  const code: TaskCode = await bundleModule(module);
+  const { runJob } = await import('../run-job.ts');
+  return runJob(code, args, options);
+}
+
+function checkInputs(args: string[], options: RunOptions): void {
+  const given = [
+    args.length > 0 ? 'arguments' : undefined,
+    options.range === undefined ? undefined : '--range',
+    options.inputs === undefined ? undefined : '--inputs',
+  ].filter((one) => one !== undefined);
+  if (given.length > 1) throw new UsageError(`inputs come from ${given.join(' and ')}: give only one of them`);
+  if (options.format !== undefined && options.inputs === undefined) {
+    throw new UsageError('--format says how to read a file: give one with --inputs');
+  }
+}

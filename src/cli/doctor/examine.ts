@@ -1,0 +1,90 @@
+import { Api, type ServerAddress } from '../api.ts';
+import type { Finding } from '../commands/doctor.ts';
+import { explain } from '../errors.ts';
+import { defaultDataDirectory, findServer, runningServer, type ServerOptions } from '../find-server.ts';
+import { examineDisk } from './disk.ts';
+import { examineMachine, examinePort } from './machine.ts';
+
+/** Milliseconds by which two clocks may differ before logs become hard to read side by side. */
+const CLOCK_TOLERANCE = 5_000;
+
+/** Looks at one thing after the other; what can't be looked at is told as that. */
+export async function* examine(options: ServerOptions & { port: number }): AsyncGenerator<Finding> {
+  yield* examineMachine();
+  const directory = options.data ?? defaultDataDirectory();
+  yield* examineDisk(directory);
+  let server: ServerAddress | undefined;
+  try {
+    server = findServer(options);
+  } catch (error) {
+    yield { what: 'server', state: 'wrong', words: explain(error).message };
+    return;
+  }
+  if (server === undefined) {
+    yield await examinePort(options.port);
+    yield { what: 'server', state: 'note', words: 'none runs on this machine; start one with: manyhands serve' };
+    return;
+  }
+  if (runningServer(directory) === undefined) yield await examinePort(options.port);
+  yield* examineServer(server);
+}
+
+async function* examineServer(server: ServerAddress): AsyncGenerator<Finding> {
+  const api = new Api({ ...server, token: undefined });
+  const started = performance.now();
+  let date: string | null;
+  try {
+    const response = await api.fetch('GET', '/healthz');
+    await response.text();
+    date = response.headers.get('date');
+  } catch (error) {
+    yield { what: 'server', state: 'wrong', words: explain(error).message };
+    return;
+  }
+  const elapsed = performance.now() - started;
+  yield {
+    what: 'server',
+    state: 'ok',
+    words: `answers at ${server.url.origin} in ${elapsed.toFixed(0)} ms (found by ${server.foundBy})`,
+  };
+  if (date !== null) yield clockFinding(Date.parse(date), Date.now());
+  yield await tokenFinding(server);
+}
+
+export function clockFinding(there: number, here: number): Finding {
+  const seconds = Math.round(Math.abs(there - here) / 1_000);
+  if (Math.abs(there - here) <= CLOCK_TOLERANCE) {
+    return { what: 'clock', state: 'ok', words: "agrees with the server's within a few seconds" };
+  }
+  const words = `is ${seconds} s ${here > there ? 'ahead of' : 'behind'} the server's: times in listings will look odd; let both follow a time server`;
+  return { what: 'clock', state: 'note', words };
+}
+
+/** Which role a token has is told by what it may ask. */
+async function tokenFinding(server: ServerAddress): Promise<Finding> {
+  if (server.token === undefined) {
+    const words = 'there is none: use --token-file or MANYHANDS_TOKEN, or run this as the user who runs the server';
+    return { what: 'token', state: 'wrong', words };
+  }
+  const api = new Api(server);
+  const may = async (path: string): Promise<boolean | string> => {
+    try {
+      await (await api.fetch('GET', path)).body?.cancel();
+      return true;
+    } catch (error) {
+      const { message, exitCode } = explain(error);
+      return exitCode === 3 && /role/.test(message) ? false : message;
+    }
+  };
+  const admin = await may('/v1/tokens');
+  if (admin === true) return { what: 'token', state: 'ok', words: 'is good for everything (role admin)' };
+  if (typeof admin === 'string') return { what: 'token', state: 'wrong', words: admin };
+  const reader = await may('/v1/jobs');
+  if (reader === true)
+    return { what: 'token', state: 'ok', words: 'is good for jobs and results, not for managing tokens' };
+  return {
+    what: 'token',
+    state: 'note',
+    words: 'is good for joining as a worker, not for jobs: ask for one with the role submit',
+  };
+}
