@@ -68,7 +68,17 @@ function nextJob(state: State, room: Room): OpenJob | undefined {
     best = earlier(best, shape.short.top());
     if (room === 'idle') best = earlier(best, shape.long.top());
   }
-  return best;
+  return room === 'roomy' && best !== undefined && holdsUp(state, best) ? undefined : best;
+}
+
+/** A job whose tasks are never queued ahead comes first: the slots must get free for it, else it would wait for ever (L5). */
+function holdsUp(state: State, job: OpenJob): boolean {
+  const worker = job.shape.roomy.values().next().value!;
+  for (const shape of state.shapes.byKey.values()) {
+    const long = shape.heavy || !shape.fits.has(worker) ? undefined : shape.long.top();
+    if (long !== undefined && long.ready > 0 && precedes(long, job)) return true;
+  }
+  return false;
 }
 
 function earlier(a: OpenJob | undefined, b: OpenJob | undefined): OpenJob | undefined {

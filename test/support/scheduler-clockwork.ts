@@ -94,8 +94,11 @@ export class Clockwork {
     this.#ticking = wake;
     this.at(wake, () => {
       this.#ticking = undefined;
-      for (const [id, { alive }] of this.machines)
-        if (alive) this.scheduler.handle({ kind: 'workerHeard', worker: id }, this.now);
+      for (const [id, { alive }] of this.machines) {
+        if (!alive) continue;
+        for (const command of this.scheduler.handle({ kind: 'workerHeard', worker: id }, this.now))
+          this.#perform(command);
+      }
       this.post({ kind: 'tick' });
     });
   }
