@@ -1,44 +1,11 @@
 import assert from 'node:assert/strict';
-import { epochOf } from '../../src/model/ids.ts';
 import type { JobSpec } from '../../src/model/job.ts';
 import { indexesOf, type Run, runsOf, subtractRuns } from '../../src/model/runs.ts';
 import type { Command } from '../../src/scheduler/commands.ts';
 import type { Event, OutcomesEvent } from '../../src/scheduler/events.ts';
 import { Desk, type Grant, type Sent } from './scheduler-desk.ts';
-
-interface Kept {
-  readonly event: OutcomesEvent;
-}
-
-/** A worker as it really behaves: it runs what it was granted, keeps outcomes until they are acked, and comes back. */
-class Device {
-  readonly id: string;
-  readonly slots: number;
-  readonly gpu: number;
-  connected = false;
-  /** Unfinished tasks of each lease, in order. */
-  readonly queue = new Map<number, { grant: Grant; left: Run[] }>();
-  kept: Kept[] = [];
-
-  constructor(id: string, slots: number, gpu: number) {
-    this.id = id;
-    this.slots = slots;
-    this.gpu = gpu;
-  }
-
-  held(): { lease: number; runs: Run[] }[] {
-    const held = [...this.queue].map(([lease, { left }]) => ({ lease, runs: left }));
-    for (const { event } of this.kept) held.push({ lease: event.lease, runs: [...event.runs] });
-    return held.filter(({ runs }) => runs.length > 0);
-  }
-
-  drop(lease: number, runs: readonly Run[]): void {
-    const entry = this.queue.get(lease);
-    if (entry === undefined) return;
-    entry.left = subtractRuns(entry.left, runs);
-    if (entry.left.length === 0) this.queue.delete(lease);
-  }
-}
+import { Device } from './scheduler-device.ts';
+import { Verdicts } from './scheduler-verdicts.ts';
 
 /**
  * Clients, workers and a server that do whatever a list of numbers tells them, and a simple notion of what may be
@@ -60,10 +27,7 @@ export class RandomFarm {
   }[] = [];
   readonly #claims: Sent[] = [];
   readonly #recalls: { worker: string; lease: number; runs: readonly Run[] }[] = [];
-  /** Whom each lease was issued to, for ever. */
-  readonly #issued = new Map<number, Grant>();
-  /** Failures that were recorded, by lease and task. */
-  readonly #failed = new Set<string>();
+  readonly #verdicts = new Verdicts(this.seen);
   readonly #cancelled = new Set<number>();
   readonly #draining = new Set<string>();
 
@@ -87,28 +51,23 @@ export class RandomFarm {
   }
 
   #step(): void {
-    const steps = [
-      () => this.#submit(),
-      () => this.#addInputs(),
-      () => this.#close(),
-      () => this.#cancelOrPause(),
-      () => this.#join(),
-      () => this.#join(),
+    const join = () => this.#join();
+    const work = () => this.#work();
+    const answer = () => (this.#draw(2) === 0 ? this.#answerRecall() : this.#answerClaim());
+    const clients = [() => this.#submit(), () => this.#addInputs(), () => this.#close(), () => this.#cancelOrPause()];
+    const workers = [
+      join,
+      join,
       () => this.#leave(),
-      () => this.#work(),
-      () => this.#work(),
-      () => this.#work(),
-      () => this.#work(),
-      () => this.#work(),
+      work,
+      work,
+      work,
+      work,
+      work,
       () => this.#resend(),
-      () => this.#answerRecall(),
-      () => this.#answerRecall(),
-      () => this.#answerClaim(),
-      () => this.#answerClaim(),
-      () => this.#pass(),
       () => this.#forge(),
-      () => this.#manage(),
     ];
+    const steps = [...clients, ...workers, answer, answer, answer, answer, () => this.#pass(), () => this.#manage()];
     if (this.#draw(60) === 0) return this.#restart();
     steps[this.#draw(steps.length)]!();
   }
@@ -241,34 +200,15 @@ export class RandomFarm {
     const entry = this.#desk.table.jobs.get(event.job);
     const before = new Map(entry?.ended);
     const open = entry !== undefined && this.#open(event.job);
-    const issued = this.#issued.get(event.lease);
     const acks = this.#desk.post(event).filter((command) => command.kind === 'ack');
     const told = acks.flatMap(({ runs }) => [...indexesOf(runs)]).sort((a, b) => a - b);
     assert.deepEqual(told, [...indexesOf(event.runs)], 'every outcome gets exactly one verdict (R7)');
-    for (const { verdict, runs, lease, worker } of acks) {
-      assert.deepEqual([lease, worker], [event.lease, event.worker]);
-      this.seen.add(verdict);
-      for (const index of indexesOf(runs)) {
-        const mine = issued?.worker === event.worker && [...indexesOf(issued.runs)].includes(index);
-        const ender = before.get(index);
-        const failed = event.failures.some((failure) => failure.index === index);
-        if (verdict === 'recorded')
-          assert.ok(open && mine && ender === undefined, `task ${index} must not be recorded (R6)`);
-        if (verdict === 'duplicate') {
-          // After a restart nobody remembers which of two leases ended a task. A failure may have been told before.
-          const restarted = epochOf(event.lease) < this.#desk.epoch && ender !== undefined;
-          const told = this.#failed.has(`${event.lease} ${index}`);
-          assert.ok(mine && (ender?.lease === event.lease || restarted || told), `task ${index} is no duplicate`);
-        }
-        if (verdict === 'recorded' && failed) this.#failed.add(`${event.lease} ${index}`);
-        if (verdict === 'unknown') assert.ok(!mine, `task ${index} was issued to ${event.worker} (R6)`);
-        if (verdict === 'superseded' && open && ender === undefined && mine) {
-          // Taken away from it meanwhile, and either fenced or a failure that another attempt makes up for.
-          assert.ok(entry!.job.spec.fenced || failed, `task ${index} has not ended: its outcome is welcome (R6)`);
-          this.seen.add('fenced outcome refused');
-        }
-      }
-    }
+    this.#verdicts.check(event, acks, {
+      before,
+      open,
+      fenced: entry?.job.spec.fenced ?? false,
+      epoch: this.#desk.epoch,
+    });
     if (!ackLost) device.kept = device.kept.filter((kept) => kept.event !== event);
     this.#listen();
   }
@@ -314,7 +254,7 @@ export class RandomFarm {
   /** Outcomes of leases that this worker never had (F-8). */
   #forge(): void {
     const device = this.#connected();
-    const others = [...this.#issued.values()].filter((grant) => grant.worker !== device?.id);
+    const others = [...this.#verdicts.issued.values()].filter((grant) => grant.worker !== device?.id);
     if (device === undefined) return;
     const victim = others.length > 0 && this.#draw(2) === 0 ? others[this.#draw(others.length)]! : undefined;
     const lease = victim?.lease ?? 2 ** 45 + this.#draw(1_000);
@@ -355,7 +295,7 @@ export class RandomFarm {
       assert.ok(event.kind === 'outcomes');
       assert.deepEqual(subtractRuns(write.segment.runs, event.runs), [], 'a segment holds only tasks of its event');
       assert.equal(
-        this.#issued.get(write.segment.lease)?.worker,
+        this.#verdicts.issued.get(write.segment.lease)?.worker,
         event.worker,
         'recorded for whom it was issued to (S3)',
       );
@@ -378,7 +318,7 @@ export class RandomFarm {
     );
     const { ended } = this.#desk.table.of(grant.job);
     for (const index of indexesOf(grant.runs)) assert.ok(!ended.has(index), `task ${index} has ended`);
-    this.#issued.set(grant.lease, grant);
+    this.#verdicts.issue(grant);
   }
 
   /** Takes in what the scheduler said. */
