@@ -45,7 +45,7 @@ test('the random farm reaches the states worth reaching', () => {
     'adopted',
     'claimMore',
   ];
-  wanted.push('retried', 'cancelled', 'poison', 'fenced outcome refused', 'job failed');
+  wanted.push('retried', 'cancelled', 'fenced outcome refused', 'job failed');
   assert.deepEqual(
     wanted.filter((what) => !seen.has(what)),
     [],

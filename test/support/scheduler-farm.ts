@@ -55,19 +55,9 @@ export class RandomFarm {
     const work = () => this.#work();
     const answer = () => (this.#draw(2) === 0 ? this.#answerRecall() : this.#answerClaim());
     const clients = [() => this.#submit(), () => this.#addInputs(), () => this.#close(), () => this.#cancelOrPause()];
-    const workers = [
-      join,
-      join,
-      () => this.#leave(),
-      work,
-      work,
-      work,
-      work,
-      work,
-      () => this.#resend(),
-      () => this.#forge(),
-    ];
-    const steps = [...clients, ...workers, answer, answer, answer, answer, () => this.#pass(), () => this.#manage()];
+    const few = [join, join, () => this.#leave(), () => this.#resend(), () => this.#forge(), () => this.#manage()];
+    const many = [work, work, work, work, work, answer, answer, answer, answer, () => this.#pass()];
+    const steps = [...clients, ...few, ...many];
     if (this.#draw(60) === 0) return this.#restart();
     steps[this.#draw(steps.length)]!();
   }
