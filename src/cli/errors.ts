@@ -37,6 +37,18 @@ const KNOWN: Readonly<Record<string, number>> = {
   TaskCodeError: ExitCode.usage,
   ValueError: ExitCode.usage,
   InputError: ExitCode.usage,
+  StartError: ExitCode.usage,
+};
+
+/** What a farm answers, by its code. */
+const REFUSALS: Readonly<Record<string, number>> = {
+  unreachable: ExitCode.noServer,
+  closed: ExitCode.noServer,
+  forbidden: ExitCode.noServer,
+  invalid: ExitCode.usage,
+  unknown: ExitCode.usage,
+  conflict: ExitCode.usage,
+  tooLarge: ExitCode.usage,
 };
 
 const SYSTEM: Readonly<Record<string, (error: NodeJS.ErrnoException) => string>> = {
@@ -56,6 +68,7 @@ export function explain(error: unknown): { message: string; exitCode: number } {
   const known = KNOWN[error.name];
   if (known !== undefined) return { message: error.message, exitCode: known };
   const { code } = error as NodeJS.ErrnoException;
+  if (error.name === 'FarmError') return { message: error.message, exitCode: REFUSALS[code ?? ''] ?? ExitCode.failed };
   const system = code === undefined ? undefined : SYSTEM[code];
   if (system !== undefined) return { message: system(error), exitCode: ExitCode.usage };
   return { message: error.message === '' ? error.name : error.message, exitCode: ExitCode.failed };

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import type { Command } from 'commander';
+import { dataDirectory, type FoundServer, findServer as findNamed } from '../client/node/find-server.ts';
 import { Api, type ServerAddress } from './api.ts';
 import { NoServerError, UsageError } from './errors.ts';
 
@@ -12,6 +11,12 @@ export interface ServerOptions {
   readonly data?: string;
 }
 
+const FOUND_BY: Readonly<Record<FoundServer['source'], string>> = {
+  given: '--url',
+  environment: 'MANYHANDS_URL',
+  local: 'its data directory',
+};
+
 export function withServer(command: Command): Command {
   return command
     .option('--url <url>', 'the server, or a join link (default: MANYHANDS_URL, else the one on this machine)')
@@ -19,110 +24,39 @@ export function withServer(command: Command): Command {
     .option('--data <dir>', 'data directory of the server on this machine');
 }
 
-export function defaultDataDirectory(env: NodeJS.ProcessEnv = process.env): string {
-  const state = env.XDG_STATE_HOME;
-  // The specification of these directories says that a relative one is to be ignored.
-  return join(
-    state?.startsWith('/') || /^[a-z]:/i.test(state ?? '') ? (state as string) : join(homedir(), '.local', 'state'),
-    'manyhands',
-  );
-}
-
 /** The server that was named, or else the one that runs on this machine; undefined: there is none. */
-export function findServer(options: ServerOptions, env: NodeJS.ProcessEnv = process.env): ServerAddress | undefined {
-  const given = options.url ?? (env.MANYHANDS_URL || undefined);
-  if (given === undefined || options.data !== undefined) return findLocal(options);
-  const foundBy = options.url === undefined ? 'MANYHANDS_URL' : '--url';
-  const { url, token } = parseAddress(given, foundBy);
-  return { url, foundBy, token: token ?? tokenOf(options, env) ?? localTokenFor(url, options) };
+export async function findServer({ url, tokenFile, data }: ServerOptions): Promise<ServerAddress | undefined> {
+  // Who names a data directory means the server there, whatever the environment says.
+  const env = url === undefined && data !== undefined ? { ...process.env, MANYHANDS_URL: undefined } : process.env;
+  const found = await findNamed({ url, tokenFile, data, env });
+  return found && { url: found.url, token: found.token, foundBy: FOUND_BY[found.source] };
 }
 
-export function mustFindServer(options: ServerOptions): ServerAddress {
-  const found = findServer(options);
+export async function mustFindServer(options: ServerOptions): Promise<ServerAddress> {
+  const found = await findServer(options);
   if (found !== undefined) return found;
-  throw new NoServerError('no server runs on this machine: start one with "manyhands serve", or name one with --url');
+  const where = options.data === undefined ? 'on this machine' : `with the data directory ${options.data}`;
+  throw new NoServerError(`no server runs ${where}: start one with "manyhands serve", or name one with --url`);
 }
 
-export function apiOf(options: ServerOptions): Api {
-  return new Api(mustFindServer(options));
+export async function apiOf(options: ServerOptions): Promise<Api> {
+  return new Api(await mustFindServer(options));
 }
 
-/** `http://HOST:PORT`, `HOST:PORT`, or a join link with its token. */
-export function parseAddress(text: string, option: string): { url: URL; token: string | undefined } {
-  let url: URL | undefined;
-  try {
-    url = new URL(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`);
-  } catch {
-    // Told below, with everything else that is no address.
-  }
-  if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
-    throw new UsageError(
-      `${option}: "${text.replace(/#.*/, '')}" is not the address of a server: write it as http://HOST:7070`,
-    );
-  }
-  const token = url.hash.length > 1 ? decodeURIComponent(url.hash.slice(1)) : undefined;
-  return { url: new URL('/', url.origin), token };
+export function dataDirectoryOf(options: ServerOptions): string {
+  return dataDirectory(options);
 }
 
-export function tokenOf(options: ServerOptions, env: NodeJS.ProcessEnv = process.env): string | undefined {
-  if (options.tokenFile === undefined) return env.MANYHANDS_TOKEN || undefined;
+/** The token that was given beside a link: out of a file, or of the environment. */
+export function givenToken(tokenFile: string | undefined): string | undefined {
+  if (tokenFile === undefined) return process.env.MANYHANDS_TOKEN || undefined;
   let text: string;
   try {
-    text = readFileSync(options.tokenFile, 'utf8');
+    text = readFileSync(tokenFile, 'utf8');
   } catch (error) {
-    throw new UsageError(`--token-file: can't read ${options.tokenFile}: ${(error as Error).message}`, {
-      cause: error,
-    });
+    throw new UsageError(`--token-file: can't read ${tokenFile}: ${(error as Error).message}`, { cause: error });
   }
   const token = text.split('\n', 1)[0]?.trim();
-  if (!token) throw new UsageError(`--token-file: the first line of ${options.tokenFile} is empty`);
+  if (!token) throw new UsageError(`--token-file: the first line of ${tokenFile} is empty`);
   return token;
-}
-
-interface RunningServer {
-  readonly url: string;
-  readonly pid: number;
-}
-
-/** What a running server wrote into its data directory; undefined: none runs there, or it died without a word. */
-export function runningServer(directory: string): RunningServer | undefined {
-  try {
-    const { url, pid } = JSON.parse(readFileSync(join(directory, 'server.json'), 'utf8')) as RunningServer;
-    if (typeof url !== 'string' || typeof pid !== 'number') return undefined;
-    return isAlive(pid) ? { url, pid } : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function findLocal(options: ServerOptions): ServerAddress | undefined {
-  const directory = options.data ?? defaultDataDirectory();
-  const running = runningServer(directory);
-  if (running === undefined) return undefined;
-  const token = tokenOf(options) ?? adminToken(directory);
-  return { url: new URL(running.url), token, foundBy: directory };
-}
-
-/** An address that was given without a token may still be that of the server on this machine. */
-function localTokenFor(url: URL, options: ServerOptions): string | undefined {
-  const directory = options.data ?? defaultDataDirectory();
-  const running = runningServer(directory);
-  return running !== undefined && new URL(running.url).origin === url.origin ? adminToken(directory) : undefined;
-}
-
-function adminToken(directory: string): string | undefined {
-  try {
-    return readFileSync(join(directory, 'admin.token'), 'utf8').split('\n', 1)[0]?.trim();
-  } catch {
-    return undefined;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }

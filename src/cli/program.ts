@@ -2,6 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { Command, type CommanderError } from 'commander';
 import { addDoctor } from './commands/doctor.ts';
 import { addJoin } from './commands/join.ts';
+import { addRun } from './commands/run.ts';
+import { addServe } from './commands/serve.ts';
 import { ExitCode, UsageError } from './errors.ts';
 
 /** What a command leaves behind: its exit code. */
@@ -20,7 +22,7 @@ export function buildProgram(version: string, finish: Finish): Command {
       'after',
       '\nExit codes: 0 all done, 1 some task failed, 2 wrong usage or bad input, 3 no server, 130 interrupted.',
     );
-  for (const add of [addJoin, addDoctor]) add(program, finish);
+  for (const add of [addServe, addJoin, addRun, addDoctor]) add(program, finish);
   return program;
 }
 

@@ -29,6 +29,7 @@ export class InputWriter {
   /** Set while a block waits for its blobs: those after it must wait too. */
   #queue: Promise<void> | undefined;
   #unanswered = 0;
+  #toSkip = 0;
   #failure: Error | undefined;
   #drained: (() => void) | undefined;
   job: JobId | undefined;
@@ -42,10 +43,6 @@ export class InputWriter {
   /** The index of the next input. */
   get next(): TaskIndex {
     return this.#first + this.#column.count;
-  }
-
-  get isEmpty(): boolean {
-    return this.#column.count === 0;
   }
 
   get isFull(): boolean {
@@ -63,6 +60,11 @@ export class InputWriter {
    * that names the index and the path within the input, and leaves the block as it was.
    */
   add(value: unknown): Promise<void> | undefined {
+    if (this.#toSkip > 0) {
+      this.#toSkip -= 1;
+      this.#first += 1;
+      return undefined;
+    }
     if (value instanceof Uint8Array && value.length > INLINE_VALUE_BYTES) {
       return this.#addBlob(ValueStatus.bytesBlob, value);
     }
@@ -73,6 +75,31 @@ export class InputWriter {
     }
     const { bytes } = this.#column.pop();
     return this.#addBlob(ValueStatus.jsonBlob, bytes.subarray(0, -1));
+  }
+
+  /** Adds an input only if it is no large one; false: the block is as it was. */
+  addSmall(value: unknown): boolean {
+    if (value instanceof Uint8Array && value.length > INLINE_VALUE_BYTES) return false;
+    try {
+      if (this.#column.append(value) <= INLINE_VALUE_BYTES) return true;
+    } catch (error) {
+      throw error instanceof ValueError ? error.about('input') : error;
+    }
+    this.#column.pop();
+    return false;
+  }
+
+  /** The inputs below this index are there already: they are passed over, those that were added and those to come. */
+  skipTo(index: TaskIndex): void {
+    const { lengths, status, bytes } = this.#column.finish();
+    let offset = 0;
+    for (let i = 0; i < lengths.length; i++) {
+      const end = offset + (lengths[i] as number);
+      if (this.#first + i >= index) this.#column.appendBytes(status?.[i] ?? ValueStatus.json, bytes.subarray(offset, end));
+      offset = end;
+    }
+    this.#toSkip = Math.max(0, index - this.#first - lengths.length);
+    this.#first = Math.max(this.#first, index - this.#toSkip);
   }
 
   /** Sends the block at hand, or queues it behind blocks that wait for blobs. */

@@ -39,7 +39,7 @@ export class Wire {
   readonly #session = new Session();
   readonly #pending = new Map<number, Pending>();
   readonly #streams = new Map<number, StreamListener>();
-  readonly #followers = new Map<number, Set<(report: ProgressReport) => void>>();
+  readonly #followers = new Map<number, Set<(report: ProgressReport | undefined) => void>>();
   readonly #joined = Promise.withResolvers<string>();
   readonly #roomWaiters: (() => void)[] = [];
   #connection: TransportConnection | undefined;
@@ -98,8 +98,8 @@ export class Wire {
     if (this.#forgetStream(stream) !== undefined) this.#handle({ kind: 'unsubscribe', stream });
   }
 
-  /** Hears of a job's progress until the returned function is called; the first answer is `status` with `follow`. */
-  follow(job: number, hear: (report: ProgressReport) => void): () => void {
+  /** Hears of a job's progress until the returned function is called, once `status` with `follow` was asked; undefined: nothing more will come. */
+  follow(job: number, hear: (report: ProgressReport | undefined) => void): () => void {
     let followers = this.#followers.get(job);
     if (followers === undefined) this.#followers.set(job, (followers = new Set()));
     followers.add(hear);
@@ -228,6 +228,7 @@ export class Wire {
     }
     for (const stream of [...this.#streams.keys()]) this.#forgetStream(stream)?.failed(error);
     for (const go of this.#roomWaiters.splice(0)) go();
+    for (const followers of this.#followers.values()) for (const hear of [...followers]) hear(undefined);
   }
 
   #forgetStream(stream: number): StreamListener | undefined {

@@ -277,3 +277,17 @@ test('R5 F-19: recovering twice, with nothing in between, gives the same', () =>
   desk.restart();
   assert.deepEqual([desk.scheduler.jobs(), desk.table.recovered(9)], once);
 });
+
+test('R5: what a hello omits is ready at once, and its loss is not counted: the process lives', () => {
+  const desk = new Desk();
+  desk.join('w1');
+  const job = desk.job(1);
+  const [first] = desk.grants();
+  desk.restart();
+  desk.join('w2');
+  desk.sent();
+  desk.join('w1', {}, []);
+  const [again] = desk.grants('claimMore');
+  assert.deepEqual(again?.runs, first?.runs);
+  assert.equal(desk.progress(job).lost, 0);
+});

@@ -53,7 +53,13 @@ export class ResultStream {
   /** Of an ended job: there is nothing beyond. A cancelled range of a billion would else be walked block by block. */
   #claimedTo: number | undefined;
 
-  constructor(job: Pick<Job, 'id' | 'spec' | 'progress'>, query: ResultQuery, store: Store, recent: RecentSegments, sink: ResultSink) {
+  constructor(
+    job: Pick<Job, 'id' | 'spec' | 'progress'>,
+    query: ResultQuery,
+    store: Store,
+    recent: RecentSegments,
+    sink: ResultSink,
+  ) {
     this.job = job.id;
     this.#spec = job.spec;
     this.#progress = job.progress;

@@ -3,7 +3,7 @@ import { formatDuration, parseDuration } from '../arguments/duration.ts';
 import { wholeNumber } from '../arguments/numbers.ts';
 import { collectLabel, collectResource } from '../arguments/pairs.ts';
 import { CommandError, ExitCode, NoServerError, UsageError } from '../errors.ts';
-import { parseAddress, tokenOf } from '../find-server.ts';
+import { givenToken } from '../find-server.ts';
 import { printable } from '../output/printable.ts';
 import type { Finish } from '../program.ts';
 
@@ -42,23 +42,26 @@ export function addJoin(program: Command, finish: Finish): void {
 async function join(urls: string, options: JoinOptions): Promise<number> {
   if (options.deny !== undefined && options.deny !== 'net')
     throw new UsageError(`--deny knows only net, not "${options.deny}"`);
-  const addresses = urls.split(',').map((url) => parseAddress(url.trim(), 'join'));
-  const token =
-    options.tokenFile === undefined ? (addresses.find((one) => one.token)?.token ?? tokenOf({})) : tokenOf(options);
+  const { parseJoinUrl } = await import('../../worker/node/join-url.ts');
+  const addresses = urls.split(',').map((url) => understood(() => parseJoinUrl(url.trim())));
+  const inLink = addresses.find((address) => address.token !== undefined)?.token;
+  const token = options.tokenFile === undefined ? (inLink ?? givenToken(undefined)) : givenToken(options.tokenFile);
   if (token === undefined) {
     throw new UsageError(
       'joining needs a token: use the join link that the server printed, --token-file or MANYHANDS_TOKEN',
     );
   }
   const { startWorker } = await import('../../worker/node/join.ts');
-  const worker = startWorker({
-    url: addresses.map(({ url }) => url.href),
-    token,
-    denyNetwork: options.deny === 'net',
-    ...pick(options, ['slots', 'name', 'env', 'idleExit', 'maxTime']),
-    ...(options.label && { labels: options.label }),
-    ...(options.resource && { resources: options.resource }),
-  });
+  const worker = understood(() =>
+    startWorker({
+      url: addresses.map(({ base }) => base.href),
+      token,
+      denyNetwork: options.deny === 'net',
+      ...pick(options, ['slots', 'name', 'env', 'idleExit', 'maxTime']),
+      ...(options.label && { labels: options.label }),
+      ...(options.resource && { resources: options.resource }),
+    }),
+  );
   let interrupted = false;
   const leave = (): void => {
     if (interrupted) void worker.stop('it was told to leave at once');
@@ -70,12 +73,22 @@ async function join(urls: string, options: JoinOptions): Promise<number> {
     ? sayJson
     : options.quiet
       ? () => {}
-      : sayWords(addresses.map(({ url }) => url.host).join(', '));
+      : sayWords(addresses.map(({ base }) => base.host).join(', '));
   worker.on('status', say);
   const end = await worker.ended;
   if (end.failed)
     throw (await worker.joined) ? new CommandError(end.reason, ExitCode.noServer) : new NoServerError(end.reason);
   return ExitCode.done;
+}
+
+/** What the worker says of its options is a sentence for people already. */
+function understood<Result>(make: () => Result): Result {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof TypeError) throw new UsageError(error.message, { cause: error });
+    throw error;
+  }
 }
 
 interface Status {

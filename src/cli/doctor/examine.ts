@@ -1,7 +1,7 @@
 import { Api, type ServerAddress } from '../api.ts';
 import type { Finding } from '../commands/doctor.ts';
 import { explain } from '../errors.ts';
-import { defaultDataDirectory, findServer, runningServer, type ServerOptions } from '../find-server.ts';
+import { dataDirectoryOf, findServer, type ServerOptions } from '../find-server.ts';
 import { examineDisk } from './disk.ts';
 import { examineMachine, examinePort } from './machine.ts';
 
@@ -11,11 +11,11 @@ const CLOCK_TOLERANCE = 5_000;
 /** Looks at one thing after the other; what can't be looked at is told as that. */
 export async function* examine(options: ServerOptions & { port: number }): AsyncGenerator<Finding> {
   yield* examineMachine();
-  const directory = options.data ?? defaultDataDirectory();
+  const directory = dataDirectoryOf(options);
   yield* examineDisk(directory);
   let server: ServerAddress | undefined;
   try {
-    server = findServer(options);
+    server = await findServer(options);
   } catch (error) {
     yield { what: 'server', state: 'wrong', words: explain(error).message };
     return;
@@ -25,7 +25,6 @@ export async function* examine(options: ServerOptions & { port: number }): Async
     yield { what: 'server', state: 'note', words: 'none runs on this machine; start one with: manyhands serve' };
     return;
   }
-  if (runningServer(directory) === undefined) yield await examinePort(options.port);
   yield* examineServer(server);
 }
 

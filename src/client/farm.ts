@@ -1,0 +1,182 @@
+import type { BlobRef } from '../model/envelope.ts';
+import { FarmError } from './farm-error.ts';
+import { Job } from './job.ts';
+import { SharedRun } from './shared-run.ts';
+import { type Inputs, type JobOptions, submitJob } from './submit.ts';
+import type { Surroundings } from './surroundings.ts';
+import type { AnyTask, InputOf, OutputOf, TaskFunction } from './task.ts';
+import { isTaskCode, type TaskCode } from './task-code.ts';
+import type { Wire } from './wire.ts';
+
+/** What ends with a farm that this program started for itself. */
+export type Embedded = { close(): Promise<void> };
+
+/**
+ * A connection to a farm: one socket, which comes back by itself. `await using farm = await connect()` closes it at the
+ * end of the block; a program that forgets to still ends when nothing is pending.
+ */
+export class Farm {
+  /** The server's address. */
+  readonly url: string;
+  /** Whether this program started the farm for itself; it then ends with it. */
+  readonly embedded: boolean;
+  readonly #wire: Wire;
+  readonly #around: Surroundings;
+  readonly #server: Embedded | undefined;
+  /** By code, then by options. */
+  readonly #runs = new Map<TaskCode, Map<string, SharedRun>>();
+  readonly #codes = new Map<string, TaskCode | Promise<TaskCode>>();
+  /** Jobs whose inputs are on their way. */
+  readonly #feeding = new Set<Job>();
+  #closing: Promise<void> | undefined;
+
+  /** @internal */
+  constructor(wire: Wire, around: Surroundings, url: string, server?: Embedded) {
+    this.#wire = wire;
+    this.#around = around;
+    this.url = url;
+    this.embedded = server !== undefined;
+    this.#server = server;
+  }
+
+  /**
+   * Runs a function once for each input. Resolves as soon as the job is on the server's disk; inputs follow as fast as
+   * the server takes them. The function must need nothing from around it; a module is bundled with all it imports.
+   * Rejects with a TaskCodeError (the code can't be sent), a ValueError (an input can't be, and where), a FarmError, or
+   * the signal's reason.
+   */
+  map<In, Out>(task: TaskFunction<In, Out>, inputs: Inputs<In>, options?: JobOptions): Promise<Job<Awaited<Out>>>;
+  /** `map<typeof import('./task.ts').default>(new URL('./task.ts', import.meta.url), inputs)` types both ends. */
+  map<Task extends AnyTask = (input: unknown) => unknown>(
+    task: URL | TaskCode,
+    inputs: Inputs<InputOf<Task>>,
+    options?: JobOptions,
+  ): Promise<Job<OutputOf<Task>>>;
+  async map(
+    task: AnyTask | URL | TaskCode,
+    inputs: Inputs<unknown>,
+    options: JobOptions = {},
+  ): Promise<Job> {
+    this.#refuseClosed();
+    const code = isTaskCode(task) ? task : await this.#around.code(task as URL | AnyTask);
+    const job = await submitJob<unknown>(this.#around, this.#wire, code, inputs, options);
+    this.#feeding.add(job);
+    const sent = (): void => void this.#feeding.delete(job);
+    job.submitted.then(sent, () => {});
+    return job;
+  }
+
+  /**
+   * Runs a function once. Calls of the same function with the same options share one open job, so that many small ones
+   * are cheap. Rejects with a {@link TaskError} if it fails.
+   */
+  run<In, Out>(task: TaskFunction<In, Out>, input: In, options?: JobOptions): Promise<Awaited<Out>>;
+  run<Out>(task: () => Out, input?: undefined, options?: JobOptions): Promise<Awaited<Out>>;
+  run<Task extends AnyTask = (input: unknown) => unknown>(
+    task: URL | TaskCode,
+    input: InputOf<Task>,
+    options?: JobOptions,
+  ): Promise<OutputOf<Task>>;
+  run(task: AnyTask | URL | TaskCode, input?: unknown, options: JobOptions = {}): Promise<unknown> {
+    if (this.#closing !== undefined) return Promise.reject(closedError());
+    // What can be told from its neighbours only as a job of its own gets one.
+    if (options.signal !== undefined || options.idempotencyKey !== undefined) return this.#runAlone(task, input, options);
+    const code = this.#codeOnce(task);
+    if (code instanceof Promise) return code.then((ready) => this.#runShared(task, ready, input, options));
+    try {
+      return this.#runShared(task, code, input, options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** A job that was submitted before, by its id; nothing is asked of the server yet. */
+  job<Out = unknown>(id: number): Job<Out> {
+    if (!Number.isSafeInteger(id) || id < 1) throw new RangeError(`a job's id is a whole number from 1 up, not ${String(id)}`);
+    return new Job<Out>(this.#wire, this.#around.blobs, id);
+  }
+
+  /** Stores bytes in the farm; a task gets them by `ctx.blob(sha256)`. */
+  async upload(bytes: Uint8Array): Promise<BlobRef> {
+    this.#refuseClosed();
+    const ref = await this.#around.blobs.refer(bytes);
+    await this.#around.blobs.put(ref, bytes);
+    return ref;
+  }
+
+  download(ref: BlobRef): Promise<Uint8Array> {
+    return this.#around.blobs.get(ref);
+  }
+
+  /**
+   * Sends what is still to be sent, then leaves. Jobs go on without this program, except on an embedded farm. Rejects if
+   * the inputs of a job could not all be sent.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    try {
+      const left = await Promise.allSettled([
+        ...[...this.#runs.values()].flatMap((ours) => [...ours.values()].map((run) => run.close())),
+        ...[...this.#feeding].map((job) => job.submitted),
+      ]);
+      const refused = left.find((result) => result.status === 'rejected');
+      if (refused !== undefined && this.#wire.ended === undefined) throw refused.reason;
+    } finally {
+      this.#wire.stop('the farm was closed by this program');
+      this.#around.blobs.close();
+      await this.#server?.close();
+    }
+  }
+
+  #runShared(task: AnyTask | URL | TaskCode, code: TaskCode, input: unknown, options: JobOptions): Promise<unknown> {
+    let ours = this.#runs.get(code);
+    if (ours === undefined) this.#runs.set(code, (ours = new Map()));
+    const key = JSON.stringify(options);
+    let shared = ours.get(key);
+    if (shared === undefined || shared.over) {
+      const made = new SharedRun(this.#around, this.#wire, () => {
+        if (ours.get(key) === made) ours.delete(key);
+      });
+      shared = made;
+      ours.set(key, made);
+      void made.open(code, options);
+    }
+    return shared.run(input) ?? this.#runAlone(task, input, options);
+  }
+
+  async #runAlone(task: AnyTask | URL | TaskCode, input: unknown, options: JobOptions): Promise<unknown> {
+    const job = await this.map(task as URL, [input], options);
+    return (await job.values())[0];
+  }
+
+  /** Functions are told apart by their text, since a loop makes a new one each time; a module is bundled once. */
+  #codeOnce(task: AnyTask | URL | TaskCode): TaskCode | Promise<TaskCode> {
+    if (isTaskCode(task)) return task;
+    const text = task instanceof URL ? task.href : `${task.name} ${task}`;
+    const known = this.#codes.get(text);
+    if (known !== undefined) return known;
+    const reading = this.#around.code(task).then((code) => {
+      this.#codes.set(text, code);
+      return code;
+    });
+    this.#codes.set(text, reading);
+    reading.catch(() => this.#codes.delete(text));
+    return reading;
+  }
+
+  #refuseClosed(): void {
+    if (this.#closing !== undefined) throw closedError();
+  }
+}
+
+function closedError(): FarmError {
+  return new FarmError('closed', 'the farm was closed by this program: connect() again');
+}

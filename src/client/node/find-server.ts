@@ -1,0 +1,128 @@
+import { readFileSync } from 'node:fs';
+import http from 'node:http';
+import os from 'node:os';
+import path from 'node:path';
+import { FarmError } from '../farm-error.ts';
+
+export interface ServerQuery {
+  /** As the user gave it; may be a join link, whose fragment is the token. */
+  readonly url?: string | URL | undefined;
+  readonly token?: string | undefined;
+  /** A file whose first line is the token. */
+  readonly tokenFile?: string | undefined;
+  /** The data directory of a server on this machine. */
+  readonly data?: string | undefined;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+}
+
+export interface FoundServer {
+  readonly url: URL;
+  readonly token: string | undefined;
+  /** Who named it: a parameter, the environment, or the files of a server on this machine. */
+  readonly source: 'given' | 'environment' | 'local';
+}
+
+/** Milliseconds that a server on this machine has to answer before it counts as gone. */
+const PROBE_TIME = 2_000;
+
+/**
+ * The server that a program means: the one it names, else that of MANYHANDS_URL, else the one that runs on this machine.
+ * Undefined: none. A named one is taken at its word; only local files may be left behind by a server that is gone.
+ */
+export async function findServer(query: ServerQuery = {}): Promise<FoundServer | undefined> {
+  const env = query.env ?? process.env;
+  const given = query.url ?? (env.MANYHANDS_URL || undefined);
+  if (given !== undefined) {
+    const url = parseUrl(given, query.url === undefined ? 'MANYHANDS_URL' : 'the url');
+    const token = tokenOf(query, env) ?? takeFragment(url) ?? (isLoopback(url) ? localToken(query, env) : undefined);
+    url.hash = '';
+    return { url, token, source: query.url === undefined ? 'environment' : 'given' };
+  }
+  const directory = dataDirectory(query, env);
+  const url = localUrl(directory);
+  if (url === undefined || !(await answers(url))) return undefined;
+  return { url, token: tokenOf(query, env) ?? localToken(query, env), source: 'local' };
+}
+
+/** Where a server on this machine keeps its data, unless told otherwise. */
+export function dataDirectory(query: Pick<ServerQuery, 'data'>, env: ServerQuery['env'] = process.env): string {
+  if (query.data !== undefined) return path.resolve(query.data);
+  const state = env.XDG_STATE_HOME || path.join(env.HOME || os.homedir(), '.local', 'state');
+  return path.join(state, 'manyhands');
+}
+
+function parseUrl(given: string | URL, what: string): URL {
+  let url: URL;
+  try {
+    // Without a scheme people mean http.
+    url = new URL(typeof given === 'string' && !/^[a-z]+:\/\//i.test(given) ? `http://${given}` : given);
+  } catch {
+    throw new FarmError('invalid', `${what} is not an address: ${JSON.stringify(String(given))}; give one such as http://127.0.0.1:7070`);
+  }
+  if (url.protocol === 'ws:' || url.protocol === 'wss:') url.protocol = url.protocol === 'ws:' ? 'http:' : 'https:';
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
+    throw new FarmError('invalid', `${what} must begin with http:// or https://, not ${url.protocol}`);
+  }
+  // A join link is the same server.
+  url.pathname = url.pathname.replace(/\/join\/?$/, '/');
+  url.search = '';
+  if (!url.pathname.endsWith('/')) url.pathname += '/';
+  return url;
+}
+
+function takeFragment(url: URL): string | undefined {
+  return url.hash.length > 1 ? decodeURIComponent(url.hash.slice(1)) : undefined;
+}
+
+function tokenOf(query: ServerQuery, env: NonNullable<ServerQuery['env']>): string | undefined {
+  if (query.token !== undefined) return query.token;
+  if (query.tokenFile !== undefined) return readToken(query.tokenFile, 'the token file');
+  if (env.MANYHANDS_TOKEN) return env.MANYHANDS_TOKEN;
+  if (env.MANYHANDS_TOKEN_FILE) return readToken(env.MANYHANDS_TOKEN_FILE, 'MANYHANDS_TOKEN_FILE');
+  return undefined;
+}
+
+function readToken(file: string, what: string): string {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new FarmError('invalid', `${what} can't be read: ${(error as Error).message}`);
+  }
+  const [line = ''] = text.split('\n');
+  if (line.trim() === '') throw new FarmError('invalid', `${what} ${file} is empty; its first line must be the token`);
+  return line.trim();
+}
+
+function localToken(query: ServerQuery, env: NonNullable<ServerQuery['env']>): string | undefined {
+  try {
+    return readFileSync(path.join(dataDirectory(query, env), 'admin.token'), 'utf8').split('\n')[0]?.trim() || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function localUrl(directory: string): URL | undefined {
+  try {
+    const { url } = JSON.parse(readFileSync(path.join(directory, 'server.json'), 'utf8')) as { url?: unknown };
+    return typeof url === 'string' ? parseUrl(url, 'server.json') : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isLoopback(url: URL): boolean {
+  return url.hostname === 'localhost' || url.hostname === '[::1]' || url.hostname.startsWith('127.');
+}
+
+/** Whether a server is alive there. One that is killed leaves its file behind. */
+function answers(url: URL): Promise<boolean> {
+  return new Promise((resolve) => {
+    const request = http.get(new URL('healthz', url), { timeout: PROBE_TIME, agent: false }, (response) => {
+      response.resume();
+      resolve(true);
+    });
+    request.on('timeout', () => request.destroy());
+    request.on('error', () => resolve(false));
+  });
+}

@@ -1,0 +1,28 @@
+import { hash, randomBytes } from 'node:crypto';
+import { setImmediate as turn } from 'node:timers/promises';
+import { bundleModule } from '../code/bundle.ts';
+import { moduleFromFunction } from '../code/inline.ts';
+import type { Surroundings } from '../surroundings.ts';
+import { HttpBlobs } from './http-blobs.ts';
+import { WsTransport } from './ws-transport.ts';
+
+/** What the SDK needs, on Node, of the farm at `url`. */
+export function nodeSurroundings(url: URL, token: string | undefined): Surroundings {
+  return {
+    transport: new WsTransport(url, token),
+    blobs: new HttpBlobs(url, token),
+    code: async (task) => (task instanceof URL ? bundleModule(task) : moduleFromFunction(task)),
+    hash: (text) => ({ sha256: hash('sha256', text), size: Buffer.byteLength(text) }),
+    now: () => performance.now(),
+    chance: Math.random,
+    // First all that promises have brought about, since that may want to be in the same message.
+    defer: (run) => queueMicrotask(() => process.nextTick(run)),
+    pause: () => turn(),
+    alarm: (delay, run, hold = false) => {
+      const timer = setTimeout(run, delay);
+      if (!hold) timer.unref();
+      return () => clearTimeout(timer);
+    },
+    randomKey: () => randomBytes(16).toString('hex'),
+  };
+}

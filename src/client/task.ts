@@ -1,0 +1,30 @@
+/** The second argument of a task function. */
+export interface TaskContext {
+  /** The task's place in its job. */
+  readonly index: number;
+  /** Aborted when nobody wants the result any more; the process is killed a moment later. */
+  readonly signal: AbortSignal;
+  /** Names this execution; another attempt of the same task has another one. */
+  readonly attempt: string;
+  /** Names the task; the same in every attempt, so that effects outside can be made idempotent. */
+  readonly key: string;
+  /** A line for the job's log. */
+  log(text: unknown): void;
+  /** How far the task is: 0 to 1, and a few words. */
+  progress(fraction: number, text?: string): void;
+  /** The bytes of a blob of the farm, by its SHA-256; or, given bytes, stores them and gives their name. */
+  blob(sha256: string): Promise<Uint8Array>;
+  blob(bytes: Uint8Array): Promise<{ sha256: string; size: number }>;
+}
+
+/** What runs on a worker, once for each input: the default export of a module, or a function that needs nothing around it. */
+export type TaskFunction<In, Out> = (input: In, context: TaskContext) => Out | Promise<Out>;
+
+/** Any task function, as a bound of a type parameter. */
+export type AnyTask = (input: never, context: TaskContext) => unknown;
+
+/** What a task function takes; a function without a parameter takes anything. */
+export type InputOf<Task extends AnyTask> = Parameters<Task> extends [] ? unknown : Parameters<Task>[0];
+
+/** What it gives in the end. */
+export type OutputOf<Task extends AnyTask> = Awaited<ReturnType<Task>>;

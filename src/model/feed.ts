@@ -1,0 +1,66 @@
+import type { JobId, WorkerId } from './ids.ts';
+import type { JobProgress, JobSpec } from './job.ts';
+import type { WorkerFacts, WorkerState } from './worker.ts';
+
+/** A job as people and programs see it. */
+export interface JobView {
+  readonly id: JobId;
+  readonly spec: JobSpec;
+  readonly progress: JobProgress;
+  /** Tasks that could run and do not. */
+  readonly waiting: number;
+  readonly running: number;
+}
+
+export interface WorkerView extends WorkerFacts {
+  readonly state: WorkerState;
+  /** Tasks it runs, and tasks it has been given ahead. */
+  readonly busy: number;
+  readonly queued: number;
+  /** Since it joined. */
+  readonly done: number;
+  readonly failed: number;
+  /** Wall clock. */
+  readonly lastHeardAt: number;
+}
+
+/** Since the server started. */
+export interface Tallies {
+  readonly done: number;
+  readonly failed: number;
+  readonly lost: number;
+  readonly retried: number;
+}
+
+/** A job's change; what is absent is as it was. */
+export interface JobDelta extends Omit<JobView, 'spec'> {
+  /** Only when the reader cannot know it yet. */
+  readonly spec?: JobSpec;
+}
+
+/**
+ * What happens on a farm, as a fold: the snapshot, a boundary that says that it is complete, then deltas. A reader that
+ * was away says which delta it saw last and gets those it missed, or a new snapshot if there were too many.
+ */
+export type FeedMessage =
+  | {
+      readonly kind: 'snapshot';
+      readonly farm: string;
+      /** Wall clock. */
+      readonly at: number;
+      /** Newest first: the live ones and some that have ended. */
+      readonly jobs: readonly JobView[];
+      readonly workers: readonly WorkerView[];
+      readonly tallies: Tallies;
+    }
+  | { readonly kind: 'boundary'; readonly cursor: string }
+  | {
+      readonly kind: 'delta';
+      readonly cursor: string;
+      readonly at: number;
+      readonly jobs?: readonly JobDelta[];
+      readonly workers?: readonly WorkerView[];
+      readonly goneJobs?: readonly JobId[];
+      readonly goneWorkers?: readonly WorkerId[];
+      readonly tallies: Tallies;
+    };

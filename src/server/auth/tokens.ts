@@ -1,0 +1,159 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { EXPIRY_INTERVAL, TOKENS } from '../../model/limits.ts';
+import type { Role, TokenRecord } from '../../model/records.ts';
+import type { Clock } from '../clock.ts';
+
+/** Where tokens are kept; a write is on disk when it resolves. */
+export interface TokenRows {
+  list(): Promise<TokenRecord[]>;
+  write(record: TokenRecord): Promise<void>;
+}
+
+export interface NewToken {
+  readonly role: Role;
+  readonly name: string;
+  /** Wall clock. */
+  readonly expiresAt?: number;
+}
+
+export class TokenError extends Error {
+  readonly code: 'unknown' | 'full' | 'invalid';
+
+  constructor(code: TokenError['code'], message: string) {
+    super(message);
+    this.name = 'TokenError';
+    this.code = code;
+  }
+}
+
+const PREFIX = 'mh_';
+const TOKEN = /^mh_[A-Za-z0-9_-]{43}$/;
+const ID_LETTERS = 'abcdefghijkmnpqrstuvwxyz23456789';
+
+/** All tokens of the farm, found by the hash of what was presented. Only hashes are kept. (T-26) */
+export class Tokens {
+  readonly #rows: TokenRows;
+  readonly #clock: Clock;
+  /** By the first half of the hash, so that the whole of it is compared in constant time. */
+  readonly #byHash = new Map<string, TokenRecord>();
+  readonly #byId = new Map<string, TokenRecord>();
+  readonly #listeners = new Set<(id: string) => void>();
+  /** Tokens whose end has been told. */
+  readonly #ended = new Set<string>();
+  #cancelWatch: (() => void) | undefined;
+
+  constructor(rows: TokenRows, clock: Clock) {
+    this.#rows = rows;
+    this.#clock = clock;
+  }
+
+  async open(): Promise<void> {
+    for (const record of await this.#rows.list()) this.#keep(record);
+    for (const record of this.#byId.values()) if (!this.isLive(record)) this.#ended.add(record.id);
+    this.#watch();
+  }
+
+  close(): void {
+    this.#cancelWatch?.();
+  }
+
+  /** The token's record, if the text is a token that is neither revoked nor expired. */
+  find(text: string): TokenRecord | undefined {
+    if (!TOKEN.test(text)) return undefined;
+    const hash = hashOf(text);
+    const record = this.#byHash.get(halfOf(hash));
+    if (record === undefined) return undefined;
+    if (!timingSafeEqual(Buffer.from(record.hash, 'hex'), Buffer.from(hash, 'hex'))) return undefined;
+    return this.isLive(record) ? record : undefined;
+  }
+
+  byId(id: string): TokenRecord | undefined {
+    return this.#byId.get(id);
+  }
+
+  isLive(record: TokenRecord): boolean {
+    if (record.revokedAt !== undefined) return false;
+    return record.expiresAt === undefined || record.expiresAt > this.#clock.wall();
+  }
+
+  /** Oldest first. */
+  list(): TokenRecord[] {
+    return [...this.#byId.values()].sort((a, b) => a.createdAt - b.createdAt);
+  }
+
+  /** The text is told here and never again. */
+  async create(asked: NewToken): Promise<{ text: string; record: TokenRecord }> {
+    if (this.#byId.size >= TOKENS) {
+      throw new TokenError('full', `this farm has ${TOKENS} tokens already, which is the most it keeps`);
+    }
+    if (asked.expiresAt !== undefined && asked.expiresAt <= this.#clock.wall()) {
+      throw new TokenError('invalid', 'the token would have expired already');
+    }
+    const text = PREFIX + randomBytes(32).toString('base64url');
+    const record: TokenRecord = {
+      id: this.#newId(),
+      hash: hashOf(text),
+      role: asked.role,
+      name: asked.name,
+      createdAt: this.#clock.wall(),
+      ...(asked.expiresAt === undefined ? {} : { expiresAt: asked.expiresAt }),
+    };
+    await this.#rows.write(record);
+    this.#keep(record);
+    return { text, record };
+  }
+
+  /** Once it resolves the token is dead on disk, and everything that it opened has been told to close. */
+  async revoke(id: string): Promise<TokenRecord> {
+    const record = this.#byId.get(id);
+    if (record === undefined) throw new TokenError('unknown', `there is no token ${id}`);
+    if (record.revokedAt !== undefined) return record;
+    const revoked = { ...record, revokedAt: this.#clock.wall() };
+    await this.#rows.write(revoked);
+    this.#keep(revoked);
+    this.#end(id);
+    return revoked;
+  }
+
+  /** Hears the id of each token that was revoked or has expired. */
+  onRevoked(listener: (id: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #keep(record: TokenRecord): void {
+    this.#byId.set(record.id, record);
+    this.#byHash.set(halfOf(record.hash), record);
+  }
+
+  #end(id: string): void {
+    if (this.#ended.has(id)) return;
+    this.#ended.add(id);
+    for (const listener of [...this.#listeners]) listener(id);
+  }
+
+  #watch(): void {
+    this.#cancelWatch = this.#clock.alarm(EXPIRY_INTERVAL, () => {
+      for (const record of this.#byId.values()) {
+        if (record.expiresAt !== undefined && !this.isLive(record)) this.#end(record.id);
+      }
+      this.#watch();
+    });
+  }
+
+  #newId(): string {
+    for (;;) {
+      let id = '';
+      for (const byte of randomBytes(8)) id += ID_LETTERS[byte & 31];
+      if (!this.#byId.has(id)) return id;
+    }
+  }
+}
+
+function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+function halfOf(hash: string): string {
+  return hash.slice(0, 32);
+}

@@ -1,0 +1,83 @@
+import { homedir, networkInterfaces } from 'node:os';
+import path from 'node:path';
+
+/** How a server is started; everything has a default. */
+export interface ServerOptions {
+  /** Where everything durable lies; default: `$XDG_STATE_HOME/manyhands`. */
+  readonly dataDir?: string;
+  /** 0: any free one. */
+  readonly port?: number;
+  /** Default: loopback only. */
+  readonly host?: string;
+  /** Listen on all addresses. That is the consent to plain HTTP. */
+  readonly lan?: boolean;
+  /** The address that people and workers are told, where it is not the one listened on. */
+  readonly publicUrl?: string;
+  /** Milliseconds after which ended jobs are forgotten; default: never. */
+  readonly keep?: number;
+  /** pino's levels; `silent`: nothing. */
+  readonly logLevel?: string;
+  /** The data cannot be trusted any more: the process should end. */
+  readonly onBroken?: (error: Error) => void;
+}
+
+export interface ServerConfig {
+  readonly dataDir: string;
+  readonly port: number;
+  readonly host: string;
+  /** Reachable from other machines. */
+  readonly open: boolean;
+  readonly publicUrl: URL | undefined;
+  readonly keep: number | undefined;
+}
+
+const PORT = 7070;
+
+/** Something about the start that its user can put right; one sentence. */
+export class StartError extends Error {
+  readonly code: 'options' | 'portInUse' | 'address' | 'locked' | 'newer';
+
+  constructor(code: StartError['code'], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'StartError';
+    this.code = code;
+  }
+}
+
+export function configOf(options: ServerOptions): ServerConfig {
+  const host = options.host ?? (options.lan === true ? '0.0.0.0' : '127.0.0.1');
+  const port = options.port ?? PORT;
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new StartError('options', `${port} is not a port: use a number from 0 to 65535`);
+  }
+  return {
+    dataDir: path.resolve(options.dataDir ?? defaultDataDir()),
+    port,
+    host,
+    open: !isLoopback(host),
+    publicUrl: options.publicUrl === undefined ? undefined : publicUrl(options.publicUrl),
+    keep: options.keep,
+  };
+}
+
+function defaultDataDir(): string {
+  const state = process.env.XDG_STATE_HOME;
+  return path.join(state?.startsWith('/') ? state : path.join(homedir(), '.local', 'state'), 'manyhands');
+}
+
+function publicUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url !== undefined && /^https?:$/.test(url.protocol) && url.pathname === '/' && url.search === '') return url;
+  throw new StartError('options', `the public URL looks like https://farm.example, not ${JSON.stringify(text)}`);
+}
+
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
+}
+
+/** The machine's own addresses. A literal address in a Host header cannot be a name that was pointed here. */
+export function ownAddresses(): string[] {
+  return Object.values(networkInterfaces()).flatMap((each) =>
+    (each ?? []).map(({ address }) => address.replace(/%.*/, '')),
+  );
+}

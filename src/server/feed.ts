@@ -1,0 +1,259 @@
+import { randomBytes } from 'node:crypto';
+import type { FeedMessage, JobDelta, JobView, Tallies, WorkerView } from '../model/feed.ts';
+import type { JobId, WorkerId } from '../model/ids.ts';
+import { hasEnded, type Job, type JobSpec } from '../model/job.ts';
+import { FEED_CHANGES, FEED_ENDED_JOBS, FEED_INTERVAL, FEED_KEPT_BYTES } from '../model/limits.ts';
+import type { Change } from '../scheduler/commands.ts';
+import type { Clock } from './clock.ts';
+
+/** One message and its text, written once for all readers. */
+export interface Published {
+  readonly message: FeedMessage;
+  readonly json: string;
+}
+
+type Reader = (published: Published) => void;
+
+/** Where the feed gets what it does not hear: the tallies, and the spec of a job of which only a change was told. */
+export interface FeedSource {
+  readonly farm: string;
+  tallies(): Tallies;
+  specOf(job: JobId): JobSpec | undefined;
+}
+
+/**
+ * What the pages see: everything is on disk before it gets here. Changes of one job or worker between two deltas are
+ * one change, so a million tasks a second cost as much as four.
+ */
+export class Feed {
+  readonly #source: FeedSource;
+  readonly #clock: Clock;
+  /** Told apart from the cursors of the server's earlier lives. */
+  readonly #life = randomBytes(4).toString('hex');
+  readonly #jobs = new Map<JobId, JobView>();
+  /** Ended ones, the oldest end first. */
+  readonly #ended = new Set<JobId>();
+  readonly #workers = new Map<WorkerId, WorkerView>();
+  readonly #changedJobs = new Set<JobId>();
+  readonly #changedWorkers = new Set<WorkerId>();
+  readonly #goneJobs = new Set<JobId>();
+  readonly #goneWorkers = new Set<WorkerId>();
+  /** Jobs that readers may not know the spec of. */
+  readonly #newJobs = new Set<JobId>();
+  readonly #readers = new Set<Reader>();
+  readonly #kept: (Published & { sequence: number })[] = [];
+  #keptBytes = 0;
+  #sequence = 0;
+  #cancelFlush: (() => void) | undefined;
+  #closed = false;
+
+  constructor(source: FeedSource, clock: Clock) {
+    this.#source = source;
+    this.#clock = clock;
+  }
+
+  /** Jobs that were there before, in any order. */
+  remember(jobs: readonly Job[]): void {
+    const known = [...jobs].sort((a, b) => (a.progress.endedAt ?? 0) - (b.progress.endedAt ?? 0));
+    for (const { id, spec, progress } of known) this.#putJob({ id, spec, progress, waiting: 0, running: 0 });
+    this.#newJobs.clear();
+    this.#changedJobs.clear();
+  }
+
+  hear(change: Change): void {
+    switch (change.kind) {
+      case 'job': {
+        const { job, progress, waiting, running } = change;
+        const spec = change.spec ?? this.#jobs.get(job)?.spec ?? this.#source.specOf(job);
+        if (spec !== undefined) this.#putJob({ id: job, spec, progress, waiting, running });
+        break;
+      }
+      case 'worker': {
+        const { worker, state, busy, queued, done, failed, lastHeard } = change;
+        const lastHeardAt = Math.round(this.#clock.wall() - this.#clock.now() + lastHeard);
+        this.#workers.set(worker.id, { ...worker, state, busy, queued, done, failed, lastHeardAt });
+        this.#changedWorkers.add(worker.id);
+        this.#goneWorkers.delete(worker.id);
+        break;
+      }
+      case 'workerGone':
+        this.#dropWorker(change.worker);
+        break;
+      default:
+        return;
+    }
+    this.#planFlush();
+  }
+
+  /** A job that was forgotten. */
+  dropJob(job: JobId): void {
+    if (!this.#jobs.delete(job)) return;
+    this.#ended.delete(job);
+    this.#changedJobs.delete(job);
+    this.#newJobs.delete(job);
+    this.#goneJobs.add(job);
+    this.#planFlush();
+  }
+
+  /** The brain was read from disk again: workers will introduce themselves. */
+  dropWorkers(): void {
+    for (const worker of [...this.#workers.keys()]) this.#dropWorker(worker);
+    this.#planFlush();
+  }
+
+  /** Newest first. */
+  get jobs(): JobView[] {
+    return [...this.#jobs.values()].sort((a, b) => b.id - a.id);
+  }
+
+  job(id: JobId): JobView | undefined {
+    return this.#jobs.get(id);
+  }
+
+  get workers(): WorkerView[] {
+    return [...this.#workers.values()];
+  }
+
+  worker(id: WorkerId): WorkerView | undefined {
+    return this.#workers.get(id);
+  }
+
+  get readers(): number {
+    return this.#readers.size;
+  }
+
+  /**
+   * First what is there — the deltas after `from`, or a snapshot and its boundary — and then everything that happens, until
+   * the returned function is called.
+   */
+  subscribe(from: string | undefined, reader: Reader): () => void {
+    this.#flushNow();
+    const missed = this.#since(from);
+    if (missed === undefined) {
+      reader(publish(this.#snapshot()));
+      reader(publish({ kind: 'boundary', cursor: this.#cursor(this.#sequence) }));
+    } else {
+      for (const published of missed) reader(published);
+    }
+    this.#readers.add(reader);
+    return () => this.#readers.delete(reader);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#cancelFlush?.();
+    this.#readers.clear();
+  }
+
+  #putJob(view: JobView): void {
+    if (!this.#jobs.has(view.id)) this.#newJobs.add(view.id);
+    this.#jobs.set(view.id, view);
+    this.#changedJobs.add(view.id);
+    this.#goneJobs.delete(view.id);
+    if (!hasEnded(view.progress.state)) {
+      this.#ended.delete(view.id);
+      return;
+    }
+    this.#ended.add(view.id);
+    // The oldest of the ended ones that every reader has been told of.
+    while (this.#ended.size > FEED_ENDED_JOBS) {
+      const [oldest] = this.#ended as Set<JobId>;
+      if (oldest === undefined) return;
+      this.dropJob(oldest);
+    }
+  }
+
+  #dropWorker(worker: WorkerId): void {
+    if (!this.#workers.delete(worker)) return;
+    this.#changedWorkers.delete(worker);
+    this.#goneWorkers.add(worker);
+  }
+
+  #planFlush(): void {
+    if (this.#closed) return;
+    this.#cancelFlush ??= this.#clock.alarm(FEED_INTERVAL, () => {
+      this.#cancelFlush = undefined;
+      this.#flush(FEED_CHANGES);
+      if (this.#isDirty) this.#planFlush();
+    });
+  }
+
+  /** A new reader's snapshot holds every change so far, so the others must have heard of them before. */
+  #flushNow(): void {
+    this.#cancelFlush?.();
+    this.#cancelFlush = undefined;
+    while (this.#isDirty) this.#flush(FEED_CHANGES);
+  }
+
+  get #isDirty(): boolean {
+    return this.#changedJobs.size + this.#changedWorkers.size + this.#goneJobs.size + this.#goneWorkers.size > 0;
+  }
+
+  #flush(limit: number): void {
+    if (!this.#isDirty) return;
+    const jobs = take(this.#changedJobs, limit).map((id) => this.#delta(id));
+    const workers = take(this.#changedWorkers, limit).map((id) => this.#workers.get(id) as WorkerView);
+    const goneJobs = take(this.#goneJobs, limit);
+    const goneWorkers = take(this.#goneWorkers, limit);
+    const sequence = ++this.#sequence;
+    const published = publish({
+      kind: 'delta',
+      cursor: this.#cursor(sequence),
+      at: this.#clock.wall(),
+      ...(jobs.length === 0 ? {} : { jobs }),
+      ...(workers.length === 0 ? {} : { workers }),
+      ...(goneJobs.length === 0 ? {} : { goneJobs }),
+      ...(goneWorkers.length === 0 ? {} : { goneWorkers }),
+      tallies: { ...this.#source.tallies() },
+    });
+    this.#kept.push({ ...published, sequence });
+    this.#keptBytes += published.json.length;
+    while (this.#keptBytes > FEED_KEPT_BYTES) this.#keptBytes -= this.#kept.shift()?.json.length ?? 0;
+    for (const reader of [...this.#readers]) reader(published);
+  }
+
+  #delta(id: JobId): JobDelta {
+    const { spec, ...rest } = this.#jobs.get(id) as JobView;
+    return this.#newJobs.delete(id) ? { ...rest, spec } : rest;
+  }
+
+  #snapshot(): FeedMessage {
+    return {
+      kind: 'snapshot',
+      farm: this.#source.farm,
+      at: this.#clock.wall(),
+      jobs: this.jobs,
+      workers: this.workers,
+      tallies: { ...this.#source.tallies() },
+    };
+  }
+
+  /** Undefined: unknown, or too long ago. */
+  #since(from: string | undefined): Published[] | undefined {
+    const [life, text] = from?.split('-') ?? [];
+    const sequence = Number(text);
+    if (life !== this.#life || !Number.isSafeInteger(sequence) || sequence > this.#sequence) return undefined;
+    if (sequence === this.#sequence) return [];
+    const first = this.#kept[0]?.sequence;
+    if (first === undefined || first > sequence + 1) return undefined;
+    return this.#kept.filter((each) => each.sequence > sequence);
+  }
+
+  #cursor(sequence: number): string {
+    return `${this.#life}-${sequence}`;
+  }
+}
+
+function publish(message: FeedMessage): Published {
+  return { message, json: JSON.stringify(message) };
+}
+
+function take<T>(set: Set<T>, limit: number): T[] {
+  const taken: T[] = [];
+  for (const each of set) {
+    if (taken.length >= limit) break;
+    set.delete(each);
+    taken.push(each);
+  }
+  return taken;
+}

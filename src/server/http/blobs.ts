@@ -1,0 +1,148 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { BlobStore } from '../../store/blobs.ts';
+import { Problem } from '../problem.ts';
+import { readSteadily, writeAll } from './body.ts';
+import { type Reply, type Route, route } from './route.ts';
+
+/** Whoever may submit or work may upload; whoever may work must be able to fetch. */
+const UPLOADERS = ['admin', 'submit', 'work'] as const;
+const FETCHERS = ['admin', 'submit', 'work', 'read'] as const;
+
+/**
+ * Bytes that people sent must never act as a page of ours: not shown, not guessed at, not run, not embedded. (T-7)
+ */
+export const INERT = {
+  'content-disposition': 'attachment',
+  'x-content-type-options': 'nosniff',
+  'content-security-policy': "default-src 'none'; sandbox",
+  'cross-origin-resource-policy': 'same-origin',
+} as const;
+
+export function blobRoutes(blobs: BlobStore): Route[] {
+  const bytes = { 'application/octet-stream': {} };
+  return [
+    route({
+      method: 'PUT',
+      path: '/v1/blobs/:sha256',
+      access: UPLOADERS,
+      summary:
+        'Uploads a blob. A cut upload goes on with "Content-Range: bytes FIRST-LAST/TOTAL", where FIRST is the Upload-Offset that HEAD tells.',
+      body: { type: 'application/octet-stream' },
+      answers: {
+        200: { description: 'It was here already.' },
+        201: { description: 'It is whole, verified and on disk.' },
+        202: { description: 'This part is kept; Upload-Offset says how much there is now.' },
+        400: { description: 'The bytes do not have this SHA-256; nothing of them is kept.' },
+        409: { description: 'The part does not start where the last one ended; Upload-Offset says where that is.' },
+      },
+      handle: ({ request, params }) => upload(blobs, params.sha256, request),
+    }),
+    route({
+      method: 'HEAD',
+      path: '/v1/blobs/:sha256',
+      access: FETCHERS,
+      summary: 'Says whether a blob is here and how long it is, or how much of a cut upload is kept (Upload-Offset).',
+      answers: { 200: { description: 'It is here.' }, 404: { description: 'It is not, or not all of it.' } },
+      handle: ({ params }) => head(blobs, params.sha256),
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/blobs/:sha256',
+      access: FETCHERS,
+      ticket: true,
+      summary: 'The bytes of a blob, or one range of them.',
+      answers: {
+        200: { description: 'All bytes.', type: Object.keys(bytes)[0] as string },
+        206: { description: 'The range that was asked for.' },
+        404: { description: 'It is not here.' },
+        416: { description: 'The blob is not that long.' },
+      },
+      handle: ({ request, response, params }) => sendBlob(blobs, params.sha256, request, response),
+    }),
+  ];
+}
+
+async function upload(blobs: BlobStore, sha256: string, request: IncomingMessage): Promise<Reply> {
+  const part = request.headers['content-range'];
+  if (part !== undefined) return uploadPart(blobs, sha256, part, request);
+  if ((await blobs.size(sha256)) !== undefined) {
+    request.resume();
+    return { status: 200 };
+  }
+  await blobs.put(sha256, readSteadily(request));
+  return { status: 201, headers: { location: `/v1/blobs/${sha256}` } };
+}
+
+async function uploadPart(blobs: BlobStore, sha256: string, part: string, request: IncomingMessage): Promise<Reply> {
+  const [, first, last, total] = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15})$/.exec(part) ?? [];
+  if (first === undefined || Number(first) > Number(last) || Number(last) >= Number(total)) {
+    throw new Problem(
+      'invalid',
+      `a Content-Range looks like "bytes 0-999/1000", not ${JSON.stringify(part.slice(0, 60))}`,
+    );
+  }
+  if ((await blobs.size(sha256)) !== undefined) {
+    request.resume();
+    return { status: 200 };
+  }
+  const kept = await blobs.partial(sha256);
+  if (kept !== Number(first)) {
+    throw new Problem('conflict', `${kept} bytes of this upload are kept: go on from there`, {
+      headers: { 'upload-offset': `${kept}` },
+      extra: { offset: kept },
+    });
+  }
+  const { size, whole } = await blobs.append(sha256, kept, readSteadily(request), Number(total));
+  return whole
+    ? { status: 201, headers: { location: `/v1/blobs/${sha256}` } }
+    : { status: 202, headers: { 'upload-offset': size } };
+}
+
+async function head(blobs: BlobStore, sha256: string): Promise<Reply> {
+  const size = await blobs.size(sha256);
+  if (size !== undefined) {
+    return {
+      status: 200,
+      headers: { 'content-length': size, 'accept-ranges': 'bytes', 'content-type': 'application/octet-stream' },
+    };
+  }
+  return { status: 404, headers: { 'upload-offset': await blobs.partial(sha256) } };
+}
+
+/** Also used for inputs and results that are blobs. */
+export async function sendBlob(
+  blobs: BlobStore,
+  sha256: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+  type = 'application/octet-stream',
+): Promise<undefined> {
+  const size = await blobs.size(sha256);
+  if (size === undefined) throw new Problem('unknown', `blob ${sha256} is not here`);
+  const range = rangeOf(request.headers.range, size);
+  const bytes = await blobs.read(sha256, range);
+  if (bytes === undefined) throw new Problem('unknown', `blob ${sha256} is not here`);
+  response.writeHead(range === undefined ? 200 : 206, {
+    ...INERT,
+    'content-type': type,
+    'content-length': range === undefined ? size : range.end - range.start,
+    'accept-ranges': 'bytes',
+    // The name is the hash of the bytes: they never change.
+    'cache-control': 'private, max-age=31536000, immutable',
+    etag: `"${sha256}"`,
+    ...(range === undefined ? {} : { 'content-range': `bytes ${range.start}-${range.end - 1}/${size}` }),
+  });
+  if (await writeAll(response, bytes)) response.end();
+  return undefined;
+}
+
+/** One range, as RFC 9110 writes it. Several ranges, or another unit: the whole is sent, which is allowed. */
+function rangeOf(header: string | undefined, size: number): { start: number; end: number } | undefined {
+  const match = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header ?? '');
+  if (match === null || (match[1] === '' && match[2] === '')) return undefined;
+  const [, from = '', to = ''] = match;
+  const start = from === '' ? Math.max(0, size - Number(to)) : Number(from);
+  const end = from === '' || to === '' ? size : Math.min(size, Number(to) + 1);
+  if (start < end) return { start, end };
+  throw new Problem('range', `the blob has ${size} bytes`, { headers: { 'content-range': `bytes */${size}` } });
+}

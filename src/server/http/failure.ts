@@ -1,0 +1,28 @@
+import { ProtocolError } from '../../protocol/protocol-error.ts';
+import { ValueError } from '../../protocol/values/value-error.ts';
+import { BlobError } from '../../store/blobs.ts';
+import { StoreError } from '../../store/store.ts';
+import { TokenError } from '../auth/tokens.ts';
+import { RequestError } from '../core.ts';
+import { Problem } from '../problem.ts';
+
+/** What a caller may be told of an error; undefined: it is a fault of ours. */
+export function problemOf(error: unknown): Problem | undefined {
+  if (error instanceof Problem) return error;
+  if (error instanceof RequestError) return new Problem(error.code, error.message);
+  if (error instanceof ValueError || error instanceof ProtocolError) return new Problem('invalid', error.message);
+  if (error instanceof TokenError) return new Problem(error.code, error.message);
+  if (error instanceof BlobError) {
+    if (error.code === 'full') return new Problem('full', error.message);
+    if (error.code === 'corrupt') return undefined;
+    return new Problem(error.code === 'offset' ? 'conflict' : 'invalid', error.message);
+  }
+  if (error instanceof StoreError) {
+    if (error.code === 'full') return new Problem('full', error.message);
+    if (error.code === 'conflict') return new Problem('conflict', error.message);
+    if (error.code === 'busy' || error.code === 'fenced') {
+      return new Problem('busy', error.message, { headers: { 'retry-after': '1' } });
+    }
+  }
+  return undefined;
+}

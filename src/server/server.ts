@@ -1,0 +1,236 @@
+import { createSocket } from 'node:dgram';
+import { mkdir, rm } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import type { Logger } from 'pino';
+import { FEED_ENDED_JOBS, STOP_TIME } from '../model/limits.ts';
+import { openFileBlobs } from '../store/blobs/file-blobs.ts';
+import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
+import { type Store, StoreError } from '../store/store.ts';
+import { Authority } from './auth/authority.ts';
+import { FailedAttempts } from './auth/failed-attempts.ts';
+import { keptToken, writePrivately } from './auth/kept-token.ts';
+import { OriginGuard } from './auth/origin-guard.ts';
+import { Tickets } from './auth/tickets.ts';
+import { Tokens } from './auth/tokens.ts';
+import { ClientGateway } from './client-gateway.ts';
+import { systemClock } from './clock.ts';
+import { configOf, ownAddresses, type ServerConfig, type ServerOptions, StartError } from './config.ts';
+import { Core } from './core.ts';
+import { Feed } from './feed.ts';
+import { startHousekeeping } from './housekeeping.ts';
+import { createListener, type Listener } from './http/listen.ts';
+import { Router } from './http/router.ts';
+import { allRoutes } from './http/routes.ts';
+import { createLog } from './log.ts';
+import { Metrics } from './metrics.ts';
+import { CloseCode } from './peer.ts';
+import { attachSocket } from './sockets.ts';
+
+export interface RunningServer {
+  /** Where it listens, for programs on this machine. */
+  readonly url: string;
+  readonly dashboardUrl: string;
+  readonly joinUrl: string;
+  readonly adminToken: string;
+  readonly dataDir: string;
+  /** Other machines can reach it. */
+  readonly open: boolean;
+  readonly core: Core;
+  /** Stops accepting, saves what is under way, closes. */
+  close(): Promise<void>;
+}
+
+/** Opens the data, reads what was under way, and serves. A {@link StartError} says in one sentence why not. */
+export async function startServer(options: ServerOptions = {}): Promise<RunningServer> {
+  const config = configOf(options);
+  const log = createLog(options.logLevel === undefined ? {} : { level: options.logLevel });
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  const store = await openStore(config.dataDir);
+  try {
+    return await serve(config, store, log, options.onBroken);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function serve(
+  config: ServerConfig,
+  store: Store,
+  log: Logger,
+  onBroken: ServerOptions['onBroken'],
+): Promise<RunningServer> {
+  const blobs = await openFileBlobs(config.dataDir);
+  const core = new Core({ store, blobs, clock: systemClock });
+  core.onBroken = (error) => {
+    log.fatal({ err: error }, 'the data cannot be trusted any more: the server must end');
+    onBroken?.(error);
+  };
+  await core.start();
+  const parts = await assemble(core, log);
+  const { authority, listener, feed, clients } = parts;
+  const { tokens, guard } = authority;
+  const housekeeper = startHousekeeping(core, feed, log, config.keep);
+  const stop = async () => {
+    listener.server.close();
+    await housekeeper();
+    core.workerGateway.close(CloseCode.restart, 'the server stops');
+    clients.close(CloseCode.restart, 'the server stops');
+    feed.close();
+    tokens.close();
+    await listener.close(STOP_TIME);
+    await core.loop.stop();
+  };
+  try {
+    const adminToken = await keptToken(tokens, config.dataDir, {
+      file: 'admin.token',
+      role: 'admin',
+      name: 'admin.token',
+    });
+    const joinToken = await keptToken(tokens, config.dataDir, { file: 'join.token', role: 'work', name: 'join.token' });
+    const port = await listen(listener, config);
+    const url = `http://${bracketed(config.open ? '127.0.0.1' : config.host)}:${port}`;
+    const told = await toldUrl(config, port);
+    allowNames(guard, config, told);
+    const card = path.join(config.dataDir, 'server.json');
+    await writePrivately(card, `${JSON.stringify({ url, pid: process.pid })}\n`);
+    let closing: Promise<void> | undefined;
+    return {
+      url,
+      dashboardUrl: `${told.origin}/#${adminToken}`,
+      joinUrl: `${told.origin}/join#${joinToken}`,
+      adminToken,
+      dataDir: config.dataDir,
+      open: config.open,
+      core,
+      close: () =>
+        (closing ??= (async () => {
+          await rm(card, { force: true });
+          await stop();
+          await store.close();
+        })()),
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+interface Parts {
+  readonly authority: Authority;
+  readonly listener: Listener;
+  readonly feed: Feed;
+  readonly clients: ClientGateway;
+}
+
+/** Everything around the core, not yet listening. */
+async function assemble(core: Core, log: Logger): Promise<Parts> {
+  const tokens = new Tokens(
+    { list: () => core.store.listTokens(), write: (token) => core.loop.write([{ kind: 'token', token }]) },
+    systemClock,
+  );
+  await tokens.open();
+  const authority = new Authority({
+    tokens,
+    tickets: new Tickets(systemClock),
+    guard: new OriginGuard(),
+    attempts: new FailedAttempts(systemClock),
+  });
+  const feed = new Feed(
+    { farm: core.farm, tallies: () => core.tallies, specOf: (job) => core.liveSpec(job) },
+    systemClock,
+  );
+  feed.remember(await core.store.listJobs({ limit: FEED_ENDED_JOBS }));
+  core.onChange = (change) => feed.hear(change);
+  const clients = new ClientGateway(core, systemClock);
+  const metrics = new Metrics({
+    tallies: () => core.tallies,
+    loop: () => ({ ...core.loop.counters, backlogBytes: core.loop.backlogBytes }),
+    liveJobs: () => core.liveJobs,
+    workers: () => feed.workers,
+    clients: () => clients.connected,
+    connections: () => listener.connections(),
+    feedReaders: () => feed.readers,
+  });
+  const router = new Router(allRoutes({ core, feed, authority, metrics }), authority, log);
+  router.onAnswer = (route, method, status, seconds) => metrics.answered(route, method, status, seconds);
+  const listener = createListener({
+    router,
+    authority,
+    open: (socket, { gateway, identity }) =>
+      attachSocket(socket, gateway === 'worker' ? core.workerGateway : clients, identity, core.loop),
+  });
+  tokens.onRevoked((token) => {
+    authority.tickets.cut(token);
+    router.cut(token);
+    core.workerGateway.cut(token);
+    clients.cut(token);
+  });
+  return { authority, listener, feed, clients };
+}
+
+async function openStore(dataDir: string): Promise<Store> {
+  try {
+    return await openSqliteStore(dataDir);
+  } catch (error) {
+    if (error instanceof StoreError && (error.code === 'locked' || error.code === 'newer')) {
+      throw new StartError(error.code, error.message, { cause: error });
+    }
+    throw error;
+  }
+}
+
+function listen({ server }: Listener, { host, port }: ServerConfig): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const where = `${bracketed(host)}:${port}`;
+      if (error.code === 'EADDRINUSE') {
+        reject(
+          new StartError('portInUse', `port ${port} is in use: stop what uses it, or serve with --port N`, {
+            cause: error,
+          }),
+        );
+      } else {
+        reject(
+          new StartError('address', `cannot listen on ${where} (${error.code}): choose another --host or --port`, {
+            cause: error,
+          }),
+        );
+      }
+    });
+    server.listen({ host, port, backlog: 4_096 }, () => resolve((server.address() as AddressInfo).port));
+  });
+}
+
+/** The address in the links: what people said, what was listened on, or that of the way out of this machine. */
+async function toldUrl(config: ServerConfig, port: number): Promise<URL> {
+  if (config.publicUrl !== undefined) return config.publicUrl;
+  const any = config.host === '0.0.0.0' || config.host === '::';
+  const host = any ? ((await defaultRouteAddress()) ?? '127.0.0.1') : config.host;
+  return new URL(`http://${bracketed(host)}:${port}`);
+}
+
+function allowNames(guard: OriginGuard, config: ServerConfig, told: URL): void {
+  guard.allowName(config.host);
+  if (config.host === '0.0.0.0' || config.host === '::') for (const address of ownAddresses()) guard.allowName(address);
+  guard.allowUrl(told);
+}
+
+/** Asks the routing table, by the address a datagram would leave from; nothing is sent. */
+function defaultRouteAddress(): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = createSocket('udp4');
+    const settle = (address: string | undefined) => {
+      socket.close();
+      resolve(address);
+    };
+    socket.once('error', () => settle(undefined));
+    // An address of the range for documentation: routed like any other, and nobody's.
+    socket.connect(9, '192.0.2.1', () => settle(socket.address().address));
+  });
+}
+
+function bracketed(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}

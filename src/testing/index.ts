@@ -1,0 +1,2 @@
+/** For programs that test against the farm's contracts. */
+export * from './store-contract.ts';

@@ -1,0 +1,24 @@
+import { describe } from 'node:test';
+import { commitRules } from './store-contract/commits.ts';
+import { forgetRules } from './store-contract/forget.ts';
+import type { StoreHome } from './store-contract/home.ts';
+import { ownershipRules } from './store-contract/ownership.ts';
+import { readRules } from './store-contract/reads.ts';
+import { reopenRules } from './store-contract/reopen.ts';
+
+export type { StoreHome } from './store-contract/home.ts';
+
+/**
+ * Holds an implementation of `Store` to the rules of STORE.md, with `node:test`. `makeHome` makes a place for fresh data,
+ * which is removed after each test. Rules that need a broken disk or foreign data (D11, D16) are tested where the
+ * implementation is.
+ */
+export function storeContract(name: string, makeHome: () => Promise<StoreHome>): void {
+  describe(`store contract: ${name}`, () => {
+    ownershipRules(makeHome);
+    commitRules(makeHome);
+    readRules(makeHome);
+    reopenRules(makeHome);
+    forgetRules(makeHome);
+  });
+}
