@@ -225,8 +225,8 @@ class Feed {
     this.#cancelFlush?.();
     if (this.#done) return;
     this.#done = true;
-    const { return: end } = this.#sync ?? this.#async ?? {};
-    if (end !== undefined) Promise.resolve(end.call(this.#sync ?? this.#async)).catch(() => {});
+    const ending = this.#sync?.return?.() ?? this.#async?.return?.();
+    Promise.resolve(ending).catch(() => {});
   }
 }
 

@@ -38,6 +38,10 @@ export class MemoryBlobs implements BlobStore {
     return { ...(await this.put(sha256, bytes)), whole: true };
   }
 
+  async verify(sha256: string): Promise<boolean> {
+    return this.#blobs.has(sha256);
+  }
+
   async *list(): AsyncIterable<string> {
     yield* [...this.#blobs.keys()].sort();
   }

@@ -76,7 +76,9 @@ function recovery(makeHome: MakeHome): void {
     await s.progress(done, { state: 'done', open: false });
     const open = await s.job();
     const paused = await s.job({}, { state: 'paused' });
-    const exceptions = [{ index: 5, charged: 1, lostWorkers: ['w'], losses: 1, alone: true, notBeforeAt: 99 }];
+    const exceptions = [
+      { index: 5, count: 1, charged: 1, failedOn: [], lostWorkers: ['w'], losses: 1, alone: true, notBeforeAt: 99 },
+    ];
     await s.commit(
       inputsOf(open, 0, 4),
       inputsOf(open, 4, 4),

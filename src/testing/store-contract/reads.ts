@@ -108,7 +108,7 @@ function taskPages(makeHome: MakeHome): void {
 
 function lists(makeHome: MakeHome): void {
   rule('D3 jobs are listed newest first, page by page, by state', makeHome, async (s) => {
-    const jobs = [];
+    const jobs: number[] = [];
     for (const state of ['active', 'done', 'failed', 'paused', 'done'] as const) jobs.push(await s.job({}, { state }));
     const list = async (query: Parameters<typeof s.store.listJobs>[0]): Promise<number[]> =>
       (await s.store.listJobs(query)).map(({ id }) => jobs.indexOf(id));
