@@ -1,7 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { Command, type CommanderError } from 'commander';
 import { addDoctor } from './commands/doctor.ts';
+import { addFarm } from './commands/farm.ts';
+import { addJobs } from './commands/jobs.ts';
 import { addJoin } from './commands/join.ts';
+import { addResults } from './commands/results.ts';
 import { addRun } from './commands/run.ts';
 import { addServe } from './commands/serve.ts';
 import { ExitCode, UsageError } from './errors.ts';
@@ -22,7 +25,7 @@ export function buildProgram(version: string, finish: Finish): Command {
       'after',
       '\nExit codes: 0 all done, 1 some task failed, 2 wrong usage or bad input, 3 no server, 130 interrupted.',
     );
-  for (const add of [addServe, addJoin, addRun, addDoctor]) add(program, finish);
+  for (const add of [addServe, addJoin, addRun, addJobs, addResults, addFarm, addDoctor]) add(program, finish);
   return program;
 }
 

@@ -1,0 +1,95 @@
+import { type Command, Option } from 'commander';
+import type { WorkerView } from '../../model/feed.ts';
+import type { TokenRecord } from '../../model/records.ts';
+import { parseDuration } from '../arguments/duration.ts';
+import { apiOf, type ServerOptions, withServer } from '../find-server.ts';
+import { formatCount, formatTime, table } from '../output/table.ts';
+
+interface ListOptions extends ServerOptions {
+  json?: true;
+}
+
+const ACTIONS = [
+  ['drain', 'give a worker no more tasks; it finishes what it runs and stays'],
+  ['undrain', 'give a drained worker tasks again'],
+  ['stop', 'dismiss a worker; what it has not finished runs elsewhere'],
+] as const;
+
+/** Workers, and the tokens by which anybody may do anything. */
+export function addFarm(program: Command): void {
+  withServer(program.command('workers').description('list the workers'))
+    .option('--json', 'one line of JSON a worker')
+    .action(listWorkers);
+  for (const [name, description] of ACTIONS) {
+    withServer(program.command(`${name} <worker>`).description(description)).action(
+      async (worker: string, options: ServerOptions) => {
+        await (await apiOf(options)).post(`v1/workers/${encodeURIComponent(worker)}/${name}`);
+      },
+    );
+  }
+  const token = program.command('token').description('make, list and revoke tokens');
+  withServer(token.command('create').description('make a token and print it; it is shown only once'))
+    .addOption(
+      new Option('--role <role>', 'what it is good for')
+        .choices(['admin', 'submit', 'work', 'read'])
+        .makeOptionMandatory(),
+    )
+    .option('--name <name>', 'what people call it')
+    .option('--expires <duration>', 'how long it is good for', parseDuration)
+    .option('--json', 'with what is known of it')
+    .action(createToken);
+  withServer(token.command('list').description('list the tokens, without their texts'))
+    .option('--json', 'one line of JSON a token')
+    .action(listTokens);
+  withServer(token.command('revoke <id>').description('end a token; what it has opened is closed')).action(
+    async (id: string, options: ServerOptions) => {
+      await (await apiOf(options)).delete(`v1/tokens/${encodeURIComponent(id)}`);
+    },
+  );
+}
+
+function print(things: readonly object[]): void {
+  process.stdout.write(things.map((thing) => `${JSON.stringify(thing)}\n`).join(''));
+}
+
+async function listWorkers(options: ListOptions): Promise<void> {
+  const { workers } = await (await apiOf(options)).get<{ workers: WorkerView[] }>('v1/workers');
+  if (options.json) return print(workers);
+  const right = (title: string) => ({ title, align: 'right' as const });
+  const titles = [
+    { title: 'WORKER' },
+    { title: 'STATE' },
+    right('BUSY'),
+    right('SLOTS'),
+    right('DONE'),
+    right('FAILED'),
+  ];
+  const rows = workers.map(({ id, state, busy, slots, done, failed, name, platform }) => [
+    ...[id, state, String(busy), String(slots), formatCount(done), formatCount(failed)],
+    platform === undefined ? name : `${name} (${platform})`,
+  ]);
+  process.stdout.write(table([...titles, { title: 'NAME' }], rows));
+}
+
+interface CreateOptions extends ListOptions {
+  role: string;
+  name?: string;
+  expires?: number;
+}
+
+async function createToken({ role, name, expires, ...options }: CreateOptions): Promise<void> {
+  const body = { role, ...(name !== undefined && { name }), ...(expires !== undefined && { expiresIn: expires }) };
+  const made = await (await apiOf(options)).post<{ token: string }>('v1/tokens', body);
+  process.stdout.write(options.json ? `${JSON.stringify(made)}\n` : `${made.token}\n`);
+}
+
+async function listTokens(options: ListOptions): Promise<void> {
+  const { tokens } = await (await apiOf(options)).get<{ tokens: Omit<TokenRecord, 'hash'>[] }>('v1/tokens');
+  if (options.json) return print(tokens);
+  const titles = ['TOKEN', 'ROLE', 'MADE', 'ENDS', 'NAME'].map((title) => ({ title }));
+  const rows = tokens.map(({ id, role, createdAt, expiresAt, revokedAt, name }) => {
+    const ends = revokedAt === undefined ? (expiresAt === undefined ? 'never' : formatTime(expiresAt)) : 'revoked';
+    return [id, role, formatTime(createdAt), ends, name];
+  });
+  process.stdout.write(table(titles, rows));
+}

@@ -1,0 +1,122 @@
+import type { Command } from 'commander';
+import type { JobView } from '../../model/feed.ts';
+import { formatDuration } from '../arguments/duration.ts';
+import { wholeNumber } from '../arguments/numbers.ts';
+import { findJob } from '../find-job.ts';
+import { apiOf, type ServerOptions, withServer } from '../find-server.ts';
+import { printableText } from '../output/printable.ts';
+import { formatCount, formatTime, sheet, table } from '../output/table.ts';
+
+interface ListOptions extends ServerOptions {
+  limit: number;
+  json?: true;
+}
+
+interface LogPage {
+  readonly logs: readonly { index: number; stream: string; at: number; text: string }[];
+  readonly next?: number;
+}
+
+/** What can be asked of jobs and their tasks. */
+export function addJobs(program: Command): void {
+  withServer(program.command('jobs').description('list the jobs, newest first'))
+    .option('--limit <n>', 'how many', wholeNumber('--limit', 1, 1000), 50)
+    .option('--json', 'one line of JSON a job')
+    .action(listJobs);
+  withServer(program.command('show <job>').description('what a job is and how far it is'))
+    .option('--json', 'as JSON')
+    .action(showJob);
+  withServer(program.command('logs <job> [index]').description('what the tasks of a job printed'))
+    .option('--json', 'one line of JSON a message')
+    .action(showLogs);
+  withServer(program.command('explain <job> <index>').description('why a task waits'))
+    .option('--json', 'as JSON')
+    .action(explainTask);
+  for (const [name, description] of ACTIONS) {
+    withServer(program.command(`${name} <job>`).description(description)).action(
+      (job: string, options: ServerOptions) => act(name, job, options),
+    );
+  }
+}
+
+const ACTIONS = [
+  ['cancel', 'end a job; what runs is stopped'],
+  ['pause', 'hand out no more tasks of a job'],
+  ['resume', 'go on with a paused job'],
+  ['retry', 'run the failed tasks of an ended job again'],
+  ['forget', 'delete an ended job with its inputs and results'],
+] as const;
+
+async function listJobs(options: ListOptions): Promise<void> {
+  const { jobs } = await (await apiOf(options)).get<{ jobs: JobView[] }>(`v1/jobs?limit=${options.limit}`);
+  if (options.json) {
+    process.stdout.write(jobs.map((job) => `${JSON.stringify(job)}\n`).join(''));
+    return;
+  }
+  const rows = jobs.map(({ id, spec, progress }) => [
+    String(id),
+    progress.state,
+    formatCount(progress.done),
+    formatCount(progress.failed),
+    formatCount(progress.total),
+    formatTime(spec.submittedAt),
+    spec.name,
+  ]);
+  const right = (title: string) => ({ title, align: 'right' as const });
+  const titles = [right('JOB'), { title: 'STATE' }, right('DONE'), right('FAILED'), right('TASKS')];
+  process.stdout.write(table([...titles, { title: 'SUBMITTED' }, { title: 'NAME' }], rows));
+}
+
+async function showJob(job: string, options: ListOptions): Promise<void> {
+  const api = await apiOf(options);
+  const view = await api.get<JobView>(`v1/jobs/${await findJob(job, api)}`);
+  process.stdout.write(options.json ? `${JSON.stringify(view)}\n` : jobSheet(view));
+}
+
+function jobSheet({ id, spec, progress, running, waiting }: JobView): string {
+  const { startedAt, endedAt } = progress;
+  const took = startedAt === undefined || endedAt === undefined ? undefined : formatDuration(endedAt - startedAt);
+  const counts = [`${formatCount(progress.done)} done`, `${formatCount(progress.failed)} failed`];
+  if (running + waiting > 0) counts.push(`${formatCount(running)} running`, `${formatCount(waiting)} waiting`);
+  return sheet([
+    ['job', String(id)],
+    ['name', spec.name],
+    ['state', progress.state],
+    ['tasks', `${formatCount(progress.total)}${progress.open ? '+' : ''}: ${counts.join(', ')}`],
+    ['submitted', formatTime(spec.submittedAt)],
+    ['took', took],
+    ['retried', progress.retried > 0 ? formatCount(progress.retried) : undefined],
+    ['lost', progress.lost > 0 ? `${formatCount(progress.lost)} attempts, with their workers` : undefined],
+    ['reason', progress.reason],
+  ]);
+}
+
+async function showLogs(job: string, index: string | undefined, options: ListOptions): Promise<void> {
+  const api = await apiOf(options);
+  const id = await findJob(job, api);
+  const task = index === undefined ? '' : `/tasks/${wholeNumber('INDEX', 0)(index)}`;
+  for (let after: number | undefined = 0; after !== undefined; ) {
+    const page: LogPage = await api.get<LogPage>(`v1/jobs/${id}${task}/logs?after=${after}`);
+    const lines = page.logs.map((log) =>
+      options.json ? `${JSON.stringify(log)}\n` : `${log.index}: ${printableText(log.text).trimEnd()}\n`,
+    );
+    process.stdout.write(lines.join(''));
+    after = page.next;
+  }
+}
+
+async function explainTask(job: string, index: string, options: ListOptions): Promise<void> {
+  const api = await apiOf(options);
+  const task = wholeNumber('INDEX', 0)(index);
+  const path = `v1/jobs/${await findJob(job, api)}/tasks/${task}/explain`;
+  const { state, reasons } = await api.get<{ state: string; reasons: readonly string[] }>(path);
+  if (options.json) process.stdout.write(`${JSON.stringify({ state, reasons })}\n`);
+  else process.stdout.write(sheet([['state', state], ...reasons.map((reason): [string, string] => ['', reason])]));
+}
+
+async function act(action: (typeof ACTIONS)[number][0], job: string, options: ServerOptions): Promise<void> {
+  const api = await apiOf(options);
+  const path = `v1/jobs/${await findJob(job, api)}`;
+  if (action === 'forget') await api.delete(path);
+  else await api.post(`${path}/${action}`);
+}
