@@ -1,7 +1,8 @@
 // What the scheduler alone costs: nanoseconds a task and events a second, without wire, store or tasks.
 // Usage: node bench/scheduler.ts [--json]
-import { BLOCK_TASKS } from '../src/model/limits.ts';
+
 import type { JobSpec } from '../src/model/job.ts';
+import { BLOCK_TASKS } from '../src/model/limits.ts';
 import type { WorkerFacts } from '../src/model/worker.ts';
 import type { Command } from '../src/scheduler/commands.ts';
 import { Scheduler } from '../src/scheduler/scheduler.ts';
@@ -32,7 +33,10 @@ interface Figure {
 }
 
 /** Runs a closed job of `total` tasks to its end, with workers that take `micros` a task, and measures the scheduler alone. */
-function drain(name: string, options: { total: number; workers: number; micros: number; single: boolean; idle?: number }): Figure {
+function drain(
+  name: string,
+  options: { total: number; workers: number; micros: number; single: boolean; idle?: number },
+): Figure {
   const scheduler = new Scheduler({ epoch: 1, now: 0, wallOffset: 0 });
   let now = 1;
   let events = 0;
@@ -92,7 +96,13 @@ function measure(name: string, options: Parameters<typeof drain>[1]): Figure {
 
 const figures = [
   measure('batches of 4,096, 2 workers', { total: 8_000_000, workers: 2, micros: 1, single: false }),
-  measure('the same beside 1,000 other workers', { total: 8_000_000, workers: 2, micros: 1, single: false, idle: 1_000 }),
+  measure('the same beside 1,000 other workers', {
+    total: 8_000_000,
+    workers: 2,
+    micros: 1,
+    single: false,
+    idle: 1_000,
+  }),
   measure('10 ms tasks reported one by one, 2 workers', { total: 100_000, workers: 2, micros: 10_000, single: true }),
   measure('1 s tasks, 1,000 workers', { total: 100_000, workers: 1_000, micros: 1_000_000, single: true }),
 ];
@@ -102,6 +112,8 @@ if (process.argv.includes('--json')) {
 } else {
   for (const { name, nanosPerTask, nanosPerEvent, eventsPerSecond } of figures) {
     const event = `${(nanosPerEvent / 1000).toFixed(1)} µs/event`;
-    console.log(`${name.padEnd(46)} ${nanosPerTask.toFixed(1).padStart(9)} ns/task  ${event}  ${Math.round(eventsPerSecond)} events/s`);
+    console.log(
+      `${name.padEnd(46)} ${nanosPerTask.toFixed(1).padStart(9)} ns/task  ${event}  ${Math.round(eventsPerSecond)} events/s`,
+    );
   }
 }

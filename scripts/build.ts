@@ -3,13 +3,13 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { type Node, parse } from 'acorn';
 
 const root = path.join(import.meta.dirname, '..');
 const dist = path.join(root, 'dist');
 const tsc = path.join(path.dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc');
 
-/** What 'new URL' of a file beside the module looks like; it is also how bundlers recognise it. */
-const fileBeside = /(new URL\(\s*['"])(\.{1,2}\/[^'"]+)(['"],\s*import\.meta\.url)/g;
+/** Declarations hold nothing but declarations, so the form is enough to find what they import. */
 const relativeImport = /((?:\bfrom|\bimport)\s*\(?\s*['"])(\.{1,2}\/[^'"]+)(['"])/g;
 
 function compile(realm: string): void {
@@ -37,25 +37,64 @@ function fail(message: string): never {
   process.exit(1);
 }
 
-function dotJs(specifier: string): string {
-  return specifier.replace(/(?<!\.d)\.ts$/, '.js');
+/** A path in a file: where it stands, without its quotes. */
+interface Reference {
+  readonly start: number;
+  readonly end: number;
+  readonly specifier: string;
+}
+
+/**
+ * What a module imports, and what it loads by `new URL('./x', import.meta.url)`. Read from its syntax: an error message
+ * may hold the same words as advice, and must keep them.
+ */
+function referencesOf(file: string, text: string): Reference[] {
+  if (file.endsWith('.d.ts')) {
+    return [...text.matchAll(relativeImport)].map(({ index, 1: before = '', 2: specifier = '' }) => {
+      const start = index + before.length;
+      return { start, end: start + specifier.length, specifier };
+    });
+  }
+  const found: Reference[] = [];
+  const visit = (node: AnyNode): void => {
+    const path = pathIn(node);
+    if (typeof path?.value === 'string' && /^\.{1,2}\//.test(path.value)) {
+      found.push({ start: path.start + 1, end: path.end - 1, specifier: path.value });
+    }
+    for (const child of Object.values(node).flat()) if (typeof child?.type === 'string') visit(child as AnyNode);
+  };
+  visit(parse(text, { ecmaVersion: 'latest', sourceType: 'module', allowHashBang: true }) as AnyNode);
+  return found.sort((a, b) => a.start - b.start);
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a tree of unknown nodes is walked by their common form
+type AnyNode = Node & Record<string, any>;
+
+function pathIn(node: AnyNode): AnyNode | undefined {
+  if (node.type !== 'NewExpression') return node['source'];
+  return node['callee'].name === 'URL' && node['arguments'][1]?.object?.type === 'MetaProperty'
+    ? node['arguments'][0]
+    : undefined;
 }
 
 /** The compiler leaves `.ts` in declarations, in files that are only copied, and in paths; published, those are `.js`. */
 function pointToJavaScript(file: string): void {
   const before = readFileSync(file, 'utf8');
-  const rewrite = (_: string, start: string, specifier: string, end: string) => `${start}${dotJs(specifier)}${end}`;
-  const after = before.replace(relativeImport, rewrite).replace(fileBeside, rewrite);
+  let after = '';
+  let at = 0;
+  for (const { start, end, specifier } of referencesOf(file, before)) {
+    after += before.slice(at, start) + specifier.replace(/(?<!\.d)\.ts$/, '.js');
+    at = end;
+  }
+  after += before.slice(at);
   if (after !== before) writeFileSync(file, after);
 }
 
 /** A path that leads nowhere would only be noticed by whoever installs the package. */
 function missingTargets(file: string): string[] {
-  const text = readFileSync(file, 'utf8');
-  const specifiers = [...text.matchAll(relativeImport), ...text.matchAll(fileBeside)].map((match) => match[2] ?? '');
-  return specifiers
-    .filter((specifier) => !existsSync(path.resolve(path.dirname(file), specifier)))
-    .map((specifier) => `${path.relative(root, file)} refers to ${specifier}`);
+  return referencesOf(file, readFileSync(file, 'utf8'))
+    .filter(({ specifier }) => !existsSync(path.resolve(path.dirname(file), specifier)))
+    .map(({ specifier }) => `${path.relative(root, file)} refers to ${specifier}`);
 }
 
 rmSync(dist, { recursive: true, force: true });

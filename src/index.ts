@@ -30,7 +30,7 @@ const startEmbedded: StartEmbedded = async ({ slots }) => {
     token: server.adminToken,
     dashboardUrl: server.dashboardUrl,
     async close() {
-      worker.stop();
+      void worker.stop();
       await worker.ended;
       await server.close();
       await rm(dataDir, { recursive: true, force: true });

@@ -1,6 +1,14 @@
 import type { JobProgress } from '../model/job.ts';
 import { RESULT_WINDOW_BYTES } from '../model/limits.ts';
-import { attemptsOf, blobAt, failureAt, type Outcomes, readOutcomes, type TaskRecord, valueOfBlob } from './outcomes.ts';
+import {
+  attemptsOf,
+  blobAt,
+  failureAt,
+  type Outcomes,
+  readOutcomes,
+  type TaskRecord,
+  valueOfBlob,
+} from './outcomes.ts';
 import type { StreamBatch } from './session-io.ts';
 import type { BlobExchange } from './surroundings.ts';
 import type { Wire } from './wire.ts';

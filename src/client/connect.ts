@@ -12,7 +12,9 @@ export interface ConnectOptions extends Omit<ServerQuery, 'env'> {
 }
 
 /** Starts a farm for this program alone. */
-export type StartEmbedded = (options: { readonly slots?: number }) => Promise<Embedded & { url: string; token: string }>;
+export type StartEmbedded = (options: {
+  readonly slots?: number;
+}) => Promise<Embedded & { url: string; token: string }>;
 
 /**
  * Connects to the server that `url` or MANYHANDS_URL names, else to the one on this machine, else to one that is started
@@ -35,7 +37,12 @@ export async function connectWith(options: ConnectOptions, startEmbedded: StartE
   }
 }
 
-async function open(url: URL, token: string | undefined, signal: AbortSignal | undefined, embedded?: Embedded): Promise<Farm> {
+async function open(
+  url: URL,
+  token: string | undefined,
+  signal: AbortSignal | undefined,
+  embedded?: Embedded,
+): Promise<Farm> {
   const around = nodeSurroundings(url, token);
   const wire = new Wire(around);
   const farm = new Farm(wire, around, url.origin, embedded);

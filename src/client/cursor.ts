@@ -30,10 +30,16 @@ export function parseCursor(text: string, order: Cursor['order'], defined: boole
     defined: mark === 'd',
   };
   if (cursor.order !== order) {
-    throw new FarmError('invalid', `the cursor ${text} is of ${cursor.order === 'index' ? 'an ordered' : 'an unordered'} stream; ask for results({ ordered: ${cursor.order === 'index'} })`);
+    throw new FarmError(
+      'invalid',
+      `the cursor ${text} is of ${cursor.order === 'index' ? 'an ordered' : 'an unordered'} stream; ask for results({ ordered: ${cursor.order === 'index'} })`,
+    );
   }
   if (cursor.skip > 0 && cursor.defined !== defined) {
-    throw new FarmError('invalid', `the cursor ${text} is of a stream with defined: ${cursor.defined}; ask for the same`);
+    throw new FarmError(
+      'invalid',
+      `the cursor ${text} is of a stream with defined: ${cursor.defined}; ask for the same`,
+    );
   }
   return cursor;
 }

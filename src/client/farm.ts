@@ -52,11 +52,7 @@ export class Farm {
     inputs: Inputs<InputOf<Task>>,
     options?: JobOptions,
   ): Promise<Job<OutputOf<Task>>>;
-  async map(
-    task: AnyTask | URL | TaskCode,
-    inputs: Inputs<unknown>,
-    options: JobOptions = {},
-  ): Promise<Job> {
+  async map(task: AnyTask | URL | TaskCode, inputs: Inputs<unknown>, options: JobOptions = {}): Promise<Job> {
     this.#refuseClosed();
     const code = isTaskCode(task) ? task : await this.#around.code(task as URL | AnyTask);
     const job = await submitJob<unknown>(this.#around, this.#wire, code, inputs, options);
@@ -80,7 +76,8 @@ export class Farm {
   run(task: AnyTask | URL | TaskCode, input?: unknown, options: JobOptions = {}): Promise<unknown> {
     if (this.#closing !== undefined) return Promise.reject(closedError());
     // What can be told from its neighbours only as a job of its own gets one.
-    if (options.signal !== undefined || options.idempotencyKey !== undefined) return this.#runAlone(task, input, options);
+    if (options.signal !== undefined || options.idempotencyKey !== undefined)
+      return this.#runAlone(task, input, options);
     const code = this.#codeOnce(task);
     if (code instanceof Promise) return code.then((ready) => this.#runShared(task, ready, input, options));
     try {
@@ -92,7 +89,8 @@ export class Farm {
 
   /** A job that was submitted before, by its id; nothing is asked of the server yet. */
   job<Out = unknown>(id: number): Job<Out> {
-    if (!Number.isSafeInteger(id) || id < 1) throw new RangeError(`a job's id is a whole number from 1 up, not ${String(id)}`);
+    if (!Number.isSafeInteger(id) || id < 1)
+      throw new RangeError(`a job's id is a whole number from 1 up, not ${String(id)}`);
     return new Job<Out>(this.#wire, this.#around.blobs, id);
   }
 

@@ -95,7 +95,8 @@ export class InputWriter {
     let offset = 0;
     for (let i = 0; i < lengths.length; i++) {
       const end = offset + (lengths[i] as number);
-      if (this.#first + i >= index) this.#column.appendBytes(status?.[i] ?? ValueStatus.json, bytes.subarray(offset, end));
+      if (this.#first + i >= index)
+        this.#column.appendBytes(status?.[i] ?? ValueStatus.json, bytes.subarray(offset, end));
       offset = end;
     }
     this.#toSkip = Math.max(0, index - this.#first - lengths.length);
@@ -119,7 +120,7 @@ export class InputWriter {
       (error: Error) => this.#fail(error),
     );
     this.#queue = queue;
-    queue.then(() => {
+    void queue.then(() => {
       if (this.#queue === queue) this.#queue = undefined;
     });
   }

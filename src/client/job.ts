@@ -84,7 +84,8 @@ export class Job<Out = unknown> {
   results(options: ResultsOptions = {}): ResultStream<Out> {
     const { ordered = true, defined = false, after } = options;
     const order = ordered ? 'index' : 'completion';
-    const from = after === undefined ? { order, after: 0, skip: 0, defined } as const : parseCursor(after, order, defined);
+    const from =
+      after === undefined ? ({ order, after: 0, skip: 0, defined } as const) : parseCursor(after, order, defined);
     return new ResultStream(this.#wire, this.#blobs, this.id, { ...from, defined }, () => this.#refuseIncomplete());
   }
 

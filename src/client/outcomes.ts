@@ -37,7 +37,12 @@ export function readOutcomes(job: number, batch: StreamBatch): Outcomes {
 export function failureAt(outcomes: Outcomes, position: number, index: TaskIndex): TaskError | undefined {
   const status = outcomes.statuses?.[position];
   if (status === undefined || !isFailure(status)) return undefined;
-  return new TaskError(outcomes.job, index, attemptsOf(outcomes.batch, index), outcomes.values[position] as TaskFailure);
+  return new TaskError(
+    outcomes.job,
+    index,
+    attemptsOf(outcomes.batch, index),
+    outcomes.values[position] as TaskFailure,
+  );
 }
 
 /** The blob at a position, if the value is in one. */

@@ -28,7 +28,8 @@ export class Range implements Iterable<number> {
  */
 export function range(start: number, stop: number, step = 1): Range {
   for (const [name, value] of Object.entries({ start, stop, step })) {
-    if (!Number.isFinite(value)) throw new RangeError(`range: ${name} must be a finite number, but is ${String(value)}`);
+    if (!Number.isFinite(value))
+      throw new RangeError(`range: ${name} must be a finite number, but is ${String(value)}`);
   }
   if (step === 0) throw new RangeError('range: step must not be 0');
   const count = Math.ceil((stop - start) / step);
@@ -37,6 +38,6 @@ export function range(start: number, stop: number, step = 1): Range {
       `range(${start}, ${stop}${step === 1 ? '' : `, ${step}`}) leads away from its end: swap the first two, or change the sign of the step`,
     );
   }
-  if (count > Number.MAX_SAFE_INTEGER) throw new RangeError('range: more than 2^53 numbers can\'t be told apart');
+  if (count > Number.MAX_SAFE_INTEGER) throw new RangeError("range: more than 2^53 numbers can't be told apart");
   return new Range(start, step, count === 0 ? 0 : count);
 }

@@ -2,7 +2,15 @@ import { BLOB_WINDOW_BYTES } from '../model/limits.ts';
 import { BatchStream } from './batch-stream.ts';
 import { type Cursor, cursorText } from './cursor.ts';
 import { IndexOrder, type Piece, piecesOf } from './index-order.ts';
-import { attemptsOf, type BlobValue, blobAt, failureAt, readOutcomes, type TaskRecord, valueOfBlob } from './outcomes.ts';
+import {
+  attemptsOf,
+  type BlobValue,
+  blobAt,
+  failureAt,
+  readOutcomes,
+  type TaskRecord,
+  valueOfBlob,
+} from './outcomes.ts';
 import type { BlobExchange } from './surroundings.ts';
 import type { Wire } from './wire.ts';
 

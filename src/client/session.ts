@@ -206,7 +206,8 @@ export class Session {
 
   #consumed(number: number, bytes: number): void {
     const credit = this.#streams.get(number)?.consumed(bytes);
-    if (credit !== undefined && this.#link.state === 'open') this.#send({ kind: 'credit', stream: number, bytes: credit });
+    if (credit !== undefined && this.#link.state === 'open')
+      this.#send({ kind: 'credit', stream: number, bytes: credit });
   }
 
   #unsubscribe(stream: number): void {

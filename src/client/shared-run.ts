@@ -54,7 +54,9 @@ export class SharedRun {
           batch: (batch) => this.#batch(batch),
           mark: () => {},
           ended: (progress) =>
-            this.#end(new FarmError('closed', `job ${job} ended before it ran this (${progress.reason ?? progress.state})`)),
+            this.#end(
+              new FarmError('closed', `job ${job} ended before it ran this (${progress.reason ?? progress.state})`),
+            ),
           failed: (error) => this.#end(error),
         },
       );

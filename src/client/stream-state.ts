@@ -1,8 +1,8 @@
 import type { TaskIndex } from '../model/ids.ts';
 import { RESULT_WINDOW_BYTES } from '../model/limits.ts';
 import { countRuns, indexesOf, type Run, runsOf, subtractRuns } from '../model/runs.ts';
-import { readColumn, selectColumn } from '../protocol/column.ts';
 import type { ResultBatch, Results } from '../protocol/client-messages.ts';
+import { readColumn, selectColumn } from '../protocol/column.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
 import { fromWireRuns } from '../protocol/shapes.ts';
 import type { StreamBatch } from './session-io.ts';
@@ -43,7 +43,16 @@ export class StreamState {
     const runs = fromWireRuns(message.runs);
     if (runs === undefined) throw new ProtocolError('invalid', "a result batch's runs are not sorted");
     const { block, cursor, generation } = message;
-    const batch = { stream: message.stream, block, runs, column, cursor, generation, attempts: message.attempts ?? [], bytes };
+    const batch = {
+      stream: message.stream,
+      block,
+      runs,
+      column,
+      cursor,
+      generation,
+      attempts: message.attempts ?? [],
+      bytes,
+    };
     const fresh = this.asked.order === 'completion' ? this.#afterCursor(batch) : this.#unseen(batch);
     if (fresh !== undefined) this.#unconsumed += bytes;
     return fresh;

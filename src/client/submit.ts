@@ -68,7 +68,12 @@ export async function submitBody(
 ): Promise<SubmitBody> {
   const { sha256, size } = around.hash(code);
   const spec = JSON.parse(JSON.stringify(options)) as Omit<JobOptions, 'signal'>;
-  const named = { ...spec, name: name.slice(0, 256), idempotencyKey, code: { runner, sha256, size, sourceName: sourceName.slice(0, 256) } };
+  const named = {
+    ...spec,
+    name: name.slice(0, 256),
+    idempotencyKey,
+    code: { runner, sha256, size, sourceName: sourceName.slice(0, 256) },
+  };
   if (size <= INLINE_CODE_BYTES) return { kind: 'submit', ...named, inline: code } as SubmitBody;
   await around.blobs.put({ sha256, size }, new TextEncoder().encode(code));
   return { kind: 'submit', ...named } as SubmitBody;

@@ -1,7 +1,7 @@
+import type { PackedColumn, ValueStatus } from './envelope.ts';
 import type { JobId, LeaseId, TaskIndex, WorkerId } from './ids.ts';
 import type { BlockRecord, JobProgress, JobSpec, LeaseRecord } from './job.ts';
 import type { Run } from './runs.ts';
-import type { PackedColumn, ValueStatus } from './envelope.ts';
 
 /** The outcomes of one batch that were committed together; append-only. Its column follows the order of `runs`. */
 export interface SegmentRecord {
@@ -82,9 +82,21 @@ export interface MadeOutcome {
 /** What a store commits: all of a group or nothing. */
 export type Write =
   | Exclude<SchedulerWrite, { kind: 'inputs' | 'segment' }>
-  | { readonly kind: 'inputs'; readonly job: JobId; readonly first: TaskIndex; readonly count: number; readonly column: PackedColumn }
+  | {
+      readonly kind: 'inputs';
+      readonly job: JobId;
+      readonly first: TaskIndex;
+      readonly count: number;
+      readonly column: PackedColumn;
+    }
   | { readonly kind: 'segment'; readonly segment: SegmentRecord; readonly column: PackedColumn }
   | { readonly kind: 'log'; readonly log: LogRecord }
   | { readonly kind: 'token'; readonly token: TokenRecord }
   | { readonly kind: 'blobRef'; readonly job: JobId; readonly sha256: string }
-  | { readonly kind: 'idempotency'; readonly owner: string; readonly key: string; readonly digest: string; readonly job: JobId };
+  | {
+      readonly kind: 'idempotency';
+      readonly owner: string;
+      readonly key: string;
+      readonly digest: string;
+      readonly job: JobId;
+    };

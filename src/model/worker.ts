@@ -1,5 +1,5 @@
-import type { Runner } from './job.ts';
 import type { LeaseId, WorkerId } from './ids.ts';
+import type { Runner } from './job.ts';
 import type { Run } from './runs.ts';
 
 /** `browser` has longer leases: phones sleep. */

@@ -57,7 +57,10 @@ function parseUrl(given: string | URL, what: string): URL {
     // Without a scheme people mean http.
     url = new URL(typeof given === 'string' && !/^[a-z]+:\/\//i.test(given) ? `http://${given}` : given);
   } catch {
-    throw new FarmError('invalid', `${what} is not an address: ${JSON.stringify(String(given))}; give one such as http://127.0.0.1:7070`);
+    throw new FarmError(
+      'invalid',
+      `${what} is not an address: ${JSON.stringify(String(given))}; give one such as http://127.0.0.1:7070`,
+    );
   }
   if (url.protocol === 'ws:' || url.protocol === 'wss:') url.protocol = url.protocol === 'ws:' ? 'http:' : 'https:';
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
@@ -96,7 +99,11 @@ function readToken(file: string, what: string): string {
 
 function localToken(query: ServerQuery, env: NonNullable<ServerQuery['env']>): string | undefined {
   try {
-    return readFileSync(path.join(dataDirectory(query, env), 'admin.token'), 'utf8').split('\n')[0]?.trim() || undefined;
+    return (
+      readFileSync(path.join(dataDirectory(query, env), 'admin.token'), 'utf8')
+        .split('\n')[0]
+        ?.trim() || undefined
+    );
   } catch {
     return undefined;
   }

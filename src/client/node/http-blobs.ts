@@ -1,7 +1,7 @@
 import { createHash, hash } from 'node:crypto';
 import http from 'node:http';
 import https from 'node:https';
-import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import type { BlobRef } from '../../model/envelope.ts';
 import { BIG_BLOB_BYTES, CLIENT_HTTP_CONNECTIONS, TRANSFER_RETRY, TRANSFER_RETRY_MAX } from '../../model/limits.ts';
 import { FarmError } from '../farm-error.ts';
@@ -94,7 +94,8 @@ export class HttpBlobs implements BlobExchange {
         try {
           return await attempt();
         } catch (error) {
-          if (this.#closed.signal.aborted) throw new FarmError('closed', `${what} was cut off: the farm was closed by this program`);
+          if (this.#closed.signal.aborted)
+            throw new FarmError('closed', `${what} was cut off: the farm was closed by this program`);
           if (error instanceof FarmError) throw new FarmError(error.code, `${what}: ${error.message}`);
           if (!(error instanceof Transient) && !isNetworkError(error)) throw error;
         }
@@ -132,7 +133,12 @@ export class HttpBlobs implements BlobExchange {
 class Transient extends Error {}
 
 function isNetworkError(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' && /^(E[A-Z]+|UND_|HPE_)/.test(error.code);
+  return (
+    error instanceof Error &&
+    'code' in error &&
+    typeof error.code === 'string' &&
+    /^(E[A-Z]+|UND_|HPE_)/.test(error.code)
+  );
 }
 
 async function referSlowly(bytes: Uint8Array): Promise<BlobRef> {
@@ -177,7 +183,9 @@ async function refusal(response: http.IncomingMessage): Promise<Error> {
   for await (const chunk of response) if (body.length < 4096) body += chunk;
   const said = `the server answered ${statusCode}${detailOf(body)}`;
   if (PASSING.has(statusCode)) return new Transient(said);
-  const code = ({ 401: 'forbidden', 403: 'forbidden', 404: 'unknown', 413: 'tooLarge', 507: 'full' } as Record<number, string>)[statusCode];
+  const code = (
+    { 401: 'forbidden', 403: 'forbidden', 404: 'unknown', 413: 'tooLarge', 507: 'full' } as Record<number, string>
+  )[statusCode];
   return new FarmError(code ?? 'invalid', said);
 }
 

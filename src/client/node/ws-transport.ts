@@ -98,7 +98,8 @@ class WsConnection implements TransportConnection {
 
 function closing(code: number, reason: string, url: URL): Closing {
   const said = reason === '' ? '' : `: ${reason}`;
-  if (code === UNAUTHORISED) return { reason: `the server at ${url.origin} no longer accepts the token${said}`, fatal: true };
+  if (code === UNAUTHORISED)
+    return { reason: `the server at ${url.origin} no longer accepts the token${said}`, fatal: true };
   if (code === UPGRADE) return { reason: `the server at ${url.origin} speaks another version${said}`, fatal: true };
   return { reason: `the connection to ${url.origin} ended (${code})${said}` };
 }
@@ -106,7 +107,10 @@ function closing(code: number, reason: string, url: URL): Closing {
 function refusal(url: URL, status: number, body: string, retryAfter: string | undefined): Closing {
   const said = detailOf(body);
   if (status === 401) {
-    return { reason: `the server at ${url.origin} does not accept the token${said}; make one with: manyhands token create --role submit`, fatal: true };
+    return {
+      reason: `the server at ${url.origin} does not accept the token${said}; make one with: manyhands token create --role submit`,
+      fatal: true,
+    };
   }
   if (status === 403) return { reason: `the server at ${url.origin} refused this client${said}`, fatal: true };
   const seconds = Number(retryAfter);
@@ -116,7 +120,10 @@ function refusal(url: URL, status: number, body: string, retryAfter: string | un
       ...(seconds > 0 ? { retryAfter: seconds * 1000 } : {}),
     };
   }
-  return { reason: `${url.href} does not answer like a manyhands server (HTTP ${status})${said}; check the address`, fatal: true };
+  return {
+    reason: `${url.href} does not answer like a manyhands server (HTTP ${status})${said}; check the address`,
+    fatal: true,
+  };
 }
 
 /** What a problem+json body says to people. */
@@ -134,6 +141,7 @@ function unreachable(url: URL, error: Error & { code?: string }): string {
   if (error.code === 'ECONNREFUSED') {
     return `no server answers at ${url.origin}: start one there with "manyhands serve", or check the address`;
   }
-  if (error.code === 'ENOTFOUND' || error.code === 'EAI_AGAIN') return `the name ${url.hostname} is not known: check the address`;
+  if (error.code === 'ENOTFOUND' || error.code === 'EAI_AGAIN')
+    return `the name ${url.hostname} is not known: check the address`;
   return `the server at ${url.origin} can't be reached: ${error.message || error.code || 'unknown reason'}`;
 }

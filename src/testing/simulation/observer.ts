@@ -2,12 +2,12 @@ import { epochOf, type JobId, type LeaseId, type TaskIndex, type WorkerId } from
 import { hasEnded, type JobProgress, type JobSpec } from '../../model/job.ts';
 import type { SegmentRecord, Write } from '../../model/records.ts';
 import { countRuns, type Run } from '../../model/runs.ts';
-import { splitFrame, type Frame } from '../../protocol/frames.ts';
-import { fromWireRuns } from '../../protocol/shapes.ts';
 import type { ServerToClient } from '../../protocol/client-messages.ts';
+import { type Frame, splitFrame } from '../../protocol/frames.ts';
+import { fromWireRuns } from '../../protocol/shapes.ts';
 import type { ServerToWorker } from '../../protocol/worker-messages.ts';
-import { failedRuns } from '../../store/reopen.ts';
 import type { MemoryDisk } from '../../store/memory/memory-disk.ts';
+import { failedRuns } from '../../store/reopen.ts';
 import type { Change } from './model-disk.ts';
 import type { Link } from './network.ts';
 import type { ServerProcess } from './server-process.ts';
@@ -59,7 +59,8 @@ export class Observer {
       return;
     }
     if (change.verb !== 'commit') return;
-    if (change.epoch !== disk.epoch) this.#world.fail('S12', `a commit of epoch ${change.epoch} reached the disk in epoch ${disk.epoch}`);
+    if (change.epoch !== disk.epoch)
+      this.#world.fail('S12', `a commit of epoch ${change.epoch} reached the disk in epoch ${disk.epoch}`);
     const touched = new Set<JobId>();
     const progresses = new Map<JobId, JobProgress>();
     for (const write of change.writes) this.#write(write, disk, touched, progresses);
@@ -127,7 +128,8 @@ export class Observer {
   #addSegment(segment: SegmentRecord): void {
     const job = this.jobs.get(segment.job);
     if (job === undefined) return this.#world.fail('S1', `a segment of job ${segment.job}, which is not there`);
-    if (hasEnded(job.progress.state)) this.#world.fail('S8', `outcomes of job ${segment.job} recorded after it was ${job.progress.state}`);
+    if (hasEnded(job.progress.state))
+      this.#world.fail('S8', `outcomes of job ${segment.job} recorded after it was ${job.progress.state}`);
     if (segment.worker !== '') this.#checkIssued(segment);
     const failed = new Set<TaskIndex>();
     for (const run of failedRuns(segment)) for (let i = 0; i < run.count; i++) failed.add(run.start + i);
@@ -150,7 +152,12 @@ export class Observer {
   /** S3: recorded only for tasks that were granted to that worker. */
   #checkIssued(segment: SegmentRecord): void {
     const lease = this.leases.get(segment.lease);
-    if (lease === undefined || lease.worker !== segment.worker || lease.job !== segment.job || !covers(lease.runs, segment.runs))
+    if (
+      lease === undefined ||
+      lease.worker !== segment.worker ||
+      lease.job !== segment.job ||
+      !covers(lease.runs, segment.runs)
+    )
       this.#world.fail('S3', `segment ${segment.seq} of job ${segment.job} is not of a lease of ${segment.worker}`);
   }
 
@@ -215,7 +222,8 @@ export class Observer {
   #acked(ack: ServerToWorker & { kind: 'ack' }): void {
     const lease = this.leases.get(ack.lease);
     if (ack.verdict === 'unknown') return this.#world.sometimes('an outcome of an unknown lease was refused');
-    if (lease === undefined) return this.#world.fail('S3', `lease ${ack.lease} was never issued, but acked as ${ack.verdict}`);
+    if (lease === undefined)
+      return this.#world.fail('S3', `lease ${ack.lease} was never issued, but acked as ${ack.verdict}`);
     const job = this.jobs.get(lease.job);
     this.#world.sometimes(`acked ${ack.verdict}`);
     if (job === undefined || ack.verdict === 'superseded') return;

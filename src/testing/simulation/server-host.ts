@@ -126,7 +126,13 @@ export class ServerHost implements Surroundings {
         if (this.#flying === flying) this.#flying = undefined;
         if (!process.alive) return;
         this.world.stir();
-        this.#land(process, change, apply, () => process.inside(resolve), (error) => process.inside(() => reject(error)));
+        this.#land(
+          process,
+          change,
+          apply,
+          () => process.inside(resolve),
+          (error) => process.inside(() => reject(error)),
+        );
       });
     });
   }
