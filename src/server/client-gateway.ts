@@ -8,8 +8,9 @@ import { ProtocolError } from '../protocol/protocol-error.ts';
 import { toWireRuns } from '../protocol/shapes.ts';
 import { PROTOCOL } from '../protocol/version.ts';
 import type { Clock } from './clock.ts';
-import { type Core, RequestError } from './core.ts';
+import type { Core } from './core.ts';
 import { CloseCode, type Connection, type Gateway, type Identity, type Peer } from './peer.ts';
+import { RequestError } from './requests.ts';
 import type { ResultStream } from './result-stream.ts';
 
 /** Milliseconds between progress notes to one client about one job. */

@@ -5,8 +5,7 @@ import { hasEnded, type Job, type JobProgress, type JobSpec } from '../model/job
 import type { Write } from '../model/records.ts';
 import { countRuns } from '../model/runs.ts';
 import { readColumn } from '../protocol/column.ts';
-import type { Answer, Change } from '../scheduler/commands.ts';
-import type { Event } from '../scheduler/events.ts';
+import type { Change } from '../scheduler/commands.ts';
 import type { Explanation } from '../scheduler/explain.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
 import type { BlobStore } from '../store/blobs.ts';
@@ -14,27 +13,18 @@ import type { Store, StoreError } from '../store/store.ts';
 import type { Clock } from './clock.ts';
 import { InputCache } from './input-cache.ts';
 import { JobNotices } from './job-notices.ts';
+import { JobReaders } from './job-readers.ts';
 import { type Brain, type Effect, Loop } from './loop.ts';
-import { RecentSegments } from './recent-segments.ts';
-import { type ResultQuery, type ResultSink, ResultStream } from './result-stream.ts';
+import { blobsIn } from './outcome-column.ts';
+import { RequestError, Requests } from './requests.ts';
+import type { ResultQuery, ResultSink, ResultStream } from './result-stream.ts';
 import { TaskLogs } from './task-logs.ts';
-import { blobsNamedIn, WorkerGateway } from './worker-gateway.ts';
+import { WorkerGateway } from './worker-gateway.ts';
 
 /** What a submitter may say of a job; everything but the code has a default. */
 export type SubmitSpec = Pick<JobSpec, 'name' | 'code'> & Partial<Omit<JobSpec, 'owner' | 'submittedAt'>>;
 
 export type JobAction = 'cancel' | 'pause' | 'resume' | 'retry' | 'forget';
-
-/** A request that could not be done: `code` for programs, `message` for people. */
-export class RequestError extends Error {
-  readonly code: 'unknown' | 'conflict' | 'invalid' | 'forbidden' | 'full' | 'busy' | 'tooLarge';
-
-  constructor(code: RequestError['code'], message: string) {
-    super(message);
-    this.name = 'RequestError';
-    this.code = code;
-  }
-}
 
 interface LiveJob {
   readonly spec: JobSpec;
@@ -42,8 +32,6 @@ interface LiveJob {
   waiting: number;
   running: number;
 }
-
-type Request = { resolve: (answer: Answer) => void; reject: (error: RequestError) => void };
 
 /**
  * One server's inside: the loop, what is durable of the live jobs, the streams that read results. HTTP and the client
@@ -59,13 +47,10 @@ export class Core {
   readonly #clock: Clock;
   readonly #inputs = new InputCache();
   readonly #notices: JobNotices;
-  readonly #recent = new RecentSegments();
   readonly #live = new Map<JobId, LiveJob>();
-  readonly #streams = new Map<JobId, Set<ResultStream>>();
-  readonly #watchers = new Map<JobId, Set<(progress: JobProgress) => void>>();
-  readonly #requests = new Map<number, Request>();
+  readonly #readers: JobReaders;
+  readonly #requests: Requests;
   readonly #submitting = new Map<string, Promise<{ job: JobId; existing: boolean }>>();
-  #lastRequest = 0;
   /** Everything that changed and is on disk: the feed's source. */
   onChange: (change: Change) => void = () => {};
   onBroken: (error: StoreError) => void = () => {};
@@ -85,11 +70,13 @@ export class Core {
       outbox: {
         perform: (effect) => this.#perform(effect),
         committed: (writes) => this.#committed(writes),
-        failed: (error, effects) => this.#groupFailed(error, effects),
+        failed: (error, effects) => this.#requests.notSaved(error, effects),
         rebuilt: () => this.workerGateway.restart(),
         broken: (error) => this.onBroken(error),
       },
     });
+    this.#readers = new JobReaders(options.store);
+    this.#requests = new Requests(this.loop);
     this.logs = new TaskLogs(this.loop, options.clock);
     this.workerGateway = new WorkerGateway({
       loop: this.loop,
@@ -135,20 +122,20 @@ export class Core {
 
   /** `ok` also for what is stored already; the message of a `conflict` says where to go on (P17). */
   async addInputs(job: JobId, first: TaskIndex, count: number, column: PackedColumn): Promise<void> {
-    if (readColumn(column).count !== count)
-      throw new RequestError('invalid', 'inputs with more or fewer values than tasks');
+    const values = readColumn(column);
+    if (values.count !== count) throw new RequestError('invalid', 'inputs with more or fewer values than tasks');
     const live = this.#live.get(job);
-    const blobs = blobsNamedIn(column);
+    const blobs = blobsIn(values);
     if (blobs.length > 0) await this.#mustHave(blobs);
     if (live !== undefined && first + count <= live.progress.total && (await this.#isStored(job, first, count))) return;
     const refs = blobs.map((sha256): Write => ({ kind: 'blobRef', job, sha256 }));
-    await this.#ask((request) => ({ kind: 'inputsAdded', request, job, first, count }), column, refs);
+    await this.#requests.ask((request) => ({ kind: 'inputsAdded', request, job, first, count }), column, refs);
   }
 
   async closeJob(job: JobId, total: number): Promise<void> {
     const known = await this.readJob(job);
     if (known !== undefined && !known.progress.open && known.progress.total === total) return;
-    await this.#ask((request) => ({ kind: 'jobClosed', request, job, total }));
+    await this.#requests.ask((request) => ({ kind: 'jobClosed', request, job, total }));
   }
 
   async act(job: JobId, action: JobAction): Promise<void> {
@@ -164,12 +151,13 @@ export class Core {
         `job ${job} has ended (${known.progress.state}): there is nothing to ${action}`,
       );
     if (action === 'cancel')
-      await this.#ask((request) => ({ kind: 'jobCancelled', request, job, reason: 'cancelled by request' }));
-    else await this.#ask((request) => ({ kind: action === 'pause' ? 'jobPaused' : 'jobResumed', request, job }));
+      await this.#requests.ask((request) => ({ kind: 'jobCancelled', request, job, reason: 'cancelled by request' }));
+    else
+      await this.#requests.ask((request) => ({ kind: action === 'pause' ? 'jobPaused' : 'jobResumed', request, job }));
   }
 
   async actOnWorker(worker: WorkerId, action: 'drain' | 'undrain' | 'stop'): Promise<void> {
-    await this.#ask((request) =>
+    await this.#requests.ask((request) =>
       action === 'stop'
         ? { kind: 'workerStopped', request, worker }
         : { kind: 'workerDrained', request, worker, drain: action === 'drain' },
@@ -204,13 +192,7 @@ export class Core {
 
   /** Hears each durable change of a job's progress; returns its stop. */
   watchJob(job: JobId, hear: (progress: JobProgress) => void): () => void {
-    let watchers = this.#watchers.get(job);
-    if (watchers === undefined) this.#watchers.set(job, (watchers = new Set()));
-    watchers.add(hear);
-    return () => {
-      watchers.delete(hear);
-      if (watchers.size === 0 && this.#watchers.get(job) === watchers) this.#watchers.delete(job);
-    };
+    return this.#readers.watch(job, hear);
   }
 
   /** The caller pumps it once when it is ready to receive. */
@@ -221,32 +203,11 @@ export class Core {
       known = await this.readJob(job);
     if (known === undefined) throw new RequestError('unknown', `there is no job ${job}`);
     const progress = this.#live.get(job)?.progress ?? known.progress;
-    const stream: ResultStream = new ResultStream({ ...known, progress }, query, this.store, this.#recent, {
-      batch: (stored, cursor) => sink.batch(stored, cursor),
-      mark: (next) => sink.mark(next),
-      end: (last) => {
-        this.closeStream(stream);
-        sink.end(last);
-      },
-      failed: (error) => {
-        this.closeStream(stream);
-        sink.failed(error);
-      },
-    });
-    let streams = this.#streams.get(job);
-    if (streams === undefined) this.#streams.set(job, (streams = new Set()));
-    streams.add(stream);
-    return stream;
+    return this.#readers.open({ ...known, progress }, query, sink);
   }
 
   closeStream(stream: ResultStream): void {
-    stream.stop();
-    const streams = this.#streams.get(stream.job);
-    streams?.delete(stream);
-    if (streams?.size === 0) {
-      this.#streams.delete(stream.job);
-      if (!this.#live.has(stream.job)) this.#recent.forget(stream.job);
-    }
+    this.#readers.close(stream);
   }
 
   async #rebuild(): Promise<Brain> {
@@ -288,7 +249,7 @@ export class Core {
     const extra: Write[] = [{ kind: 'blobRef', job, sha256 }];
     if (key?.kind === 'idempotency') extra.push({ ...key, job });
     this.#notices.know(job, spec);
-    await this.#ask((request) => ({ kind: 'jobSubmitted', request, job, spec, open }), undefined, extra);
+    await this.#requests.ask((request) => ({ kind: 'jobSubmitted', request, job, spec, open }), undefined, extra);
     return { job, existing: false };
   }
 
@@ -320,35 +281,20 @@ export class Core {
     if (reopened === undefined) throw new RequestError('unknown', `there is no job ${job.id}`);
     this.#live.set(job.id, { spec: reopened.spec, progress: reopened.progress, waiting: 0, running: 0 });
     this.#notices.know(job.id, reopened.spec);
-    await this.#ask((request) => ({ kind: 'jobReopened', request, job: reopened }));
+    await this.#requests.ask((request) => ({ kind: 'jobReopened', request, job: reopened }));
   }
 
   async #forget(job: JobId, ended: boolean): Promise<void> {
     if (!ended) throw new RequestError('conflict', `job ${job} is still running: cancel it first`);
-    this.#recent.forget(job);
     this.logs.forget(job);
     while (!(await this.store.forget(job))) await new Promise<void>((resolve) => this.#clock.defer(resolve));
   }
 
-  async #ask(event: (request: number) => Event, column?: PackedColumn, extra?: readonly Write[]): Promise<void> {
-    const request = ++this.#lastRequest;
-    const answer = await new Promise<Answer>((resolve, reject) => {
-      this.#requests.set(request, { resolve, reject });
-      if (this.loop.post(event(request), column, extra)) return;
-      this.#requests.delete(request);
-      reject(new RequestError('busy', 'the server cannot write to its store now: try again'));
-    });
-    if (!answer.ok) throw new RequestError(answer.code, answer.message);
-  }
-
   #perform(effect: Effect): void {
     switch (effect.kind) {
-      case 'reply': {
-        const request = this.#requests.get(effect.request);
-        this.#requests.delete(effect.request);
-        request?.resolve(effect.answer);
+      case 'reply':
+        this.#requests.answered(effect);
         return;
-      }
       case 'publish':
         this.#published(effect.change);
         return;
@@ -382,7 +328,7 @@ export class Core {
         const { segment, column } = write;
         this.tallies.failed += segment.failed;
         this.tallies.done += countRuns(segment.runs) - segment.failed;
-        if (this.#streams.has(segment.job)) this.#recent.put({ segment, column });
+        this.#readers.recorded({ segment, column });
         touched.add(segment.job);
         continue;
       } else continue;
@@ -398,13 +344,13 @@ export class Core {
       this.tallies.retried += progress.retried - live.progress.retried;
       live.progress = progress;
     }
-    for (const hear of [...(this.#watchers.get(job) ?? [])]) hear(progress);
+    this.#readers.progressed(job, progress);
   }
 
   #pump(job: JobId): void {
     const live = this.#live.get(job);
     if (live === undefined) return;
-    for (const stream of [...(this.#streams.get(job) ?? [])]) stream.progressed(live.progress);
+    this.#readers.pump(job, live.progress);
     if (hasEnded(live.progress.state)) this.#jobOver(job);
   }
 
@@ -413,16 +359,6 @@ export class Core {
     this.#notices.forget(job);
     this.logs.forget(job);
     this.workerGateway.jobOver(job);
-    if (!this.#streams.has(job)) this.#recent.forget(job);
-  }
-
-  #groupFailed(error: StoreError, effects: readonly Effect[]): void {
-    const reason = new RequestError(error.code === 'full' ? 'full' : 'busy', `not saved: ${error.message}`);
-    for (const effect of effects) {
-      if (effect.kind !== 'reply') continue;
-      this.#requests.get(effect.request)?.reject(reason);
-      this.#requests.delete(effect.request);
-    }
   }
 }
 

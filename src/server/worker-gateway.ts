@@ -1,22 +1,22 @@
 import { createHash } from 'node:crypto';
-import { type PackedColumn, type TaskFailure, ValueStatus } from '../model/envelope.ts';
+import type { PackedColumn } from '../model/envelope.ts';
 import type { JobId, WorkerId } from '../model/ids.ts';
 import type { Runner } from '../model/job.ts';
-import { BROWSER_LEASE_TIME, ERROR_MESSAGE_BYTES, HELLO_TIME, LEASE_TIME, PING_INTERVAL } from '../model/limits.ts';
+import { BROWSER_LEASE_TIME, HELLO_TIME, LEASE_TIME, PING_INTERVAL } from '../model/limits.ts';
 import type { Write } from '../model/records.ts';
-import { countRuns, indexesOf, type Run } from '../model/runs.ts';
+import { countRuns, type Run } from '../model/runs.ts';
 import type { HeldLease, WorkerKind } from '../model/worker.ts';
-import { type Column, failedPositions, readColumn, statusOf } from '../protocol/column.ts';
+import { readColumn } from '../protocol/column.ts';
 import { decodeWorkerMessage, encodeFrame, type Frame } from '../protocol/frames.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
 import { fromWireRuns, toWireRuns, type WireRuns } from '../protocol/shapes.ts';
 import { PROTOCOL } from '../protocol/version.ts';
 import type { Hello, Outcomes, ServerToWorker, WorkerMessage } from '../protocol/worker-messages.ts';
-import type { TaskFailed } from '../scheduler/events.ts';
 import type { BlobStore } from '../store/blobs.ts';
 import type { Clock } from './clock.ts';
 import type { JobNotices } from './job-notices.ts';
 import type { Effect, Loop } from './loop.ts';
+import { blobsIn, failuresIn } from './outcome-column.ts';
 import { CloseCode, type Connection, type Gateway, type Identity, type Peer } from './peer.ts';
 import type { TaskLogs } from './task-logs.ts';
 import { WorkerOutbox } from './worker-outbox.ts';
@@ -216,10 +216,10 @@ export class WorkerGateway implements Gateway {
       lease: message.lease,
       job: message.job,
       runs,
-      failures: failuresOf(column, runs),
+      failures: failuresIn(column, runs),
       elapsedMicros: message.micros,
     } as const;
-    const blobs = blobsOf(column);
+    const blobs = blobsIn(column);
     if (blobs.length === 0) {
       this.#loop.post(event, packed);
       return;
@@ -328,74 +328,4 @@ function wellFormed(runs: WireRuns): Run[] {
   const known = fromWireRuns(runs);
   if (known === undefined) throw new ProtocolError('invalid', 'runs that are not sorted or overlap');
   return known;
-}
-
-const decoder = new TextDecoder();
-const KIND_OF = new Map<number, TaskFailed['kind']>([
-  [ValueStatus.failed, 'failed'],
-  [ValueStatus.timeout, 'timeout'],
-  [ValueStatus.crash, 'crash'],
-  [ValueStatus.memory, 'memory'],
-]);
-
-function failuresOf(column: Column, runs: readonly Run[]): TaskFailed[] {
-  const positions = failedPositions(column);
-  if (positions.length === 0) return [];
-  const indexes = [...indexesOf(runs)];
-  const offsets = offsetsOf(column);
-  return positions.map((position) => {
-    const kind = KIND_OF.get(statusOf(column, position));
-    if (kind === undefined) throw new ProtocolError('invalid', 'an outcome with a status that only the server gives');
-    return { index: indexes[position] as number, kind, message: failureMessage(valueAt(column, offsets, position)) };
-  });
-}
-
-function failureMessage(bytes: Uint8Array): string {
-  try {
-    const failure = JSON.parse(decoder.decode(bytes).slice(0, -1)) as TaskFailure;
-    return `${failure.name}: ${failure.message}`.split('\n', 1)[0]?.slice(0, ERROR_MESSAGE_BYTES) ?? '';
-  } catch {
-    throw new ProtocolError('invalid', 'a failed outcome that is not a failure in JSON');
-  }
-}
-
-function blobsOf(column: Column): string[] {
-  if (
-    column.statuses === undefined &&
-    column.allStatus !== ValueStatus.jsonBlob &&
-    column.allStatus !== ValueStatus.bytesBlob
-  )
-    return [];
-  const blobs: string[] = [];
-  const offsets = offsetsOf(column);
-  for (let i = 0; i < column.count; i++) {
-    const status = statusOf(column, i);
-    if (status !== ValueStatus.jsonBlob && status !== ValueStatus.bytesBlob) continue;
-    blobs.push(blobNamed(valueAt(column, offsets, i)));
-  }
-  return blobs;
-}
-
-export function blobNamed(bytes: Uint8Array): string {
-  try {
-    const { sha256 } = JSON.parse(decoder.decode(bytes).slice(0, -1)) as { sha256: unknown };
-    if (typeof sha256 === 'string' && /^[0-9a-f]{64}$/.test(sha256)) return sha256;
-  } catch {
-    // The same sentence serves.
-  }
-  throw new ProtocolError('invalid', 'a value that should name a blob does not');
-}
-
-export function blobsNamedIn(packed: PackedColumn): string[] {
-  return blobsOf(readColumn(packed));
-}
-
-function offsetsOf(column: Column): Uint32Array {
-  const offsets = new Uint32Array(column.count + 1);
-  for (let i = 0; i < column.count; i++) offsets[i + 1] = (offsets[i] as number) + (column.lengths[i] as number);
-  return offsets;
-}
-
-function valueAt(column: Column, offsets: Uint32Array, position: number): Uint8Array {
-  return column.bytes.subarray(offsets[position], offsets[position + 1]);
 }

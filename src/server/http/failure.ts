@@ -3,8 +3,9 @@ import { ValueError } from '../../protocol/values/value-error.ts';
 import { BlobError } from '../../store/blobs.ts';
 import { StoreError } from '../../store/store.ts';
 import { TokenError } from '../auth/tokens.ts';
-import { RequestError } from '../core.ts';
+
 import { Problem } from '../problem.ts';
+import { RequestError } from '../requests.ts';
 
 /** What a caller may be told of an error; undefined: it is a fault of ours. */
 export function problemOf(error: unknown): Problem | undefined {

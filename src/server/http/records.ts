@@ -4,8 +4,8 @@ import { indexesOf } from '../../model/runs.ts';
 import { type Column, statusOf } from '../../protocol/column.ts';
 import { toJsonText } from '../../protocol/values/value.ts';
 import type { BlobStore } from '../../store/blobs.ts';
+import { blobNamed } from '../outcome-column.ts';
 import { Problem } from '../problem.ts';
-import { blobNamed } from '../worker-gateway.ts';
 
 const decoder = new TextDecoder();
 /** Characters of text gathered before they are handed on. */

@@ -1,0 +1,72 @@
+import type { JobId } from '../model/ids.ts';
+import type { Job, JobProgress } from '../model/job.ts';
+import type { Store, StoredSegment } from '../store/store.ts';
+import { RecentSegments } from './recent-segments.ts';
+import { type ResultQuery, type ResultSink, ResultStream } from './result-stream.ts';
+
+/** Who reads of which job: the streams of results, and those who watch its progress. */
+export class JobReaders {
+  readonly #store: Store;
+  readonly #recent = new RecentSegments();
+  readonly #streams = new Map<JobId, Set<ResultStream>>();
+  readonly #watchers = new Map<JobId, Set<(progress: JobProgress) => void>>();
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /** Hears each durable change of a job's progress; returns its stop. */
+  watch(job: JobId, hear: (progress: JobProgress) => void): () => void {
+    let watchers = this.#watchers.get(job);
+    if (watchers === undefined) this.#watchers.set(job, (watchers = new Set()));
+    watchers.add(hear);
+    return () => {
+      watchers.delete(hear);
+      if (watchers.size === 0 && this.#watchers.get(job) === watchers) this.#watchers.delete(job);
+    };
+  }
+
+  /** The caller pumps it once when it is ready to receive. */
+  open(job: Pick<Job, 'id' | 'spec' | 'progress'>, query: ResultQuery, sink: ResultSink): ResultStream {
+    const stream: ResultStream = new ResultStream(job, query, this.#store, this.#recent, {
+      batch: (stored, cursor) => sink.batch(stored, cursor),
+      mark: (next) => sink.mark(next),
+      end: (last) => {
+        this.close(stream);
+        sink.end(last);
+      },
+      failed: (error) => {
+        this.close(stream);
+        sink.failed(error);
+      },
+      idle: () => sink.idle?.(),
+    });
+    let streams = this.#streams.get(job.id);
+    if (streams === undefined) this.#streams.set(job.id, (streams = new Set()));
+    streams.add(stream);
+    return stream;
+  }
+
+  close(stream: ResultStream): void {
+    stream.stop();
+    const streams = this.#streams.get(stream.job);
+    streams?.delete(stream);
+    if (streams?.size !== 0) return;
+    this.#streams.delete(stream.job);
+    this.#recent.forget(stream.job);
+  }
+
+  /** A segment is on disk: kept for the streams of its job, if there are any. */
+  recorded(stored: StoredSegment): void {
+    if (this.#streams.has(stored.segment.job)) this.#recent.put(stored);
+  }
+
+  progressed(job: JobId, progress: JobProgress): void {
+    for (const hear of [...(this.#watchers.get(job) ?? [])]) hear(progress);
+  }
+
+  /** All segments up to this progress have been told. */
+  pump(job: JobId, progress: JobProgress): void {
+    for (const stream of [...(this.#streams.get(job) ?? [])]) stream.progressed(progress);
+  }
+}
