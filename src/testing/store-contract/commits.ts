@@ -7,6 +7,8 @@ import { aBlock, inputsOf, type MakeHome, rejects, rule, type Subject, textOf } 
 /** What a commit does, and what it refuses. */
 export function commitRules(makeHome: MakeHome): void {
   wholeGroups(makeHome);
+  copiedBytes(makeHome);
+  fullDisks(makeHome);
   inputRules(makeHome);
   refusals(makeHome);
   otherRecords(makeHome);
@@ -53,7 +55,9 @@ function wholeGroups(makeHome: MakeHome): void {
     await s.commit(...group);
     assert.notDeepEqual(await everything(s, job), before);
   });
+}
 
+function copiedBytes(makeHome: MakeHome): void {
   rule('D4 the bytes are copied before the call returns', makeHome, async (s) => {
     const job = await s.job();
     const pool = Buffer.from('....inputs!....');
@@ -73,7 +77,9 @@ function wholeGroups(makeHome: MakeHome): void {
     const [block] = (await s.store.recover(s.epoch)).blocks;
     assert.deepEqual([...(block?.ended ?? [])], [1, 2]);
   });
+}
 
+function fullDisks(makeHome: MakeHome): void {
   rule(
     'D13 a full disk keeps nothing of the group, and the next commit works once there is room',
     makeHome,

@@ -13,6 +13,12 @@ function openTasks(first: number, count: number, ended: Uint8Array | undefined):
 }
 
 export function reopenRules(makeHome: MakeHome): void {
+  openAgain(makeHome);
+  generations(makeHome);
+  leftAlone(makeHome);
+}
+
+function openAgain(makeHome: MakeHome): void {
   rule('D7 failed tasks, and only those, are open again', makeHome, async (s) => {
     const job = await s.job({}, { retried: 3 });
     await s.commit(inputsOf(job, 0, 10), inputsOf(job, 10, 10), inputsOf(job, 20, 4));
@@ -48,7 +54,9 @@ export function reopenRules(makeHome: MakeHome): void {
     );
     assert.ok(claimed.every(({ inputs }) => inputs !== undefined));
   });
+}
 
+function generations(makeHome: MakeHome): void {
   rule('D7 the next time only failures of the newest generation count', makeHome, async (s) => {
     const count = BLOCK_TASKS + 5;
     const job = await s.job({ range: { start: 0, step: 1, count } });
@@ -77,7 +85,9 @@ export function reopenRules(makeHome: MakeHome): void {
     assert.deepEqual(openTasks(BLOCK_TASKS, 5, claimed?.block.ended), [BLOCK_TASKS + 1]);
     assert.equal(claimed?.block.generation, 2);
   });
+}
 
+function leftAlone(makeHome: MakeHome): void {
   rule('D7 what a cancel left behind is gone, and those tasks stay cancelled', makeHome, async (s) => {
     const job = await s.job({ range: { start: 0, step: 1, count: 3 * BLOCK_TASKS } });
     await s.store.claim(job, 2, s.epoch);
