@@ -1,0 +1,21 @@
+import type { Question } from '../harness/figures.ts';
+import { efficiency } from './efficiency.ts';
+import { idle } from './idle.ts';
+import { singles } from './latency.ts';
+import { limits } from './limits.ts';
+import { losses } from './losses.ts';
+import { payload } from './payload.ts';
+import { queue } from './queue.ts';
+import { objects, squares } from './throughput.ts';
+
+export const questions: readonly Question[] = [
+  limits,
+  squares,
+  objects,
+  singles,
+  efficiency,
+  queue,
+  payload,
+  losses,
+  idle,
+];
