@@ -28,7 +28,7 @@ export class MemoryBlobs implements BlobStore {
   async read(sha256: string, range?: { start: number; end: number }): Promise<AsyncIterable<Uint8Array> | undefined> {
     const blob = this.#whole.get(sha256);
     if (blob === undefined) return undefined;
-    const bytes = range === undefined ? blob.bytes.slice() : blob.bytes.slice(range.start, range.end);
+    const bytes = new Uint8Array(blob.bytes.subarray(range?.start, range?.end));
     return (async function* () {
       if (bytes.length > 0) yield bytes;
     })();
@@ -73,7 +73,7 @@ export class MemoryBlobs implements BlobStore {
   async #gather(sha256: string, before: Uint8Array, bytes: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
     const parts = [before];
     try {
-      for await (const part of bytes) parts.push(part.slice());
+      for await (const part of bytes) parts.push(new Uint8Array(part));
     } catch (error) {
       this.#parts.set(sha256, { bytes: Buffer.concat(parts), usedAt: this.#now() });
       throw error;

@@ -19,15 +19,15 @@ export function applyWrites(disk: MemoryDisk, writes: readonly Write[]): void {
   }
 }
 
-/** The caller's bytes may be views of buffers that it uses again. */
+/** The caller's bytes may be views of buffers that it uses again, and `slice` of a Buffer is a view too. */
 export function copyWrite(write: Write): Write {
-  if (write.kind === 'inputs' || write.kind === 'segment') return { ...write, column: write.column.slice() };
+  if (write.kind === 'inputs' || write.kind === 'segment') return { ...write, column: new Uint8Array(write.column) };
   if (write.kind === 'block') return { kind: 'block', block: copyBlock(write.block) };
   return write;
 }
 
 export function copyBlock(block: BlockRecord): BlockRecord {
-  return block.ended === undefined ? block : { ...block, ended: block.ended.slice() };
+  return block.ended === undefined ? block : { ...block, ended: new Uint8Array(block.ended) };
 }
 
 export function idempotencyName(owner: string, key: string): string {
