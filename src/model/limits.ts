@@ -127,6 +127,12 @@ export const INPUT_CACHE_BYTES = 48 * MiB;
 /** Bytes waiting in the loop for a commit; above this the gateways stop reading sockets until it has drained. */
 export const LOOP_BACKLOG_BYTES = 32 * MiB;
 
+/** Bytes that a row counts for in that backlog, besides the values it carries: what most rows take in memory. */
+export const ROW_BYTES = 256;
+
+/** Milliseconds between two attempts to read the brain from the disk again, after a commit failed. */
+export const REBUILD_INTERVAL = 1_000;
+
 /** Job numbers reserved at once: one sync for so many submits; a crash loses at most that many. */
 export const JOB_NUMBERS_AHEAD = 32;
 

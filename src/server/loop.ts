@@ -1,15 +1,14 @@
-import { type PackedColumn, ValueStatus } from '../model/envelope.ts';
+import type { PackedColumn } from '../model/envelope.ts';
 import type { JobId } from '../model/ids.ts';
-import { LOOP_BACKLOG_BYTES } from '../model/limits.ts';
-import type { MadeOutcome, SchedulerWrite, SegmentRecord, Write } from '../model/records.ts';
-import { countRuns, type Run, sameRuns } from '../model/runs.ts';
-import { packColumn, readColumn, selectColumn } from '../protocol/column.ts';
+import { LOOP_BACKLOG_BYTES, REBUILD_INTERVAL, ROW_BYTES } from '../model/limits.ts';
+import type { SchedulerWrite, Write } from '../model/records.ts';
 import type { Command } from '../scheduler/commands.ts';
 import type { Event } from '../scheduler/events.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
 import { type Store, StoreError } from '../store/store.ts';
 import type { Clock } from './clock.ts';
 import type { InputCache } from './input-cache.ts';
+import { segmentColumn } from './segment-column.ts';
 
 /** A command that acts on the world: all but writes, which the loop itself commits first. */
 export type Effect = Exclude<Command, { kind: 'write' }>;
@@ -53,6 +52,9 @@ export class Loop {
   #cancelAlarm: (() => void) | undefined;
   #alarmAt: number | undefined;
   #stopped = false;
+  /** Why the brain is about to be thrown away, or was. */
+  #trouble: StoreError | undefined;
+  #whenIdle: (() => void) | undefined;
   readonly #whenCalm: (() => void)[] = [];
   readonly counters = { commits: 0, commitMillis: 0, events: 0, writes: 0, failures: 0 };
 
@@ -81,6 +83,11 @@ export class Loop {
     return this.#brain?.scheduler;
   }
 
+  /** Why the store takes no writes now; undefined: it does. */
+  get trouble(): StoreError | undefined {
+    return this.#brain === undefined ? this.#trouble : undefined;
+  }
+
   get backlogBytes(): number {
     return this.#gathering.bytes + (this.#committing?.bytes ?? 0);
   }
@@ -101,7 +108,7 @@ export class Loop {
     this.counters.events++;
     this.#take(this.#brain.scheduler.handle(event, this.#clock.now()), event, column);
     // After the event's own rows: they may speak of a job that is one of those.
-    if (extra !== undefined) for (const write of extra) this.#add(write, 64);
+    if (extra !== undefined) for (const write of extra) this.#add(write);
     this.#planFlush();
     this.#setAlarm();
     return true;
@@ -110,21 +117,21 @@ export class Loop {
   /** Rows that the scheduler has no part in; resolves once they are on disk. */
   write(writes: readonly Write[]): Promise<void> {
     if (this.#brain === undefined || this.#stopped)
-      return Promise.reject(new StoreError('busy', 'the store takes no writes now'));
-    for (const write of writes) this.#add(write, 256);
+      return Promise.reject(this.trouble ?? new StoreError('busy', 'the store takes no writes now'));
+    for (const write of writes) this.#add(write);
     const done = new Promise<void>((resolve, reject) => this.#gathering.waiters.push({ resolve, reject }));
     this.#planFlush();
     return done;
   }
 
-  /** Takes no more events; resolves when all that was taken is on disk. */
+  /** Takes no more events; resolves when all that was taken is on disk, or cannot get there. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancelAlarm?.();
-    while (this.#committing !== undefined || this.#gathering.writes.length + this.#gathering.effects.length > 0) {
+    await new Promise<void>((resolve) => {
+      this.#whenIdle = resolve;
       this.#flush();
-      await new Promise<void>((resolve) => this.#clock.defer(resolve));
-    }
+    });
   }
 
   #take(commands: readonly Command[], event: Event, column: PackedColumn | undefined): void {
@@ -138,11 +145,11 @@ export class Loop {
     switch (write.kind) {
       case 'inputs':
         if (column === undefined) throw new Error('inputs without bytes');
-        this.#add({ ...write, column }, column.length);
+        this.#add({ ...write, column });
         return;
       case 'segment': {
         const bytes = segmentColumn(write.segment, write.made, event, column);
-        this.#add({ kind: 'segment', segment: write.segment, column: bytes }, bytes.length);
+        this.#add({ kind: 'segment', segment: write.segment, column: bytes });
         return;
       }
       case 'block':
@@ -157,10 +164,10 @@ export class Loop {
       case 'blockEnded':
         // A later block row of the same name would be a new life of it: it must not take the place of an older one.
         this.#gathering.rows.delete(`block ${write.job}/${write.first}`);
-        this.#add(write, 32);
+        this.#add(write);
         return;
       default:
-        this.#add(write, 128);
+        this.#add(write);
     }
   }
 
@@ -170,13 +177,13 @@ export class Loop {
       this.#gathering.writes[at] = write;
     } else {
       this.#gathering.rows.set(row, this.#gathering.writes.length);
-      this.#add(write, 256);
+      this.#add(write);
     }
   }
 
-  #add(write: Write, bytes: number): void {
+  #add(write: Write): void {
     this.#gathering.writes.push(write);
-    this.#gathering.bytes += bytes;
+    this.#gathering.bytes += ROW_BYTES + payloadOf(write);
     this.counters.writes++;
   }
 
@@ -191,31 +198,40 @@ export class Loop {
 
   #flush(): void {
     const brain = this.#brain;
-    if (this.#committing !== undefined || brain === undefined) return;
+    if (this.#committing !== undefined) return;
     const group = this.#gathering;
-    if (group.writes.length === 0 && group.waiters.length === 0) {
+    if (brain === undefined || group.writes.length + group.waiters.length === 0) {
       if (group.effects.length > 0) {
         this.#gathering = newGroup();
         this.#performAll(group);
       }
+      this.#whenIdle?.();
       return;
     }
     this.#gathering = newGroup();
     this.#committing = group;
     const started = this.#clock.now();
     this.#store.commit(group.writes, brain.epoch).then(
-      () => {
-        this.counters.commits++;
-        this.counters.commitMillis += this.#clock.now() - started;
+      () => this.#committed(group, started),
+      (error: unknown) => {
         this.#committing = undefined;
-        this.#outbox.committed(group.writes);
-        for (const waiter of group.waiters) waiter.resolve();
-        this.#performAll(group);
-        this.#relax();
-        this.#flush();
+        this.#tellFailed(group, asStoreError(error));
+        void this.#recover(asStoreError(error));
       },
-      (error: unknown) => void this.#fail(group, asStoreError(error)),
     );
+  }
+
+  #committed(group: Group, started: number): void {
+    this.counters.commits++;
+    this.counters.commitMillis += this.#clock.now() - started;
+    this.#committing = undefined;
+    this.#outbox.committed(group.writes);
+    for (const waiter of group.waiters) waiter.resolve();
+    this.#performAll(group);
+    // A claim failed meanwhile; this group was on its way and had to arrive first.
+    if (this.#trouble !== undefined) return void this.#recover(this.#trouble);
+    this.#relax();
+    this.#flush();
   }
 
   #performAll(group: Group): void {
@@ -236,43 +252,52 @@ export class Loop {
         this.post({ kind: 'blocksClaimed', job, blocks: claimed.map((c) => c.block), more: claimed.length === max });
       },
       (error: unknown) => {
-        if (this.#brain === brain) void this.#fail(undefined, asStoreError(error));
+        if (this.#brain !== brain) return;
+        this.#trouble ??= asStoreError(error);
+        if (this.#committing === undefined) void this.#recover(this.#trouble);
       },
     );
   }
 
-  /** One recovery path: whatever was decided since the last commit is forgotten, and the brain read from disk again. */
-  async #fail(group: Group | undefined, error: StoreError): Promise<void> {
+  /**
+   * One recovery path: whatever was decided since the last commit is forgotten, and the brain read from disk again. Nothing
+   * is on its way to the disk when it begins.
+   */
+  async #recover(error: StoreError): Promise<void> {
     this.counters.failures++;
-    const lost = [group, this.#committing === group ? undefined : this.#committing, this.#gathering];
+    const lost = this.#gathering;
     this.#brain = undefined;
-    this.#committing = undefined;
+    this.#trouble = error;
     this.#gathering = newGroup();
     this.#cancelAlarm?.();
     this.#alarmAt = undefined;
     this.#inputs.clear();
-    for (const each of lost) {
-      if (each === undefined) continue;
-      for (const waiter of each.waiters) waiter.reject(error);
-      this.#outbox.failed(error, each.effects);
-    }
+    this.#tellFailed(lost, error);
     this.#relax();
-    if (error.code === 'broken' || error.code === 'fenced' || error.code === 'damaged')
-      return this.#outbox.broken(error);
+    this.#whenIdle?.();
+    if (isTheEnd(error)) return this.#outbox.broken(error);
     await this.#rebuildUntilItWorks();
+  }
+
+  #tellFailed(group: Group, error: StoreError): void {
+    for (const waiter of group.waiters) waiter.reject(error);
+    this.#outbox.failed(error, group.effects);
   }
 
   async #rebuildUntilItWorks(): Promise<void> {
     while (!this.#stopped) {
       try {
-        this.#brain = await this.#rebuild();
+        const brain = await this.#rebuild();
+        if (this.#stopped) return;
+        this.#brain = brain;
+        this.#trouble = undefined;
         this.#setAlarm();
         this.#outbox.rebuilt();
         return;
       } catch (error) {
-        const cause = asStoreError(error);
-        if (cause.code === 'broken' || cause.code === 'damaged') return this.#outbox.broken(cause);
-        await new Promise<void>((resolve) => this.#clock.alarm(REBUILD_EVERY, resolve));
+        this.#trouble = asStoreError(error);
+        if (isTheEnd(this.#trouble)) return this.#outbox.broken(this.#trouble);
+        await new Promise<void>((resolve) => this.#clock.alarm(REBUILD_INTERVAL, resolve));
       }
     }
   }
@@ -302,9 +327,6 @@ export interface Brain {
   readonly epoch: number;
 }
 
-/** Milliseconds between attempts to come back when the disk is full. */
-const REBUILD_EVERY = 1_000;
-
 function newGroup(): Group {
   return { writes: [], effects: [], waiters: [], bytes: 0, rows: new Map() };
 }
@@ -314,49 +336,22 @@ function asStoreError(error: unknown): StoreError {
   return new StoreError('broken', error instanceof Error ? error.message : String(error), { cause: error });
 }
 
-/** The bytes of what is recorded: the event's own column where all of it is, else the part that is. */
-function segmentColumn(
-  segment: SegmentRecord,
-  made: MadeOutcome | undefined,
-  event: Event,
-  column: PackedColumn | undefined,
-): PackedColumn {
-  if (made !== undefined) return madeColumn(made, countRuns(segment.runs));
-  if (event.kind !== 'outcomes' || column === undefined) throw new Error('a segment without bytes');
-  if (sameRuns(segment.runs, event.runs)) return column;
-  return selectColumn(readColumn(column), positionsOf(segment.runs, event.runs));
+/** The process must end: a sync failed, another server has taken over, or the data is not what was written. */
+function isTheEnd(error: StoreError): boolean {
+  return error.code === 'broken' || error.code === 'fenced' || error.code === 'damaged';
 }
 
-/** Where in a column that follows `all` the tasks of `part` stand. */
-export function positionsOf(part: readonly Run[], all: readonly Run[]): Run[] {
-  const positions: Run[] = [];
-  let at = 0;
-  let offset = 0;
-  for (const run of part) {
-    let start = run.start;
-    let left = run.count;
-    while (left > 0) {
-      const within = all[at];
-      if (within === undefined) throw new Error('tasks that are not in their message');
-      const skip = start - within.start;
-      if (skip >= within.count) {
-        offset += within.count;
-        at++;
-        continue;
-      }
-      const take = Math.min(left, within.count - skip);
-      positions.push({ start: offset + skip, count: take });
-      start += take;
-      left -= take;
-    }
+/** Bytes of a row that its kind does not bound. */
+function payloadOf(write: Write): number {
+  switch (write.kind) {
+    case 'inputs':
+    case 'segment':
+      return write.column.length;
+    case 'log':
+      return write.log.text.length;
+    case 'attempt':
+      return write.attempt.message.length;
+    default:
+      return 0;
   }
-  return positions;
-}
-
-function madeColumn(made: MadeOutcome, count: number): PackedColumn {
-  const kind = made.status === ValueStatus.poison ? 'poison' : 'crash';
-  const text = new TextEncoder().encode(`${JSON.stringify({ kind, name: made.name, message: made.message })},`);
-  const bytes = new Uint8Array(text.length * count);
-  for (let i = 0; i < count; i++) bytes.set(text, i * text.length);
-  return packColumn(new Uint32Array(count).fill(text.length), made.status, bytes);
 }

@@ -42,7 +42,7 @@ export class Requests {
       this.#waiting.set(request, { resolve, reject });
       if (this.#loop.post(event(request), column, extra)) return;
       this.#waiting.delete(request);
-      reject(new RequestError('busy', 'the server cannot write to its store now: try again'));
+      reject(notNow(this.#loop.trouble));
     });
     if (!answer.ok) throw new RequestError(answer.code, answer.message);
   }
@@ -55,11 +55,18 @@ export class Requests {
 
   /** The group that held their effects was not committed. */
   notSaved(error: StoreError, effects: readonly Effect[]): void {
-    const reason = new RequestError(error.code === 'full' ? 'full' : 'busy', `not saved: ${error.message}`);
+    const reason = notNow(error);
     for (const effect of effects) {
       if (effect.kind !== 'reply') continue;
       this.#waiting.get(effect.request)?.reject(reason);
       this.#waiting.delete(effect.request);
     }
   }
+}
+
+/** What they hear who asked for something that could not be saved. */
+function notNow(cause: StoreError | undefined): RequestError {
+  if (cause?.code === 'full') return new RequestError('full', `not saved, since there is no room: ${cause.message}`);
+  const why = cause === undefined ? 'the server is stopping or its store is busy' : cause.message;
+  return new RequestError('busy', `not saved: ${why}; try again`);
 }

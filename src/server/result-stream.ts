@@ -5,8 +5,8 @@ import { BLOCK_TASKS } from '../model/limits.ts';
 import { countRuns, indexesOf, pushRun, type Run, subtractRuns } from '../model/runs.ts';
 import { readColumn, selectColumn, statusOf } from '../protocol/column.ts';
 import type { Store, StoredSegment } from '../store/store.ts';
-import { positionsOf } from './loop.ts';
 import type { RecentSegments } from './recent-segments.ts';
+import { positionsOf } from './segment-column.ts';
 
 /** Where a stream goes: a client's socket or an HTTP answer. */
 export interface ResultSink {

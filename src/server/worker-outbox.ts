@@ -7,8 +7,8 @@ import { toWireRuns } from '../protocol/shapes.ts';
 import type { ServerToWorker } from '../protocol/worker-messages.ts';
 import type { Command } from '../scheduler/commands.ts';
 import type { JobNotices } from './job-notices.ts';
-import { positionsOf } from './loop.ts';
 import type { Peer } from './peer.ts';
+import { positionsOf } from './segment-column.ts';
 
 type Grant = Extract<Command, { kind: 'grant' }>;
 
