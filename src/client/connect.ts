@@ -13,22 +13,30 @@ export interface ConnectOptions extends Omit<ServerQuery, 'env'> {
 
 /** Starts a farm for this program alone. */
 export type StartEmbedded = (options: {
-  readonly slots?: number;
-}) => Promise<Embedded & { url: string; token: string }>;
+  readonly slots?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}) => Promise<OwnFarm>;
+
+interface OwnFarm extends Embedded {
+  readonly url: string;
+  readonly token: string;
+  /** Resolves when it has ended, whoever wanted that. */
+  readonly ended: Promise<string>;
+}
 
 /**
  * Connects to the server that `url` or MANYHANDS_URL names, else to the one on this machine, else to one that is started
  * for this program. Rejects with a FarmError of one sentence if the server can't be reached or does not take the token.
  */
 export async function connectWith(options: ConnectOptions, startEmbedded: StartEmbedded | undefined): Promise<Farm> {
-  const { signal } = options;
+  const { signal, slots } = options;
   signal?.throwIfAborted();
   const found = await findServer(options);
   if (found !== undefined) return open(found.url, found.token, signal);
   if (startEmbedded === undefined) {
     throw new FarmError('unreachable', 'there is no server: start one with "manyhands serve", or give its url');
   }
-  const embedded = await startEmbedded(options.slots === undefined ? {} : { slots: options.slots });
+  const embedded = await startEmbedded({ slots, signal });
   try {
     return await open(new URL(embedded.url), embedded.token, signal, embedded);
   } catch (error) {
@@ -41,7 +49,7 @@ async function open(
   url: URL,
   token: string | undefined,
   signal: AbortSignal | undefined,
-  embedded?: Embedded,
+  embedded?: OwnFarm,
 ): Promise<Farm> {
   const around = nodeSurroundings(url, token);
   const wire = new Wire(around);
@@ -51,6 +59,13 @@ async function open(
     farm.close().catch(() => {});
   };
   signal?.addEventListener('abort', abort, { once: true });
+  // A program that forgot to close its farm has nothing left to do: what its runs shared is closed then.
+  const close = (): void => void farm.close().catch(() => {});
+  process.once('beforeExit', close);
+  void wire.whenEnded.then(() => {
+    signal?.removeEventListener('abort', abort);
+    process.off('beforeExit', close);
+  });
   try {
     await wire.start();
   } catch (error) {
@@ -58,11 +73,6 @@ async function open(
     signal?.throwIfAborted();
     throw error;
   }
-  closeAtExit(farm);
+  void embedded?.ended.then((reason) => wire.stop(`the embedded farm is gone: ${reason}`));
   return farm;
-}
-
-/** A program that forgot to close its farm has nothing left to do: what its runs shared is closed then. */
-function closeAtExit(farm: Farm): void {
-  process.once('beforeExit', () => void farm.close().catch(() => {}));
 }

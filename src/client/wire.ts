@@ -41,6 +41,7 @@ export class Wire {
   readonly #streams = new Map<number, StreamListener>();
   readonly #followers = new Map<number, Set<(report: ProgressReport | undefined) => void>>();
   readonly #joined = Promise.withResolvers<string>();
+  readonly #over = Promise.withResolvers<FarmError>();
   readonly #roomWaiters: (() => void)[] = [];
   #connection: TransportConnection | undefined;
   #alarmAt: number | undefined;
@@ -130,8 +131,14 @@ export class Wire {
     if (this.#holds === 0) this.#applyHold();
   }
 
+  /** Set once it has stopped for good. */
   get ended(): FarmError | undefined {
     return this.#ended;
+  }
+
+  /** Resolves when it stops for good. */
+  get whenEnded(): Promise<FarmError> {
+    return this.#over.promise;
   }
 
   stop(reason: string): void {
@@ -220,6 +227,7 @@ export class Wire {
     if (status.state !== 'ended') return;
     const error = new FarmError(status.failed ? 'unreachable' : 'closed', status.reason);
     this.#ended = error;
+    this.#over.resolve(error);
     this.#joined.reject(error);
     for (const [request, pending] of this.#pending) {
       this.#pending.delete(request);

@@ -1,7 +1,8 @@
 import { type SourceFile, type Tree, target } from './tree.ts';
 
 /**
- * Which folder of src may import which. `root` is the files directly in src, which compose client and embedded server.
+ * Which folder of src may import which. `root` is the files directly in src, which compose client and embedded server,
+ * and what they load from src/entry.
  * A folder that is not listed has no place in the house yet: ARCHITECTURE.md first, then here.
  */
 const ARROWS: Record<string, string[]> = {
@@ -47,7 +48,7 @@ function pureFiles(tree: Tree): SourceFile[] {
 function folderOf(path: string): string | undefined {
   const [first, second, ...rest] = path.split('/');
   if (first !== 'src' || second === undefined) return undefined;
-  return rest.length === 0 ? 'root' : second;
+  return rest.length === 0 || second === 'entry' ? 'root' : second;
 }
 
 /** Imports go one way between the folders of src; tests may import what they like. */

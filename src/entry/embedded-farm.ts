@@ -1,0 +1,40 @@
+import { rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { FarmProcessNews } from '../client/node/farm-process.ts';
+import { startServer } from '../server/server.ts';
+import { startWorker } from '../worker/node/join.ts';
+
+/**
+ * A server and a worker for one program, in a process beside it: `connect` starts it where there is no server. It ends,
+ * and its data goes, when the program lets go of the channel, be it by `close` or by its death. Its argument: the slots.
+ */
+const slots = Number(process.argv[2]);
+
+const gone = new Promise<void>((resolve) => process.once('disconnect', resolve));
+const dataDir = await mkdtemp(join(tmpdir(), 'manyhands-farm-'));
+process.once('exit', () => rmSync(dataDir, { recursive: true, force: true, maxRetries: 3 }));
+// The program decides: it lets go when it ends, and may want to read results after the first Ctrl-C.
+for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
+process.once('SIGTERM', () => process.disconnect?.());
+
+function tell(news: FarmProcessNews): void {
+  process.send?.(news);
+}
+
+try {
+  const onBroken = (): never => process.exit(1);
+  const server = await startServer({ dataDir, port: 0, logLevel: 'error', onBroken });
+  const worker = startWorker({ url: server.joinUrl, ...(slots > 0 && { slots }) });
+  if (!(await worker.joined)) throw new Error((await worker.ended).reason);
+  tell({ kind: 'ready', url: server.url, token: server.adminToken, dataDir });
+  await gone;
+  await worker.stop('the program that it worked for has ended');
+  await server.close();
+  process.exit(0);
+} catch (error) {
+  if (process.connected) tell({ kind: 'failed', reason: (error as Error).message });
+  process.exitCode = 1;
+  if (process.connected) process.disconnect?.();
+}
