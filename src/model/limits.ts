@@ -30,6 +30,9 @@ export const HEADER_BYTES = 128 * KiB;
 /** Nesting of JSON control messages: ours have 4; deep nesting is an attack on recursive parsers. */
 export const JSON_DEPTH = 32;
 
+/** Labels of one worker, or of one job's wishes, and named amounts: what people and scripts give; each is looked at in each match. */
+export const LABELS = 64;
+
 /** Bytes of an error's message and stack that are kept: enough for a screen, small enough for a million failures. */
 export const ERROR_MESSAGE_BYTES = 4 * KiB;
 export const ERROR_STACK_BYTES = 8 * KiB;
@@ -118,6 +121,20 @@ export const INPUT_WINDOW_BYTES = 4 * MiB;
 /** Bytes of results in flight to one client without its credit. */
 export const RESULT_WINDOW_BYTES = 8 * MiB;
 
+/** Bytes that wait for the network of one peer, above which it gets no more results and nothing more is read of it. (F-11) */
+export const OUTGOING_BYTES = RESULT_WINDOW_BYTES;
+/** Bytes that may wait for a worker that takes nothing, before it is cut: first batches for many slots fit. */
+export const OUTGOING_BYTES_MOST = 64 * MiB;
+
+/** Bytes of one client's requests that are being dealt with, above which no more is read of it: twice what an honest one sends. */
+export const CLIENT_REQUEST_BYTES = 2 * INPUT_WINDOW_BYTES;
+
+/** Result streams and progress notes that one connection may have open: each costs memory, and reads of the disk. */
+export const CLIENT_STREAMS = 1_000;
+
+/** Milliseconds between two progress notes to one client about one job: as fast as eyes follow. */
+export const NOTE_INTERVAL = 250;
+
 /** Bytes of recent segments kept for live streams, so that a client that keeps up never causes a read. */
 export const RECENT_SEGMENT_BYTES = 32 * MiB;
 
@@ -178,8 +195,8 @@ export const WORKER_HTTP_CONNECTIONS = 2;
 /** Bytes of console output kept of one job: enough to debug a million tasks that all print the same line. */
 export const JOB_LOG_BYTES = 4 * MiB;
 
-/** Bytes of the database up to which the whole of it is checked at a start: well under a second of reading. */
-export const QUICK_CHECK_BYTES = 64 * MiB;
+/** Bytes of the database up to which the whole of it is checked at a start: half a second of reading. */
+export const WHOLE_CHECK_BYTES = 32 * MiB;
 
 /** Bytes of database pages kept in memory: the pages of a few large commits; the operating system caches the rest. */
 export const STORE_CACHE_BYTES = 16 * MiB;
@@ -282,6 +299,16 @@ export const STOP_TIME = 3_000;
 /** Milliseconds that an input which the program has yielded may wait for others to share its message. */
 export const INPUT_FLUSH_TIME = 4;
 
+/**
+ * Tasks, and bytes of their inputs, that an iterable is pulled ahead of whoever reads the results in the same program:
+ * far more than hides any round trip, and little enough for a disk if it never ends.
+ */
+export const INPUTS_AHEAD = 16 * BLOCK_TASKS;
+export const INPUTS_AHEAD_BYTES = 64 * MiB;
+
+/** Functions whose code a client remembers between single runs; a program that makes up ever new ones forgets the oldest. */
+export const RUN_FUNCTIONS = 256;
+
 /** Bytes of inputs after which a client starts another block: what follows may be text of three bytes a letter. */
 export const INPUT_BLOCK_BYTES = 512 * KiB;
 
@@ -308,3 +335,38 @@ export const BLOB_RENEW = 600_000;
 
 /** Cut uploads whose hash so far is remembered; others are read again from the disk when they go on. */
 export const BLOB_HASHES_KEPT = 64;
+
+/** Blobs that a server remembers to have hashed since it started: what was just written is not hashed again to be read. */
+export const BLOBS_KNOWN_WHOLE = 16_384;
+
+/** Milliseconds over which a page measures a rate: follows a change soon, and does not jump with every batch. */
+export const PACE_TIME = 10_000;
+/** Milliseconds between two counts that a rate is measured by. */
+export const PACE_STEP = 1_000;
+/** Outcomes in that time below which the mean since the start says more: tasks of a minute end seldom. */
+export const PACE_OUTCOMES = 5;
+
+/** Milliseconds of the farm's past that a page draws, and between two moments of it that it keeps. */
+export const PAGE_HISTORY = 5 * 60_000;
+export const PAGE_HISTORY_STEP = 1_000;
+
+/** Milliseconds without a sound after which a page takes its event stream for dead: two beats and some air. */
+export const EVENTS_SILENCE = 40_000;
+/** Milliseconds of the longest wait of a page before it tries its server again: somebody is looking at it. */
+export const PAGE_RECONNECT_CAP = 8_000;
+/** Milliseconds after which a page that nobody sees lets go of its stream: a browser has six connections to a server. */
+export const PAGE_HIDDEN = 15_000;
+/** Milliseconds between two questions of a page for the same thing, however fast it changes. */
+export const PAGE_REFRESH = 2_000;
+
+/** Rows of a page's list before one has to ask for the rest, tasks of one page of them, lines of a log at a time. */
+export const PAGE_LIST = 50;
+export const PAGE_TASKS = 20;
+export const PAGE_LOG_LINES = 200;
+/** Characters of a value that a page shows; the whole of it can be downloaded. */
+export const PAGE_VALUE_CHARACTERS = 20_000;
+/** Bytes of outcomes that a page reads in search of failures, and groups of them that it keeps. */
+export const PAGE_FAILURE_BYTES = 4 * MiB;
+export const PAGE_FAILURE_GROUPS = 50;
+/** Milliseconds that a token made for a new device is good for: longer than the setting up takes, shorter than it is remembered. */
+export const DEVICE_TOKEN_TIME = 7 * 24 * 60 * 60_000;

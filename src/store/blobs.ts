@@ -10,7 +10,10 @@ export interface BlobStore {
   /** Bytes; undefined: not here. Asking, like writing, makes the blob young again, so that what is about to be referred to is not collected. */
   size(sha256: string): Promise<number | undefined>;
 
-  /** The bytes from `start` up to and without `end`. Undefined: not here. */
+  /**
+   * The bytes from `start` up to and without `end`. Undefined: not here. Never the end of a blob whose bytes are not its
+   * own any more: the stream breaks off with `corrupt`, and the blob is set aside and counts as not here (D16, F-26).
+   */
   read(sha256: string, range?: { start: number; end: number }): Promise<AsyncIterable<Uint8Array> | undefined>;
 
   /** How much of a cut upload is kept, for resuming; 0: nothing. */
@@ -23,9 +26,6 @@ export interface BlobStore {
     bytes: AsyncIterable<Uint8Array>,
     total: number,
   ): Promise<{ size: number; whole: boolean }>;
-
-  /** Reads all of it. False: it is not here, or its bytes are not its own any more; then it is set aside and counts as not here (F-26). */
-  verify(sha256: string): Promise<boolean>;
 
   /** Every blob older than this wall clock time, oldest first, for the garbage collector; cut uploads as old are dropped on the way. */
   list(olderThan: number): AsyncIterable<string>;

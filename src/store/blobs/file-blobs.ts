@@ -1,6 +1,6 @@
 import { constants, type FileHandle, mkdir, open, readdir, rename, rm, stat, unlink, utimes } from 'node:fs/promises';
 import path from 'node:path';
-import { BLOB_CHUNK_BYTES, BLOB_HASHES_KEPT, BLOB_RENEW } from '../../model/limits.ts';
+import { BLOB_CHUNK_BYTES, BLOB_HASHES_KEPT, BLOB_RENEW, BLOBS_KNOWN_WHOLE } from '../../model/limits.ts';
 import { BlobError, type BlobStore, isBlobName } from '../blobs.ts';
 import { CutError, nothing, type Progress, writeStream } from './blob-writer.ts';
 
@@ -22,6 +22,8 @@ class FileBlobs implements BlobStore {
   readonly #hashes = new Map<string, Progress>();
   readonly #appending = new Set<string>();
   readonly #folders = new Set<string>();
+  /** Blobs whose bytes this process has hashed, and when their files had been changed last. */
+  readonly #whole = new Map<string, number>();
   #uploads = 0;
 
   constructor(root: string) {
@@ -50,14 +52,21 @@ class FileBlobs implements BlobStore {
     const found = await this.#stat(sha256);
     if (found === undefined) return undefined;
     const now = Date.now();
-    if (now - found.mtimeMs > BLOB_RENEW) await utimes(this.#path(sha256), now / 1_000, now / 1_000).catch(absent);
+    if (now - found.mtimeMs > BLOB_RENEW) await this.#renew(sha256, found.mtimeMs, Math.floor(now / 1_000));
     return found.size;
   }
 
   async read(sha256: string, range?: { start: number; end: number }): Promise<AsyncIterable<Uint8Array> | undefined> {
     const found = await this.#stat(sha256);
     if (found === undefined) return undefined;
-    return chunks(this.#path(sha256), range?.start ?? 0, Math.min(range?.end ?? found.size, found.size));
+    const { size, mtimeMs } = found;
+    if (this.#whole.get(sha256) === mtimeMs) {
+      return chunks(this.#path(sha256), range?.start ?? 0, Math.min(range?.end ?? size, size));
+    }
+    const all = this.#hashed(sha256, size, mtimeMs);
+    if (range === undefined) return all;
+    for await (const _ of all);
+    return chunks(this.#path(sha256), range.start, Math.min(range.end, size));
   }
 
   async partial(sha256: string): Promise<number> {
@@ -74,17 +83,6 @@ class FileBlobs implements BlobStore {
     } finally {
       this.#appending.delete(sha256);
     }
-  }
-
-  async verify(sha256: string): Promise<boolean> {
-    const bytes = await this.read(sha256);
-    if (bytes === undefined) return false;
-    const { hash } = nothing();
-    for await (const part of bytes) hash.update(part);
-    if (hash.digest('hex') === sha256) return true;
-    await mkdir(path.join(this.#root, 'damaged'), { recursive: true, mode: 0o700 });
-    await rename(this.#path(sha256), path.join(this.#root, 'damaged', sha256)).catch(absent);
-    return false;
   }
 
   async *list(olderThan: number): AsyncIterable<string> {
@@ -110,7 +108,7 @@ class FileBlobs implements BlobStore {
     try {
       const { size } = await file.stat();
       if (size !== offset) throw new BlobError('offset', `${size} bytes are kept, the upload goes on at ${offset}`);
-      const written = await writeStream(file, await this.#hashed(sha256, own, size), bytes);
+      const written = await writeStream(file, await this.#progress(sha256, own, size), bytes);
       if (written.size < total) {
         this.#remember(sha256, written);
         return { size: written.size, whole: false };
@@ -125,6 +123,44 @@ class FileBlobs implements BlobStore {
     }
   }
 
+  /** All bytes; the last of them only once the whole is known to be what its name says. */
+  async *#hashed(sha256: string, size: number, mtimeMs: number): AsyncGenerator<Uint8Array> {
+    const { hash } = nothing();
+    let last: Uint8Array | undefined;
+    try {
+      for await (const part of chunks(this.#path(sha256), 0, size)) {
+        if (last !== undefined) yield last;
+        hash.update(part);
+        last = part;
+      }
+    } catch (error) {
+      throw error instanceof BlobError ? await this.#setAside(sha256) : error;
+    }
+    if (hash.digest('hex') !== sha256) throw await this.#setAside(sha256);
+    this.#know(sha256, mtimeMs);
+    if (last !== undefined) yield last;
+  }
+
+  async #setAside(sha256: string): Promise<BlobError> {
+    const aside = path.join(this.#root, 'damaged');
+    await mkdir(aside, { recursive: true, mode: 0o700 });
+    await rename(this.#path(sha256), path.join(aside, sha256)).catch(absent);
+    return new BlobError('corrupt', `blob ${sha256} is not what was written; it was set aside in ${aside}`);
+  }
+
+  #know(sha256: string, mtimeMs: number): void {
+    this.#whole.delete(sha256);
+    this.#whole.set(sha256, mtimeMs);
+    if (this.#whole.size <= BLOBS_KNOWN_WHOLE) return;
+    const [oldest] = this.#whole.keys();
+    this.#whole.delete(oldest as string);
+  }
+
+  async #renew(sha256: string, before: number, seconds: number): Promise<void> {
+    await utimes(this.#path(sha256), seconds, seconds).catch(absent);
+    if (this.#whole.get(sha256) === before) this.#know(sha256, seconds * 1_000);
+  }
+
   /** Checks, syncs and names a blob whose bytes are all there. */
   async #finish(sha256: string, own: string, file: FileHandle, written: Progress): Promise<void> {
     const found = written.hash.digest('hex');
@@ -136,7 +172,9 @@ class FileBlobs implements BlobStore {
       await syncDirectory(this.#root);
       this.#folders.add(folder);
     }
+    const { mtimeMs } = await file.stat();
     await rename(own, this.#path(sha256));
+    this.#know(sha256, mtimeMs);
     await syncDirectory(folder);
   }
 
@@ -159,7 +197,7 @@ class FileBlobs implements BlobStore {
     return fullOr(error);
   }
 
-  async #hashed(sha256: string, own: string, size: number): Promise<Progress> {
+  async #progress(sha256: string, own: string, size: number): Promise<Progress> {
     const known = this.#hashes.get(sha256);
     this.#hashes.delete(sha256);
     if (known?.size === size) return known;

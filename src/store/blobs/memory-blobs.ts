@@ -54,10 +54,6 @@ export class MemoryBlobs implements BlobStore {
     }
   }
 
-  async verify(sha256: string): Promise<boolean> {
-    return this.#whole.has(sha256);
-  }
-
   async *list(olderThan: number): AsyncIterable<string> {
     for (const [name, { usedAt }] of [...this.#parts]) if (usedAt < olderThan) this.#parts.delete(name);
     const old = [...this.#whole].filter(([, { usedAt }]) => usedAt < olderThan);

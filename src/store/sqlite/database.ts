@@ -1,29 +1,44 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { CHECKPOINT_PAGES, QUICK_CHECK_BYTES, STORE_CACHE_BYTES } from '../../model/limits.ts';
+import { CHECKPOINT_PAGES, STORE_CACHE_BYTES, WHOLE_CHECK_BYTES } from '../../model/limits.ts';
 import { StoreError } from '../store.ts';
+import { checkRows } from './digest.ts';
 import { toStoreError } from './failure.ts';
-import { migrate } from './migrate.ts';
+import { migrate, refuseNewer } from './migrate.ts';
+import { migrations as released } from './migrations/index.ts';
 
 export const DATABASE_FILE = 'manyhands.db';
 export const PAGE_BYTES = 4096;
 const LOCK_FILE = 'manyhands.lock';
 
 /** Opens the data of a directory for this process alone, or says why not. Nothing is changed before it is known to be ours. */
-export function openDatabase(dir: string): DatabaseSync {
+export function openDatabase(dir: string, migrations: readonly string[] = released): DatabaseSync {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const file = path.join(dir, DATABASE_FILE);
   const isNew = !existsSync(file);
   let db: DatabaseSync | undefined;
   try {
+    if (!isNew) refuseNewer(versionInFile(file), file, migrations);
     db = new DatabaseSync(file, { timeout: 0, enableForeignKeyConstraints: false });
     db.exec('PRAGMA locking_mode = EXCLUSIVE');
     refuseOldSqlite(db);
     if (isNew) db.exec(`PRAGMA page_size = ${PAGE_BYTES}`);
     take(db, dir);
-    check(db, file);
-    migrate(db, file);
+    const isSmall = statSync(file).size <= WHOLE_CHECK_BYTES;
+    if (isSmall) checkPages(db);
+    migrate(db, file, migrations);
+    if (isSmall) checkRows(db);
     settle(db);
     syncDirectory(dir);
     return db;
@@ -43,6 +58,20 @@ export function hasWalResetFault(version: string): boolean {
   return minor < 51;
 }
 
+/**
+ * The version of the data as the header of the file has it (bytes 60 to 63): read without SQLite, which writes the log
+ * into the file when it closes it, even where it was only looked at.
+ */
+function versionInFile(file: string): number {
+  const header = Buffer.alloc(64);
+  const descriptor = openSync(file, 'r');
+  try {
+    return readSync(descriptor, header, 0, 64, 0) === 64 ? header.readUInt32BE(60) : 0;
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
 function refuseOldSqlite(db: DatabaseSync): void {
   const { version } = db.prepare('SELECT sqlite_version() AS version').get() as { version: string };
   if (!hasWalResetFault(version)) return;
@@ -59,14 +88,13 @@ function take(db: DatabaseSync, dir: string): void {
 }
 
 /**
- * A whole check reads every page, so it is done where that takes less than a second; larger data is guarded by the checks
- * that SQLite does on each page it reads and by the digest of each row of values (D16).
+ * A whole check reads every page and row, so it is done where that takes less than a second; larger data is guarded by the
+ * checks that SQLite does on each page it reads and by the digest of each row (D16).
  */
-function check(db: DatabaseSync, file: string): void {
-  if (statSync(file).size > QUICK_CHECK_BYTES) return;
-  const rows = db.prepare('PRAGMA quick_check(1)').all() as { quick_check: string }[];
-  const said = rows[0]?.quick_check;
-  if (said !== 'ok') throw new StoreError('damaged', `quick_check says: ${said}`);
+function checkPages(db: DatabaseSync): void {
+  const [found] = db.prepare('PRAGMA integrity_check(1)').all() as { integrity_check: string }[];
+  if (found?.integrity_check === 'ok') return;
+  throw new StoreError('damaged', `its integrity check says: ${found?.integrity_check}`);
 }
 
 /** What is asked for is read back: a build or a file system that silently gives less must not be trusted with data. */
@@ -97,7 +125,7 @@ function explain(error: unknown, dir: string, file: string): StoreError {
   if (known.code === 'damaged') {
     return new StoreError(
       'damaged',
-      `${file} is damaged (${known.message}). Nothing was changed. To restore: move it and its -wal file aside, and copy your latest 'manyhands backup' to its place.`,
+      `${file} is damaged (${known.message}). Nothing was deleted. To restore: move it and its -wal file aside, and copy your latest 'manyhands backup' to its place.`,
       { cause: error },
     );
   }

@@ -15,6 +15,10 @@ export function toStoreError(error: unknown): StoreError {
   if (error instanceof StoreError) return error;
   const cause = error as { code?: string; errcode?: number; message?: string };
   const message = `${cause.message ?? String(error)}${cause.errcode === undefined ? '' : ` (SQLite ${cause.errcode})`}`;
+  // A number that no row of ours holds, or a record that is not the JSON that was written (D16).
+  if (cause.code === 'ERR_OUT_OF_RANGE' || error instanceof SyntaxError) {
+    return new StoreError('damaged', `the database is damaged: ${message}`, { cause: error });
+  }
   if (cause.code === 'ENOSPC') return new StoreError('full', `no room on the disk: ${message}`, { cause: error });
   switch ((cause.errcode ?? 0) & 0xff) {
     case FULL:

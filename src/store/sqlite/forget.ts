@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { JobId } from '../../model/ids.ts';
 import { FORGET_STEP_BYTES, FORGET_STEP_ROWS } from '../../model/limits.ts';
+import { digest } from './digest.ts';
 
 /** Deletes jobs in steps, each inside a transaction that the caller holds. */
 export class Forgetter {
@@ -12,6 +13,7 @@ export class Forgetter {
 
   /** From here on the job is not there any more; its rows are only in the way. */
   begin(job: JobId): void {
+    this.#sql.begin.run(job, digest([job]));
     for (const statement of this.#sql.first) statement.run(job);
   }
 
@@ -44,8 +46,8 @@ function prepare(db: DatabaseSync) {
   const light = (table: string, key: string) =>
     db.prepare(`DELETE FROM ${table} WHERE (${key}) IN (SELECT ${key} FROM ${table} WHERE job = ? LIMIT ?)`);
   return {
+    begin: db.prepare('INSERT INTO forgetting (job, crc) VALUES (?, ?)'),
     first: [
-      db.prepare('INSERT INTO forgetting (job) VALUES (?)'),
       db.prepare('DELETE FROM progress WHERE job = ?'),
       db.prepare('DELETE FROM jobs WHERE id = ?'),
       db.prepare('DELETE FROM idempotency WHERE job = ?'),

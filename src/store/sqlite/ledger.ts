@@ -6,6 +6,7 @@ import { BACKUP_STEP_PAGES, CHECKPOINT_PAGES, JOB_NUMBERS_AHEAD } from '../../mo
 import { endedExcept, failuresByBlock, rangeBlockCount, reopened } from '../reopen.ts';
 import { type ClaimedBlock, type Recovered, StoreError } from '../store.ts';
 import { openDatabase, PAGE_BYTES } from './database.ts';
+import { digest } from './digest.ts';
 import { toStoreError } from './failure.ts';
 import { Forgetter } from './forget.ts';
 import { type PackedWrites, unpackWrites } from './message.ts';
@@ -23,6 +24,7 @@ export class Ledger {
   readonly #forgetter: Forgetter;
   readonly #sql: ReturnType<typeof prepare>;
   readonly #backups = new Set<Promise<void>>();
+  readonly #farm: string;
   #epoch: Epoch;
   #nextJob: JobId;
   /** Numbers below this are reserved on disk. */
@@ -37,7 +39,8 @@ export class Ledger {
     this.#writer = new Writer(this.#db);
     this.#forgetter = new Forgetter(this.#db);
     this.#sql = prepare(this.#db);
-    const { epoch, nextJob } = this.reader.farm();
+    const { name, epoch, nextJob } = this.reader.farm();
+    this.#farm = name;
     this.#epoch = epoch;
     this.#nextJob = nextJob;
     this.#reservedTo = nextJob;
@@ -45,7 +48,7 @@ export class Ledger {
 
   start(): Epoch {
     const next = this.#epoch + 1;
-    this.#transaction(() => this.#sql.epoch.run(next));
+    this.#transaction(() => this.#writeFarm(next, this.#reservedTo));
     this.#epoch = next;
     return next;
   }
@@ -53,13 +56,15 @@ export class Ledger {
   recover(epoch: Epoch): Recovered {
     this.#fence(epoch);
     const jobs = this.reader.openJobs();
+    const held = jobs.flatMap(({ id }) => this.reader.blocks(id).filter((block) => block.epoch !== 0));
+    const blocks = held.map((block) => ({ ...block, epoch }));
     this.#transaction(() => {
-      for (const { id } of jobs) this.#sql.takeOver.run(epoch, id, epoch);
+      for (const [at, block] of blocks.entries()) if (held[at]?.epoch !== epoch) this.#writer.block(block);
     });
     const ids = new Set(jobs.map(({ id }) => id));
     return {
       jobs,
-      blocks: jobs.flatMap(({ id }) => this.reader.blocks(id).filter((block) => block.epoch === epoch)),
+      blocks,
       leases: this.reader.leases().filter(({ job }) => ids.has(job)),
       forgetting: this.reader.forgetting(),
     };
@@ -68,7 +73,7 @@ export class Ledger {
   nextJobId(): JobId {
     if (this.#nextJob === this.#reservedTo) {
       const to = this.#reservedTo + JOB_NUMBERS_AHEAD;
-      this.#transaction(() => this.#sql.nextJob.run(to));
+      this.#transaction(() => this.#writeFarm(this.#epoch, to));
       this.#reservedTo = to;
     }
     return this.#nextJob++;
@@ -113,7 +118,7 @@ export class Ledger {
       this.#sql.clearLeases.run(id);
       this.#sql.clearBlocks.run(id);
       this.#writer.write([{ kind: 'progress', job: id, progress }]);
-      this.#sql.claimedTo.run(range?.count ?? this.reader.inputsEnd(id), id);
+      this.#writer.claimedTo(id, range?.count ?? this.reader.inputsEnd(id));
       for (const [first, runs] of open) {
         const count = range
           ? rangeBlockCount(range, first)
@@ -170,7 +175,8 @@ export class Ledger {
   async close(): Promise<void> {
     await Promise.allSettled(this.#backups);
     // A full disk costs the reserved job numbers, no more.
-    if (this.#broken === undefined) this.#quietly(() => this.#transaction(() => this.#sql.nextJob.run(this.#nextJob)));
+    if (this.#broken === undefined)
+      this.#quietly(() => this.#transaction(() => this.#writeFarm(this.#epoch, this.#nextJob)));
     this.rest();
     this.#db.close();
   }
@@ -183,6 +189,10 @@ export class Ledger {
       const failure = toStoreError(error);
       if (failure.code !== 'full' && failure.code !== 'busy') this.#broken = failure;
     }
+  }
+
+  #writeFarm(epoch: Epoch, nextJob: JobId): void {
+    this.#sql.farm.run(epoch, nextJob, digest([this.#farm, epoch, nextJob]));
   }
 
   #fence(epoch: Epoch): void {
@@ -223,11 +233,8 @@ function prepare(db: DatabaseSync) {
     commit: db.prepare('COMMIT'),
     rollback: db.prepare('ROLLBACK'),
     checkpoint: db.prepare('PRAGMA wal_checkpoint(PASSIVE)'),
-    epoch: db.prepare('UPDATE farm SET epoch = ?'),
-    nextJob: db.prepare('UPDATE farm SET next_job = ?'),
-    takeOver: db.prepare('UPDATE blocks SET epoch = ? WHERE job = ? AND epoch NOT IN (0, ?)'),
+    farm: db.prepare('UPDATE farm SET epoch = ?, next_job = ?, crc = ?'),
     clearLeases: db.prepare('DELETE FROM leases WHERE job = ?'),
     clearBlocks: db.prepare('DELETE FROM blocks WHERE job = ?'),
-    claimedTo: db.prepare('UPDATE progress SET claimed_to = ? WHERE job = ?'),
   };
 }

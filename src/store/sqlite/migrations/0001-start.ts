@@ -1,5 +1,5 @@
 /**
- * What the store looks at is a column; the rest of a record is its JSON. `crc` covers record and bytes (D16). Rows with
+ * What the store looks at is a column; the rest of a record is its JSON. `crc` covers the other columns (D16). Rows with
  * values live in tables of their own beside the small ones that every commit rewrites.
  */
 export const start = `
@@ -7,19 +7,23 @@ CREATE TABLE farm (
   only INTEGER PRIMARY KEY CHECK (only = 1),
   name TEXT NOT NULL,
   epoch INTEGER NOT NULL,
-  next_job INTEGER NOT NULL
+  next_job INTEGER NOT NULL,
+  crc INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE jobs (
   id INTEGER PRIMARY KEY,
-  spec TEXT NOT NULL
+  spec TEXT NOT NULL,
+  crc INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE progress (
   job INTEGER PRIMARY KEY,
   state TEXT NOT NULL,
+  record TEXT NOT NULL,
+  crc INTEGER NOT NULL,
   claimed_to INTEGER NOT NULL,
-  record TEXT NOT NULL
+  claimed_crc INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX progress_open ON progress (job) WHERE state IN ('active', 'paused');
 
@@ -41,6 +45,7 @@ CREATE TABLE blocks (
   epoch INTEGER NOT NULL,
   ended BLOB,
   exceptions TEXT,
+  crc INTEGER NOT NULL,
   PRIMARY KEY (job, first)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX blocks_free ON blocks (job, first) WHERE epoch = 0;
@@ -48,7 +53,8 @@ CREATE INDEX blocks_free ON blocks (job, first) WHERE epoch = 0;
 CREATE TABLE leases (
   lease INTEGER PRIMARY KEY,
   job INTEGER NOT NULL,
-  record TEXT NOT NULL
+  record TEXT NOT NULL,
+  crc INTEGER NOT NULL
 ) STRICT;
 
 -- id is job * 2^32 + seq: the segments of a job lie together, in the order in which they are read.
@@ -69,7 +75,8 @@ CREATE TABLE attempts (
   id INTEGER PRIMARY KEY,
   job INTEGER NOT NULL,
   task INTEGER NOT NULL,
-  record TEXT NOT NULL
+  record TEXT NOT NULL,
+  crc INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX attempts_of_task ON attempts (job, task);
 
@@ -77,19 +84,22 @@ CREATE TABLE logs (
   id INTEGER PRIMARY KEY,
   job INTEGER NOT NULL,
   task INTEGER NOT NULL,
-  record TEXT NOT NULL
+  record TEXT NOT NULL,
+  crc INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX logs_of_job ON logs (job);
 CREATE INDEX logs_of_task ON logs (job, task);
 
 CREATE TABLE tokens (
   id TEXT PRIMARY KEY,
-  record TEXT NOT NULL
+  record TEXT NOT NULL,
+  crc INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE blob_refs (
   sha256 TEXT NOT NULL,
   job INTEGER NOT NULL,
+  crc INTEGER NOT NULL,
   PRIMARY KEY (sha256, job)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX blob_refs_of_job ON blob_refs (job);
@@ -99,11 +109,13 @@ CREATE TABLE idempotency (
   key TEXT NOT NULL,
   digest TEXT NOT NULL,
   job INTEGER NOT NULL,
+  crc INTEGER NOT NULL,
   PRIMARY KEY (owner, key)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX idempotency_of_job ON idempotency (job);
 
 CREATE TABLE forgetting (
-  job INTEGER PRIMARY KEY
+  job INTEGER PRIMARY KEY,
+  crc INTEGER NOT NULL
 ) STRICT;
 `;
