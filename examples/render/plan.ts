@@ -3,8 +3,8 @@ import { hash } from './sampler.ts';
 import type { RenderedTile, Tile } from './tile.ts';
 
 export const PICTURE = { width: 1600, height: 900 };
-export const TILE = { width: 50, height: 45 };
-const SAMPLES = { least: 6, most: 20 };
+export const TILE = { width: 64, height: 45 };
+export const SAMPLES = { least: 8, most: 32 };
 
 /** All tiles, from the middle outwards: what is dear is there, and what is started last should be cheap. */
 export function cut(picture = PICTURE, samples = SAMPLES): Tile[] {

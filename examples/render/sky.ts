@@ -2,7 +2,7 @@
 import { lattice } from './sampler.ts';
 
 const SUN_ELEVATION = 0.43; // radians above the horizon
-const SUN_AZIMUTH = -1.32; // radians from the view's axis, negative is left
+const SUN_AZIMUTH = -1.8; // radians from the view's axis, negative is left
 /** Towards the middle of the sun. */
 export const SUN: readonly [number, number, number] = [
   Math.sin(SUN_AZIMUTH) * Math.cos(SUN_ELEVATION),

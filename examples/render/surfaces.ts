@@ -19,16 +19,30 @@ export function stone(side: boolean): void {
   else if (joint < 0.014 || radius < 0.8) fill(colour, 0.07, 0.065, 0.06);
 }
 
-/** Ivory on the bulb's crests, amber below, a teal patina in the creases where orbits stay near the equator. */
+/** The bulb: teal patina in the belts where orbits stay near the equator, coral beyond, ivory on the crests. */
 export function coral(): void {
   const deep = Math.sqrt(hit[4] as number);
   const flat = Math.sqrt(hit[5] as number);
-  const height = Math.min(Math.max((deep - 0.55) * 2.2, 0), 1);
-  const vein = Math.min(1, flat * 3.5);
-  const r = 0.1 + 0.82 * (0.35 + 0.65 * height) * (0.25 + 0.75 * vein);
-  const g = 0.16 + 0.62 * (0.12 + 0.88 * height) * (0.5 + 0.5 * vein);
-  const b = 0.16 + 0.46 * height * height * (0.6 + 0.4 * vein);
-  fill(colour, r, g, b);
+  const crest = smoothStep(0.18, 0.5, flat);
+  const belt = 1 - smoothStep(0.03, 0.16, flat);
+  const open = 0.35 + 0.65 * smoothStep(0.45, 1, deep);
+  mix(CORAL, IVORY, crest);
+  mix(colour, PATINA, belt);
+  fill(colour, (colour[0] as number) * open, (colour[1] as number) * open, (colour[2] as number) * open);
+}
+
+const CORAL = [0.82, 0.36, 0.2] as const;
+const IVORY = [0.93, 0.84, 0.66] as const;
+const PATINA = [0.07, 0.36, 0.36] as const;
+
+/** Sets `colour` between two colours. */
+function mix(from: ArrayLike<number>, to: ArrayLike<number>, share: number): void {
+  for (let c = 0; c < 3; c++) colour[c] = (from[c] as number) + ((to[c] as number) - (from[c] as number)) * share;
+}
+
+function smoothStep(low: number, high: number, value: number): number {
+  const t = Math.min(Math.max((value - low) / (high - low), 0), 1);
+  return t * t * (3 - 2 * t);
 }
 
 /** Bends `normal` as the small waves of the lake do, less and less with distance, where one could not tell them apart. */

@@ -1,5 +1,6 @@
 // The task: one tile of the picture. `export default` is all that manyhands asks for.
-import { APRON, addSample, brightness, createFilm, develop, type Film, finishPixel, unrestBefore } from './film.ts';
+import { develop } from './develop.ts';
+import { APRON, addSample, brightness, createFilm, type Film, finishPixel, isApron, unrestBefore } from './film.ts';
 import { trace } from './path.ts';
 import { hash, nextPair, pair, startPath } from './sampler.ts';
 import { CAMERA } from './scene.ts';
@@ -34,7 +35,8 @@ export default function renderTile(tile: Tile): RenderedTile {
   const film = createFilm(tile.width, tile.height);
   for (let row = 0; row < film.height; row++) {
     for (let column = 0; column < film.width; column++) {
-      renderPixel(tile, tile.x + column - APRON, tile.y + row - APRON, film, row * film.width + column);
+      const most = isApron(film, column, row) ? tile.samples.least : tile.samples.most;
+      renderPixel(tile, tile.x + column - APRON, tile.y + row - APRON, most, film, row * film.width + column);
     }
   }
   const rgb = develop(film, tile);
@@ -45,14 +47,14 @@ export default function renderTile(tile: Tile): RenderedTile {
  * Takes samples until the pixel is calm, and leaves their mean on the film. A few samples may agree by chance,
  * so a pixel is taken to be at least half as restless as those on its left and above it were.
  */
-function renderPixel(tile: Tile, x: number, y: number, film: Film, pixel: number): void {
+function renderPixel(tile: Tile, x: number, y: number, most: number, film: Film, pixel: number): void {
   const seed = hash(hash(y * 65536 + x) + 17);
   const expected = 0.5 * unrestBefore(film, pixel);
   let sum = 0;
   let squares = 0;
   let unrest = 0;
   let taken = 0;
-  while (taken < tile.samples.most) {
+  while (taken < most) {
     startPath(seed, taken++);
     aim(tile, x, y);
     trace();
