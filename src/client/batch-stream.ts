@@ -1,5 +1,7 @@
 import type { JobProgress } from '../model/job.ts';
 import { RESULT_WINDOW_BYTES } from '../model/limits.ts';
+import { countRuns } from '../model/runs.ts';
+import type { Pace } from './pace.ts';
 import type { StreamBatch } from './session-io.ts';
 import type { Wire } from './wire.ts';
 
@@ -22,9 +24,18 @@ export class BatchStream {
   #at = 0;
   #over: { progress?: JobProgress; error?: Error } | undefined;
   #wake: (() => void) | undefined;
+  /** Undefined: what was taken can't be told, or nobody wants to know. */
+  readonly #pace: Pace | undefined;
+  readonly #left: (() => void) | undefined;
+  /** Tasks of which everything was taken. */
+  #taken: number;
 
-  constructor(wire: Wire, job: number, { order, after, defined }: StreamQuery) {
+  constructor(wire: Wire, job: number, { order, after, defined }: StreamQuery, pace?: Pace) {
     this.#wire = wire;
+    // In completion order, where undefined values are left out nobody hears of them, and a cursor counts segments.
+    this.#pace = order === 'completion' && (defined || after > 0) ? undefined : pace;
+    this.#left = this.#pace?.reading();
+    this.#taken = after;
     const body = { kind: 'results', job, order, after, credit: RESULT_WINDOW_BYTES } as const;
     this.#number = wire.openStream(defined ? { ...body, defined } : body, {
       batch: (batch) => this.#put({ kind: 'batch', batch }),
@@ -44,6 +55,11 @@ export class BatchStream {
       this.#at = 0;
     }
     if (item.kind === 'batch') this.#wire.consumed(this.#number, item.batch.bytes);
+    if (this.#pace !== undefined) {
+      if (item.kind === 'batch') this.#taken += countRuns(item.batch.runs);
+      else this.#taken = Math.max(this.#taken, item.next);
+      this.#pace.read(this.#taken);
+    }
     return item;
   }
 
@@ -75,7 +91,10 @@ export class BatchStream {
   }
 
   #end(how: { progress?: JobProgress; error?: Error }): void {
-    this.#over ??= how;
+    if (this.#over === undefined) {
+      this.#over = how;
+      this.#left?.();
+    }
     this.#notify();
   }
 

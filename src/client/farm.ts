@@ -1,8 +1,11 @@
 import type { BlobRef } from '../model/envelope.ts';
+import { RUN_FUNCTIONS } from '../model/limits.ts';
 import { FarmError } from './farm-error.ts';
+import type { Inputs } from './feed.ts';
 import { Job } from './job.ts';
+import type { JobOptions } from './job-options.ts';
 import { SharedRun } from './shared-run.ts';
-import { type Inputs, type JobOptions, submitJob } from './submit.ts';
+import { submitJob } from './submit.ts';
 import type { Surroundings } from './surroundings.ts';
 import type { AnyTask, InputOf, OutputOf, TaskFunction } from './task.ts';
 import { isTaskCode, type TaskCode } from './task-code.ts';
@@ -25,6 +28,7 @@ export class Farm {
   readonly #server: Embedded | undefined;
   /** By code, then by options. */
   readonly #runs = new Map<TaskCode, Map<string, SharedRun>>();
+  /** By the text of the function, or the module's address. */
   readonly #codes = new Map<string, TaskCode | Promise<TaskCode>>();
   /** Jobs whose inputs are on their way. */
   readonly #feeding = new Set<Job>();
@@ -58,7 +62,7 @@ export class Farm {
     const job = await submitJob<unknown>(this.#around, this.#wire, code, inputs, options);
     this.#feeding.add(job);
     const sent = (): void => void this.#feeding.delete(job);
-    job.submitted.then(sent, () => {});
+    job.submitted.then(sent, sent);
     return job;
   }
 
@@ -107,8 +111,9 @@ export class Farm {
   }
 
   /**
-   * Sends what is still to be sent, then leaves. Jobs go on without this program, except on an embedded farm. Rejects if
-   * the inputs of a job could not all be sent.
+   * Sends the inputs that are still to be sent (of an iterable without end, cancel the job first), then leaves. Jobs go on
+   * without this program, except on an embedded farm, which ends at once. What waits for an answer rejects with a
+   * FarmError. Rejects if the inputs of a job could not all be sent.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -121,17 +126,22 @@ export class Farm {
 
   async #close(): Promise<void> {
     try {
-      const left = await Promise.allSettled([
-        ...[...this.#runs.values()].flatMap((ours) => [...ours.values()].map((run) => run.close())),
-        ...[...this.#feeding].map((job) => job.submitted),
-      ]);
-      const refused = left.find((result) => result.status === 'rejected');
-      if (refused !== undefined && this.#wire.ended === undefined) throw refused.reason;
+      if (!this.embedded) await Promise.race([this.#allSent(), this.#wire.whenEnded]);
     } finally {
       this.#wire.stop('the farm was closed by this program');
+      for (const job of this.#feeding) job.abandon();
       this.#around.blobs.close();
       await this.#server?.close();
     }
+  }
+
+  async #allSent(): Promise<void> {
+    const left = await Promise.allSettled([
+      ...[...this.#runs.values()].flatMap((ours) => [...ours.values()].map((run) => run.close())),
+      ...[...this.#feeding].map((job) => job.submitted),
+    ]);
+    const refused = left.find((result) => result.status === 'rejected');
+    if (refused !== undefined && this.#wire.ended === undefined) throw refused.reason;
   }
 
   #runShared(task: AnyTask | URL | TaskCode, code: TaskCode, input: unknown, options: JobOptions): Promise<unknown> {
@@ -142,6 +152,7 @@ export class Farm {
     if (shared === undefined || shared.over) {
       const made = new SharedRun(this.#around, this.#wire, () => {
         if (ours.get(key) === made) ours.delete(key);
+        if (ours.size === 0 && this.#runs.get(code) === ours) this.#runs.delete(code);
       });
       shared = made;
       ours.set(key, made);
@@ -162,11 +173,12 @@ export class Farm {
     const known = this.#codes.get(text);
     if (known !== undefined) return known;
     const reading = this.#around.code(task).then((code) => {
-      this.#codes.set(text, code);
+      if (this.#codes.get(text) === reading) this.#codes.set(text, code);
       return code;
     });
     this.#codes.set(text, reading);
     reading.catch(() => this.#codes.delete(text));
+    if (this.#codes.size > RUN_FUNCTIONS) this.#codes.delete(this.#codes.keys().next().value as string);
     return reading;
   }
 

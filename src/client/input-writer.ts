@@ -13,6 +13,13 @@ import { ValueError } from '../protocol/values/value-error.ts';
 import type { BlobExchange } from './surroundings.ts';
 import type { Wire } from './wire.ts';
 
+interface Block {
+  readonly first: TaskIndex;
+  readonly count: number;
+  readonly column: Uint8Array;
+  readonly uploads: readonly Promise<unknown>[];
+}
+
 /**
  * The inputs of one open job on their way: values are written into the block at hand, and whole blocks are sent in order,
  * each when the blobs that it names have arrived.
@@ -25,6 +32,7 @@ export class InputWriter {
   #first: TaskIndex;
   #uploads: Promise<unknown>[] = [];
   #blobBytes = 0;
+  #sentBytes = 0;
   #bytesInFlight = 0;
   /** Set while a block waits for its blobs: those after it must wait too. */
   #queue: Promise<void> | undefined;
@@ -32,7 +40,11 @@ export class InputWriter {
   #toSkip = 0;
   #failure: Error | undefined;
   #drained: (() => void) | undefined;
-  job: JobId | undefined;
+  #job: JobId | undefined;
+  /** Told of the first refusal: whoever does not wait for `stored` must hear of it. */
+  onFailure: (error: Error) => void = () => {};
+  /** Blocks that were whole before their job was known. */
+  #early: Block[] = [];
 
   constructor(wire: Wire, blobs: BlobExchange, first: TaskIndex = 0) {
     this.#wire = wire;
@@ -43,6 +55,11 @@ export class InputWriter {
   /** The index of the next input. */
   get next(): TaskIndex {
     return this.#first + this.#column.count;
+  }
+
+  /** Of all inputs that were flushed. */
+  get sentBytes(): number {
+    return this.#sentBytes;
   }
 
   get isFull(): boolean {
@@ -71,7 +88,7 @@ export class InputWriter {
     try {
       if (this.#column.append(value) <= INLINE_VALUE_BYTES) return undefined;
     } catch (error) {
-      throw error instanceof ValueError ? error.about(`input ${this.next}`) : error;
+      throw refusal(error, `inputs[${this.next}]`);
     }
     const { bytes } = this.#column.pop();
     return this.#addBlob(ValueStatus.jsonBlob, bytes.subarray(0, -1));
@@ -83,7 +100,7 @@ export class InputWriter {
     try {
       if (this.#column.append(value) <= INLINE_VALUE_BYTES) return true;
     } catch (error) {
-      throw error instanceof ValueError ? error.about('input') : error;
+      throw refusal(error, 'input');
     }
     this.#column.pop();
     return false;
@@ -103,20 +120,30 @@ export class InputWriter {
     this.#first = Math.max(this.#first, index - this.#toSkip);
   }
 
-  /** Sends the block at hand, or queues it behind blocks that wait for blobs. */
+  /** The job is on the server's disk: it may take inputs. */
+  start(job: JobId): void {
+    this.#job = job;
+    for (const block of this.#early.splice(0)) this.#dispatch(block);
+  }
+
+  /** Sends the block at hand, or queues it behind blocks that wait for blobs, or for the job. */
   flush(): void {
     const count = this.#column.count;
     if (count === 0 || this.#failure !== undefined) return;
     const { lengths, status, bytes } = this.#column.finish();
-    const column = packColumn(lengths, status, bytes);
-    const first = this.#first;
+    const block = { first: this.#first, count, column: packColumn(lengths, status, bytes), uploads: this.#uploads };
     this.#first += count;
-    const uploads = this.#uploads;
+    this.#sentBytes += block.column.length + this.#blobBytes;
     this.#uploads = [];
     this.#blobBytes = 0;
-    if (this.#queue === undefined && uploads.length === 0) return this.#send(first, count, column);
-    const queue: Promise<void> = Promise.all([this.#queue, ...uploads]).then(
-      () => this.#send(first, count, column),
+    if (this.#job === undefined) this.#early.push(block);
+    else this.#dispatch(block);
+  }
+
+  #dispatch(block: Block): void {
+    if (this.#queue === undefined && block.uploads.length === 0) return this.#send(block);
+    const queue: Promise<void> = Promise.all([this.#queue, ...block.uploads]).then(
+      () => this.#send(block),
       (error: Error) => this.#fail(error),
     );
     this.#queue = queue;
@@ -141,11 +168,10 @@ export class InputWriter {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  #send(first: TaskIndex, count: number, column: Uint8Array): void {
-    if (this.job === undefined) throw new Error('inputs were flushed before their job was known');
-    if (this.#failure !== undefined) return;
+  #send({ first, count, column }: Block): void {
+    if (this.#failure !== undefined || this.#job === undefined) return;
     this.#unanswered += 1;
-    this.#wire.request({ kind: 'inputs', job: this.job, runs: [[first, count]] }, column).then(
+    this.#wire.request({ kind: 'inputs', job: this.#job, runs: [[first, count]] }, column).then(
       () => this.#answered(),
       (error: Error) => this.#fail(error),
     );
@@ -157,7 +183,10 @@ export class InputWriter {
   }
 
   #fail(error: Error): void {
-    this.#failure ??= error;
+    if (this.#failure === undefined) {
+      this.#failure = error;
+      this.onFailure(error);
+    }
     this.#settle();
   }
 
@@ -178,4 +207,15 @@ export class InputWriter {
     this.#uploads.push(upload);
     if (this.#bytesInFlight > BLOB_WINDOW_BYTES) await upload.catch(() => {});
   }
+}
+
+/** Names the input. A text has at most half a billion letters, which is the one thing that makes JSON of a value fail. */
+function refusal(error: unknown, root: string): unknown {
+  if (error instanceof ValueError) return error.about(root);
+  if (!(error instanceof RangeError)) return error;
+  return new ValueError(
+    '',
+    'is too large for one text of JSON: give its bytes as a Uint8Array, or several inputs',
+    root,
+  );
 }

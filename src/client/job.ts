@@ -2,9 +2,11 @@ import { hasEnded, type JobProgress, type JobSpec } from '../model/job.ts';
 import type { Run } from '../model/runs.ts';
 import { type Column, readColumn } from '../protocol/column.ts';
 import { BatchStream } from './batch-stream.ts';
-import { collect } from './collect.ts';
+import { collect, MISSING } from './collect.ts';
 import { parseCursor } from './cursor.ts';
+import { FarmError } from './farm-error.ts';
 import type { TaskRecord } from './outcomes.ts';
+import type { Pace } from './pace.ts';
 import { ResultStream } from './result-stream.ts';
 import type { StreamBatch } from './session-io.ts';
 import type { BlobExchange } from './surroundings.ts';
@@ -42,6 +44,10 @@ export interface Submission {
   /** Why inputs could not be sent. */
   readonly failure: unknown;
   readonly signal: AbortSignal | undefined;
+  /** Of the inputs, where there may be no end of them. */
+  readonly pace: Pace | undefined;
+  /** The job has ended, or this program is done with it: no more inputs are wanted. */
+  over(): void;
 }
 
 /** One function and its inputs on the farm. Outlives this program: `farm.job(job.id)` finds it again. */
@@ -67,7 +73,8 @@ export class Job<Out = unknown> {
   /** All values in the order of the inputs. Rejects with the first {@link TaskError} as soon as a task has failed. */
   async values(): Promise<Out[]> {
     const { items, count, progress } = await this.#collect(false);
-    if (count < progress.total) throw this.#cancelled(firstHole(items), progress);
+    const hole = count < progress.total ? items.indexOf(MISSING) : undefined;
+    if (hole !== undefined) throw this.#cancelled(hole < 0 ? items.length : hole, progress);
     return items as Out[];
   }
 
@@ -75,7 +82,10 @@ export class Job<Out = unknown> {
   async settled(): Promise<TaskRecord<Out>[]> {
     const { items, count, progress } = await this.#collect(true);
     if (count < progress.total) {
-      for (let index = 0; index < progress.total; index++) items[index] ??= { index, status: 'cancelled' };
+      for (let index = 0; index < progress.total; index++) {
+        if (index < items.length && items[index] !== MISSING) continue;
+        items[index] = { index, status: 'cancelled' } satisfies TaskRecord<Out>;
+      }
     }
     return items as TaskRecord<Out>[];
   }
@@ -86,7 +96,8 @@ export class Job<Out = unknown> {
     const order = ordered ? 'index' : 'completion';
     const from =
       after === undefined ? ({ order, after: 0, skip: 0, defined } as const) : parseCursor(after, order, defined);
-    return new ResultStream(this.#wire, this.#blobs, this.id, { ...from, defined }, () => this.#refuseIncomplete());
+    const check = (progress: JobProgress | undefined): void => this.#over(progress);
+    return new ResultStream(this.#wire, this.#blobs, this.id, { ...from, defined }, check, this.#submission?.pace);
   }
 
   /**
@@ -119,7 +130,7 @@ export class Job<Out = unknown> {
     options: { order?: 'completion' | 'index'; defined?: boolean; after?: number } = {},
   ): AsyncGenerator<ResultBatch | { readonly next: number }, JobProgress | undefined> {
     const { order = 'completion', defined = false, after = 0 } = options;
-    const stream = new BatchStream(this.#wire, this.id, { order, defined, after });
+    const stream = new BatchStream(this.#wire, this.id, { order, defined, after }, this.#submission?.pace);
     try {
       for (;;) {
         for (let item = stream.take(); item !== undefined; item = stream.take()) {
@@ -127,7 +138,7 @@ export class Job<Out = unknown> {
           else yield rawBatch(item.batch);
         }
         if (stream.end !== undefined) {
-          this.#refuseIncomplete();
+          this.#over(stream.end.progress);
           return stream.end.progress;
         }
         await stream.arrival();
@@ -167,26 +178,27 @@ export class Job<Out = unknown> {
 
   /** How far it is, now and a few times a second until it ends; a slow reader sees the newest. */
   async *progress(): AsyncGenerator<ProgressReport> {
-    let newest: ProgressReport | undefined;
+    let newest: ProgressReport | FarmError | undefined;
     let wake: (() => void) | undefined;
-    const stop = this.#wire.follow(this.id, (report) => {
-      newest = report;
+    const stop = this.#wire.follow(this.id, (news) => {
+      newest = news;
       wake?.();
     });
     try {
       const { progress } = (await this.#wire.request({ kind: 'status', job: this.id, follow: true })) as JobStatus;
-      let report: ProgressReport = newest ?? { progress, running: 0, waiting: 0 };
+      newest ??= { progress, running: 0, waiting: 0 };
       for (;;) {
-        newest = undefined;
-        yield report;
-        if (hasEnded(report.progress.state)) return;
-        if (newest === undefined && this.#wire.ended === undefined) {
+        if (newest === undefined) {
           await new Promise<void>((resolve) => {
             wake = resolve;
           });
+          continue;
         }
-        if (newest === undefined) throw this.#wire.ended ?? new Error('woken without news');
-        report = newest;
+        if (newest instanceof FarmError) throw newest;
+        const report: ProgressReport = newest;
+        newest = undefined;
+        yield report;
+        if (hasEnded(report.progress.state)) return;
       }
     } finally {
       stop();
@@ -197,7 +209,7 @@ export class Job<Out = unknown> {
   async ended(): Promise<JobProgress> {
     let last: JobProgress | undefined;
     for await (const report of this.progress()) last = report.progress;
-    this.#refuseIncomplete();
+    this.#over(last);
     return last as JobProgress;
   }
 
@@ -208,7 +220,7 @@ export class Job<Out = unknown> {
   async #collect(records: boolean): ReturnType<typeof collect> {
     try {
       const collected = await collect(this.#wire, this.#blobs, this.id, records);
-      this.#refuseIncomplete();
+      this.#over(collected.progress);
       return collected;
     } catch (error) {
       if (!(error instanceof TaskError)) this.#submission?.signal?.throwIfAborted();
@@ -216,10 +228,16 @@ export class Job<Out = unknown> {
     }
   }
 
+  /** No more of its inputs are sent. @internal */
+  abandon(): void {
+    this.#submission?.over();
+  }
+
   /** A job that ended because of its inputs or its signal is told as that, not as tasks that were cancelled. */
-  #refuseIncomplete(): void {
-    this.#submission?.signal?.throwIfAborted();
+  #over(progress: JobProgress | undefined): void {
+    this.#submission?.over();
     if (this.#submission?.failure !== undefined) throw this.#submission.failure;
+    if (progress?.state === 'cancelled') this.#submission?.signal?.throwIfAborted();
   }
 
   #cancelled(index: number, progress: JobProgress): TaskError {
@@ -230,9 +248,4 @@ export class Job<Out = unknown> {
 
 function rawBatch({ runs, column, attempts, generation, cursor }: StreamBatch): ResultBatch {
   return { runs, column: readColumn(column), attempts, generation, cursor };
-}
-
-function firstHole(items: readonly unknown[]): number {
-  for (let index = 0; index < items.length; index++) if (!(index in items)) return index;
-  return items.length;
 }

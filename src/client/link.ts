@@ -24,8 +24,12 @@ export class Link {
   welcomed(now: Millis): void {
     this.state = 'open';
     this.joined = true;
-    this.#failures = 0;
     this.#heardAt = now;
+  }
+
+  /** The connection is of use, which a welcome alone does not say: a server in trouble may greet everyone and fall again. */
+  worked(): void {
+    if (this.state === 'open') this.#failures = 0;
   }
 
   /** Returns the delay: evenly from zero up to a bound that doubles. */

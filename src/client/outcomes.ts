@@ -21,28 +21,26 @@ export interface Outcomes {
   readonly values: unknown[];
   /** Undefined: every value is what it is. */
   readonly statuses: Uint8Array | undefined;
+  /** Charged attempts of the tasks that took more than one, or failed; undefined: there is none. */
+  readonly attempts: ReadonlyMap<TaskIndex, number> | undefined;
 }
 
 export function readOutcomes(job: number, batch: StreamBatch): Outcomes {
-  const { count, lengths, statuses, allStatus, bytes } = readColumn(batch.column);
+  const { count, lengths, statuses: all, allStatus, bytes } = readColumn(batch.column);
   let total = 0;
   for (const run of batch.runs) total += run.count;
   if (total !== count) throw new ProtocolError('invalid', `a result batch has ${count} values for ${total} tasks`);
-  const each = statuses ?? (allStatus === ValueStatus.json ? undefined : new Uint8Array(count).fill(allStatus));
+  const each = all ?? (allStatus === ValueStatus.json ? undefined : new Uint8Array(count).fill(allStatus));
   const values = decodeColumn(lengths, each, bytes);
-  return { job, batch, values, statuses: each !== undefined && hasRecords(each) ? each : undefined };
+  const statuses = each !== undefined && hasRecords(each) ? each : undefined;
+  return { job, batch, values, statuses, attempts: batch.attempts.length > 0 ? new Map(batch.attempts) : undefined };
 }
 
 /** The failure at a position, if its status says that there is one. */
 export function failureAt(outcomes: Outcomes, position: number, index: TaskIndex): TaskError | undefined {
   const status = outcomes.statuses?.[position];
   if (status === undefined || !isFailure(status)) return undefined;
-  return new TaskError(
-    outcomes.job,
-    index,
-    attemptsOf(outcomes.batch, index),
-    outcomes.values[position] as TaskFailure,
-  );
+  return new TaskError(outcomes.job, index, attemptsOf(outcomes, index), outcomes.values[position] as TaskFailure);
 }
 
 /** The blob at a position, if the value is in one. */
@@ -63,9 +61,8 @@ export function valueOfBlob(blob: BlobValue, bytes: Uint8Array): unknown {
 }
 
 /** Most tasks took one attempt; only others are listed. */
-export function attemptsOf(batch: StreamBatch, index: TaskIndex): number {
-  if (batch.attempts.length === 0) return 1;
-  return batch.attempts.find(([task]) => task === index)?.[1] ?? 1;
+export function attemptsOf({ attempts }: Outcomes, index: TaskIndex): number {
+  return attempts?.get(index) ?? 1;
 }
 
 function hasRecords(statuses: Uint8Array): boolean {

@@ -1,3 +1,4 @@
+import type { JobProgress } from '../model/job.ts';
 import { BLOB_WINDOW_BYTES } from '../model/limits.ts';
 import { BatchStream } from './batch-stream.ts';
 import { type Cursor, cursorText } from './cursor.ts';
@@ -11,11 +12,14 @@ import {
   type TaskRecord,
   valueOfBlob,
 } from './outcomes.ts';
+import type { Pace } from './pace.ts';
 import type { BlobExchange } from './surroundings.ts';
 import type { Wire } from './wire.ts';
 
 /** Batches behind one that waits for its blobs which are read already: enough to keep the line busy. */
 const READ_AHEAD_PIECES = 256;
+
+type Check = (progress: JobProgress | undefined) => void;
 
 /** A piece that was begun: `done` of its records have been given out. */
 interface Open {
@@ -42,42 +46,51 @@ export class ResultStream<Out> implements AsyncIterableIterator<TaskRecord<Out>>
   readonly #stream: BatchStream;
   readonly #blobs: BlobExchange;
   readonly #order: IndexOrder | undefined;
-  readonly #check: () => void;
+  readonly #check: Check;
   readonly #pieces: Open[] = [];
   readonly #fetches: Fetch[] = [];
   #fetchBytes = 0;
-  #position: Cursor;
+  readonly #defined: boolean;
+  /** Where the stream stands, as its cursor will say. */
+  #after: number;
+  #done: number;
   /** Records at the start of the first segment that were read before. */
   #skip: number;
   #turn: Promise<unknown> | undefined;
   #closed = false;
 
   /** @internal `check`: throws if what the stream gave is not all that there should have been. */
-  constructor(wire: Wire, blobs: BlobExchange, job: number, from: Cursor, check: () => void) {
+  constructor(wire: Wire, blobs: BlobExchange, job: number, from: Cursor, check: Check, pace?: Pace) {
     this.#job = job;
     this.#blobs = blobs;
-    this.#position = from;
+    this.#defined = from.defined;
+    this.#after = from.after;
+    this.#done = from.skip;
     this.#skip = from.skip;
     this.#check = check;
-    this.#stream = new BatchStream(wire, job, from);
+    this.#stream = new BatchStream(wire, job, from, pace);
     if (from.order === 'index') this.#order = new IndexOrder(from.after);
   }
 
   /** `results({ after: cursor })` goes on after the record that was given out last. */
   get cursor(): string {
-    return cursorText(this.#position);
+    const order = this.#order === undefined ? 'completion' : 'index';
+    return cursorText({ order, after: this.#after, skip: this.#done, defined: this.#defined });
   }
 
   /** Ends after the last outcome that there will be; tasks that were cancelled do not occur. Rejects with a FarmError. */
   next(): Promise<IteratorResult<TaskRecord<Out>, undefined>> {
     if (this.#turn === undefined) {
-      const record = this.#takeNow();
-      if (record !== undefined) return Promise.resolve({ done: false, value: record });
+      try {
+        const record = this.#takeNow();
+        if (record !== undefined) return Promise.resolve({ done: false, value: record });
+      } catch (error) {
+        this.#close();
+        return Promise.reject(error);
+      }
     }
-    const turn: Promise<IteratorResult<TaskRecord<Out>, undefined>> = (this.#turn ?? Promise.resolve()).then(
-      () => this.#takeLater(),
-      () => this.#takeLater(),
-    );
+    const later = (): Promise<IteratorResult<TaskRecord<Out>, undefined>> => this.#takeLater();
+    const turn = (this.#turn ?? Promise.resolve()).then(later, later);
     this.#turn = turn;
     const clear = (): void => {
       if (this.#turn === turn) this.#turn = undefined;
@@ -88,9 +101,7 @@ export class ResultStream<Out> implements AsyncIterableIterator<TaskRecord<Out>>
 
   /** Stops the stream; the job goes on. */
   return(): Promise<IteratorResult<TaskRecord<Out>, undefined>> {
-    this.#closed = true;
-    this.#pieces.length = 0;
-    this.#stream.close();
+    this.#close();
     return Promise.resolve({ done: true, value: undefined });
   }
 
@@ -102,7 +113,24 @@ export class ResultStream<Out> implements AsyncIterableIterator<TaskRecord<Out>>
     await this.return();
   }
 
+  #close(): void {
+    this.#closed = true;
+    this.#pieces.length = 0;
+    this.#stream.close();
+  }
+
+  /** A stream that broke is over: it must not keep the program waiting for what nobody will take. */
   async #takeLater(): Promise<IteratorResult<TaskRecord<Out>, undefined>> {
+    try {
+      const value = await this.#takeNext();
+      return value === undefined ? { done: true, value } : { done: false, value };
+    } catch (error) {
+      this.#close();
+      throw error;
+    }
+  }
+
+  async #takeNext(): Promise<TaskRecord<Out> | undefined> {
     while (!this.#closed) {
       const fetched = this.#fetches[0];
       const open = this.#pieces[0];
@@ -112,18 +140,18 @@ export class ResultStream<Out> implements AsyncIterableIterator<TaskRecord<Out>>
         if (this.#closed) break;
         this.#fetches.shift();
         this.#fetchBytes -= fetched.blob.ref.size;
-        return { done: false, value: this.#give(open, value) };
+        return this.#give(open, value);
       }
       const record = this.#takeNow();
-      if (record !== undefined) return { done: false, value: record };
+      if (record !== undefined) return record;
       if (this.#pieces.length > 0) continue;
       if (this.#stream.end !== undefined) {
-        this.#check();
+        this.#check(this.#stream.end.progress);
         break;
       }
       await this.#stream.arrival();
     }
-    return { done: true, value: undefined };
+    return undefined;
   }
 
   /** The next record, if nothing has to be waited for. */
@@ -151,17 +179,18 @@ export class ResultStream<Out> implements AsyncIterableIterator<TaskRecord<Out>>
     const { outcomes, index } = open.piece;
     const task = index + open.done;
     this.#advance(open);
-    return { index: task, status: 'done', value: value as Out, attempts: attemptsOf(outcomes.batch, task) };
+    return { index: task, status: 'done', value: value as Out, attempts: attemptsOf(outcomes, task) };
   }
 
   #advance(open: Open): void {
     open.done += 1;
     const over = open.done === open.piece.count;
     if (over) this.#pieces.shift();
-    const { order, after, skip, defined } = this.#position;
-    if (order === 'index') this.#position = { order, after: open.piece.index + open.done, skip: 0, defined };
-    else if (over && open.after !== undefined) this.#position = { order, after: open.after, skip: 0, defined };
-    else this.#position = { order, after, skip: skip + 1, defined };
+    if (this.#order !== undefined) this.#after = open.piece.index + open.done;
+    else if (over && open.after !== undefined) {
+      this.#after = open.after;
+      this.#done = 0;
+    } else this.#done += 1;
   }
 
   /** Reads arrived batches until there is a record. */

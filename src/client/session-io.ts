@@ -49,6 +49,8 @@ export type SessionEffect =
       readonly running: number;
       readonly waiting: number;
     }
+  /** A job that was followed is not there any more. */
+  | { readonly kind: 'followFailed'; readonly job: JobId; readonly code: string; readonly reason: string }
   /** Inputs may be sent again: `Session.inputRoom` is above zero. */
   | { readonly kind: 'room' }
   | { readonly kind: 'status'; readonly status: SessionStatus };

@@ -2,18 +2,21 @@ import type { PackedColumn } from '../model/envelope.ts';
 import type { JobId, Millis } from '../model/ids.ts';
 import { hasEnded, type JobProgress } from '../model/job.ts';
 import { INPUT_WINDOW_BYTES } from '../model/limits.ts';
-import type { Answer, ResultBatch, ServerToClient } from '../protocol/client-messages.ts';
+import type { Answer, ResultBatch } from '../protocol/client-messages.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
 import { PROTOCOL } from '../protocol/version.ts';
 import { Link } from './link.ts';
 import type { RequestMessage, SessionEffect, SessionInput } from './session-io.ts';
 import { StreamState } from './stream-state.ts';
 
-/** Close codes: a broken rule; a server that fell silent; a normal end; a version that is not spoken. */
+/** Close codes: a broken rule; a server that fell silent, or is busy; a normal end; a version that is not spoken. */
 const BROKEN_RULE = 4400;
 const SILENT = 4408;
+const TRY_AGAIN = 4503;
 const GOODBYE = 1000;
 const UPGRADE = 4426;
+
+type Received = Extract<SessionInput, { kind: 'message' }>;
 
 interface Waiting {
   readonly message: RequestMessage;
@@ -84,14 +87,16 @@ export class Session {
       case 'start':
         return this.#connect(now);
       case 'connected':
+        return this.#link.heard(now);
       case 'heard':
+        this.#link.worked();
         return this.#link.heard(now);
       case 'disconnected':
         if (input.fatal === true) return this.#end(input.reason, true);
         return this.#lost(input.reason, now, chance, input.retryAfter ?? 0);
       case 'message':
         this.#link.heard(now);
-        return this.#message(input.message, input.column, input.bytes, now);
+        return this.#message(input, now, chance);
       case 'garbage':
         return this.#breakOff(BROKEN_RULE, input.detail, now, chance);
       case 'request':
@@ -112,9 +117,14 @@ export class Session {
     }
   }
 
-  #message(message: ServerToClient, column: PackedColumn | undefined, bytes: number, now: Millis): void {
+  #message({ message, column, bytes }: Received, now: Millis, chance: number): void {
     if (message.kind === 'clientWelcome') return this.#welcomed(message.protocol, message.farm, now);
     if (this.#link.state !== 'open') throw new ProtocolError('invalid', `a ${message.kind} came before the welcome`);
+    // What was asked after it may depend on it, so all of it is asked again, in order: as after a lost connection.
+    if (message.kind === 'answer' && message.code === 'busy' && this.#isMine(message.request)) {
+      return this.#breakOff(TRY_AGAIN, message.message ?? 'the server is busy', now, chance);
+    }
+    this.#link.worked();
     switch (message.kind) {
       case 'answer':
         return this.#answered(message);
@@ -159,6 +169,11 @@ export class Session {
     for (const message of this.#follows.values()) if (!this.#waiting.has(message.request)) this.#send(message);
   }
 
+  /** A repetition, or the answer of something given up, is not. */
+  #isMine(request: number): boolean {
+    return this.#waiting.has(request) || this.#streams.has(request);
+  }
+
   #request(message: RequestMessage, column: PackedColumn | undefined): void {
     this.#waiting.set(message.request, { message, column, resent: false });
     if (message.kind === 'results') this.#streams.set(message.request, new StreamState(message));
@@ -173,7 +188,7 @@ export class Session {
     const waiting = this.#waiting.get(request);
     this.#waiting.delete(request);
     if (stream) return this.#streamAnswered(answer);
-    if (waiting === undefined) return; // A follow that was opened again, or a repetition.
+    if (waiting === undefined) return this.#followAnswered(answer);
     this.#forgetFollow(waiting.message, answer);
     this.#emit({ kind: 'answered', answer: settled(waiting, answer) });
     if (waiting.message.kind !== 'inputs') return;
@@ -187,6 +202,20 @@ export class Session {
     this.#streams.delete(answer.request);
     const { code = 'invalid', message = 'the server gave no reason' } = answer;
     this.#emit({ kind: 'streamFailed', stream: answer.request, code, reason: message });
+  }
+
+  /** A follow that was opened again after a reconnect: the job may have moved, or ended, in between. */
+  #followAnswered(answer: Answer): void {
+    for (const [job, { request }] of this.#follows) {
+      if (request !== answer.request) continue;
+      const progress = (answer.value as { progress?: JobProgress } | undefined)?.progress;
+      if (!answer.ok || progress === undefined || hasEnded(progress.state)) this.#follows.delete(job);
+      if (!answer.ok || progress === undefined) {
+        const { code = 'unknown', message = 'the server gave no reason' } = answer;
+        return this.#emit({ kind: 'followFailed', job, code, reason: message });
+      }
+      return this.#emit({ kind: 'progress', job, progress, running: 0, waiting: 0 });
+    }
   }
 
   #forgetFollow(message: RequestMessage, answer: Answer): void {

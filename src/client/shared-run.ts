@@ -1,9 +1,10 @@
 import { RESULT_WINDOW_BYTES, RUN_JOB_IDLE } from '../model/limits.ts';
 import { FarmError } from './farm-error.ts';
 import { InputWriter } from './input-writer.ts';
+import type { JobOptions } from './job-options.ts';
 import { blobAt, failureAt, type Outcomes, readOutcomes, valueOfBlob } from './outcomes.ts';
 import type { StreamBatch } from './session-io.ts';
-import { type JobOptions, submit, submitBody } from './submit.ts';
+import { submit, submitBody } from './submit.ts';
 import type { Surroundings } from './surroundings.ts';
 import type { TaskCode } from './task-code.ts';
 import type { Wire } from './wire.ts';
@@ -35,6 +36,7 @@ export class SharedRun {
     this.#around = around;
     this.#wire = wire;
     this.#writer = new InputWriter(wire, around.blobs);
+    this.#writer.onFailure = (error) => this.#refused(error);
     this.#onOver = onOver;
     this.#usedAt = around.now();
   }
@@ -46,7 +48,7 @@ export class SharedRun {
       const body = await submitBody(this.#around, code, { maxFailures: Number.MAX_SAFE_INTEGER, ...options });
       const { job } = await submit(this.#wire, body);
       this.#job = job;
-      this.#writer.job = job;
+      this.#writer.start(job);
       this.#stream = this.#wire.openStream(
         { kind: 'results', job, order: 'completion', credit: RESULT_WINDOW_BYTES },
         {
@@ -81,7 +83,7 @@ export class SharedRun {
     });
   }
 
-  /** Resolves when what was called has been answered and the job is closed. */
+  /** Resolves when what was called is on the server's disk and the job takes no more. */
   async close(): Promise<void> {
     this.over = true;
     this.#cancelIdle?.();
@@ -92,11 +94,16 @@ export class SharedRun {
   }
 
   #flush(): void {
-    if (this.#job === 0) return;
     this.#flushing = false;
     this.#usedAt = this.#around.now();
     this.#writer.flush();
-    if (this.#writer.failure !== undefined) this.#end(this.#writer.failure);
+  }
+
+  /** Inputs have their places, so nothing can follow one that was refused. */
+  #refused(error: Error): void {
+    this.#end(error);
+    if (this.#stream !== undefined) this.#wire.closeStream(this.#stream);
+    this.#wire.request({ kind: 'act', job: this.#job, action: 'cancel' }).catch(() => {});
   }
 
   #batch(batch: StreamBatch): void {

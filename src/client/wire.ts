@@ -28,6 +28,9 @@ export interface ProgressReport {
   readonly waiting: number;
 }
 
+/** Hears how a job goes, or why nothing more will be heard. */
+export type Follower = (news: ProgressReport | FarmError) => void;
+
 interface Pending {
   resolve(value: unknown): void;
   reject(error: Error): void;
@@ -39,7 +42,7 @@ export class Wire {
   readonly #session = new Session();
   readonly #pending = new Map<number, Pending>();
   readonly #streams = new Map<number, StreamListener>();
-  readonly #followers = new Map<number, Set<(report: ProgressReport | undefined) => void>>();
+  readonly #followers = new Map<number, Set<Follower>>();
   readonly #joined = Promise.withResolvers<string>();
   readonly #over = Promise.withResolvers<FarmError>();
   readonly #roomWaiters: (() => void)[] = [];
@@ -99,8 +102,8 @@ export class Wire {
     if (this.#forgetStream(stream) !== undefined) this.#handle({ kind: 'unsubscribe', stream });
   }
 
-  /** Hears of a job's progress until the returned function is called, once `status` with `follow` was asked; undefined: nothing more will come. */
-  follow(job: number, hear: (report: ProgressReport | undefined) => void): () => void {
+  /** Hears of a job's progress until the returned function is called, once `status` with `follow` was asked. */
+  follow(job: number, hear: Follower): () => void {
     let followers = this.#followers.get(job);
     if (followers === undefined) this.#followers.set(job, (followers = new Set()));
     followers.add(hear);
@@ -178,8 +181,9 @@ export class Wire {
         this.#forgetStream(effect.stream)?.failed(new FarmError(effect.code, effect.reason));
         return;
       case 'progress':
-        for (const hear of [...(this.#followers.get(effect.job) ?? [])]) hear(effect);
-        return;
+        return this.#tellFollowers(effect.job, effect);
+      case 'followFailed':
+        return this.#tellFollowers(effect.job, new FarmError(effect.code, effect.reason));
       case 'room':
         for (const go of this.#roomWaiters.splice(0)) go();
         return;
@@ -236,7 +240,11 @@ export class Wire {
     }
     for (const stream of [...this.#streams.keys()]) this.#forgetStream(stream)?.failed(error);
     for (const go of this.#roomWaiters.splice(0)) go();
-    for (const followers of this.#followers.values()) for (const hear of [...followers]) hear(undefined);
+    for (const job of [...this.#followers.keys()]) this.#tellFollowers(job, error);
+  }
+
+  #tellFollowers(job: number, news: ProgressReport | FarmError): void {
+    for (const hear of [...(this.#followers.get(job) ?? [])]) hear(news);
   }
 
   #forgetStream(stream: number): StreamListener | undefined {

@@ -20,6 +20,11 @@ interface Source {
  * Throws a TaskCodeError that names the variable.
  */
 export function moduleFromFunction(fn: TaskFunction): TaskModule {
+  if (typeof fn !== 'function') {
+    throw new TaskCodeError(
+      `a task is a function, or a module given as new URL('./its-name.ts', import.meta.url), but this is ${describe(fn)}`,
+    );
+  }
   const text = Function.prototype.toString.call(fn);
   const name = fn.name === '' ? 'the function' : `the function ${fn.name}`;
   if (/\{\s*\[native code\]\s*\}\s*$/.test(text)) {
@@ -35,6 +40,10 @@ export function moduleFromFunction(fn: TaskFunction): TaskModule {
   const helper = free.delete('__name') ? 'const __name = (target) => target; ' : '';
   if (free.size > 0) throw new TaskCodeError(describeFree([...free], name));
   return { code: `${helper}export default ${source.expression};\n`, sourceName: fn.name === '' ? 'inline' : fn.name };
+}
+
+function describe(thing: unknown): string {
+  return typeof thing === 'string' ? JSON.stringify(thing.slice(0, 100)) : `of type ${typeof thing}`;
 }
 
 /** A function stands for itself; a method (`f(x) { … }`) is only source in an object, so it is taken out of one. */
