@@ -76,7 +76,7 @@ export function readColumn(packed: PackedColumn): Column {
   const statusesAt = lengthsAt + count * width;
   const bytesAt = statusesAt + perStatus * count;
   // An equal length costs no bytes for each value: without this check a tiny frame could claim four billion of them.
-  if (bytesAt > packed.length || count > packed.length * 8 + MAX_EMPTY) {
+  if (bytesAt > packed.length || count > packed.length + MAX_EMPTY) {
     throw new ProtocolError('invalid', 'a column is shorter than its lengths');
   }
   const lengths = new Uint32Array(count);

@@ -2,9 +2,10 @@ import type { TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import Value from 'typebox/value';
 import type { PackedColumn } from '../model/envelope.ts';
-import { HEADER_BYTES, JSON_DEPTH } from '../model/limits.ts';
+import { HEADER_BYTES } from '../model/limits.ts';
 import { ClientMessage, ServerToClient } from './client-messages.ts';
-import { columnOf, itemsOf } from './json-frames.ts';
+import { checkTree, parseJson } from './json.ts';
+import { columnOf } from './json-frames.ts';
 import { ProtocolError } from './protocol-error.ts';
 import { ServerToWorker, WorkerMessage } from './worker-messages.ts';
 
@@ -36,12 +37,13 @@ export function encodeFrame(
   return frame.subarray(0, 4 + written + column.length);
 }
 
-/** The text subprotocol: the column as `values`. */
+/** The text subprotocol (P5): the column as `values`, whose items are JSON texts already. */
 export function encodeJsonFrame(
   message: { readonly kind: string; readonly [field: string]: unknown },
-  column?: PackedColumn,
-): Frame {
-  return JSON.stringify(column === undefined ? message : { ...message, values: itemsOf(column) });
+  items?: readonly string[],
+): string {
+  const json = JSON.stringify(message);
+  return items === undefined ? json : `${json.slice(0, -1)},"values":[${items.join(',')}]}`;
 }
 
 export const decodeWorkerMessage = decoderOf<WorkerMessage>(WorkerMessage.anyOf);
@@ -51,20 +53,32 @@ export const decodeServerToClient = decoderOf<ServerToClient>(ServerToClient.any
 
 /** Splits a frame into its JSON value and column, without a look at the message's shape. */
 export function splitFrame(frame: Frame): { json: unknown; column?: PackedColumn } {
-  if (typeof frame === 'string') return { json: parse(frame) };
+  if (typeof frame === 'string') return { json: headerOf(frame) };
   if (frame.length < 4) throw new ProtocolError('invalid', 'a binary frame is shorter than its head');
   const length = new DataView(frame.buffer, frame.byteOffset, 4).getUint32(0, true);
   if (length > HEADER_BYTES || 4 + length > frame.length) {
     throw new ProtocolError('invalid', "a binary frame's JSON is longer than the frame or than the limit");
   }
-  return { json: parse(decodeText(frame.subarray(4, 4 + length))), column: frame.subarray(4 + length) };
+  return { json: headerOf(decodeText(frame.subarray(4, 4 + length))), column: frame.subarray(4 + length) };
 }
 
 function splitJsonFrame(frame: Frame): { json: unknown; column?: PackedColumn } {
   if (typeof frame !== 'string') throw new ProtocolError('invalid', 'a binary frame in the text subprotocol');
-  const json = parse(frame);
-  if (typeof json !== 'object' || json === null || !('values' in json)) return { json };
-  return { json, column: columnOf(json.values) };
+  const json = parseJson(frame);
+  if (typeof json !== 'object' || json === null || !Object.hasOwn(json, 'values')) {
+    checkTree(json);
+    return { json };
+  }
+  // What tasks returned may have any key and more levels than a message; it is written down, never looked at.
+  const { values, ...message } = json as Readonly<Record<string, unknown>>;
+  checkTree(message);
+  return { json: message, column: columnOf(values) };
+}
+
+function headerOf(text: string): unknown {
+  const json = parseJson(text);
+  checkTree(json);
+  return json;
 }
 
 function decoderOf<Message>(shapes: readonly TSchema[]): (frame: Frame, json?: boolean) => Decoded<Message> {
@@ -95,34 +109,10 @@ function complaint(shape: TSchema, json: unknown): string {
   return `is not as it should be: ${first?.instancePath || '/'} ${first?.message ?? 'is wrong'}`;
 }
 
-function parse(text: string): unknown {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw new ProtocolError('invalid', 'a message is not JSON');
-  }
-  if (tooDeep(value, JSON_DEPTH)) throw new ProtocolError('invalid', `a message is nested deeper than ${JSON_DEPTH}`);
-  return value;
-}
-
 function decodeText(bytes: Uint8Array): string {
   try {
     return decoder.decode(bytes);
   } catch {
     throw new ProtocolError('invalid', 'a message is not UTF-8');
   }
-}
-
-/** Also refuses the keys that could reach a prototype (T-14), since unknown fields are otherwise ignored. */
-function tooDeep(value: unknown, left: number): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  if (left === 0) return true;
-  for (const key of Object.keys(value)) {
-    if (key === '__proto__' || key === 'constructor' || key === 'prototype') {
-      throw new ProtocolError('invalid', `a message has the key ${key}`);
-    }
-    if (tooDeep((value as Record<string, unknown>)[key], left - 1)) return true;
-  }
-  return false;
 }

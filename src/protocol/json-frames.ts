@@ -1,47 +1,57 @@
-import { isFailure, type PackedColumn, type TaskFailure, ValueStatus } from '../model/envelope.ts';
-import { packColumn, readColumn, statusOf } from './column.ts';
+import { type BlobRef, isFailure, type PackedColumn, type TaskFailure, ValueStatus } from '../model/envelope.ts';
+import { ERROR_MESSAGE_BYTES, ERROR_STACK_BYTES, VALUE_DEPTH } from '../model/limits.ts';
+import { fromBase64, toBase64 } from './base64.ts';
+import { type Column, packColumn, statusOf } from './column.ts';
+import { nestedDeeper } from './json.ts';
 import { ProtocolError } from './protocol-error.ts';
 
 /**
  * The text subprotocol (P5): instead of a column a message has `values`, one item a task. So plain that a worker fits in
  * sixty lines of any language. Used only in gateways; everything behind them speaks columns.
  */
-export type JsonItem =
-  | { readonly value: unknown }
-  | { readonly undefined: true }
-  | { readonly blob: { readonly sha256: string; readonly size: number }; readonly as: 'json' | 'bytes' }
-  | { readonly base64: string }
-  | { readonly failed: TaskFailure };
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+const decoder = new TextDecoder('utf-8', { fatal: true });
 
-const FAILED_STATUS: Readonly<Record<string, number>> = {
-  error: ValueStatus.failed,
-  timeout: ValueStatus.timeout,
-  crash: ValueStatus.crash,
-  memory: ValueStatus.memory,
-};
+/** A worker names what became of a task in words; the server alone says `poison` and `cancelled`. */
+const FAILURES = new Map<unknown, { readonly status: number; readonly kind: TaskFailure['kind'] }>([
+  ['error', { status: ValueStatus.failed, kind: 'error' }],
+  ['timeout', { status: ValueStatus.timeout, kind: 'timeout' }],
+  ['crash', { status: ValueStatus.crash, kind: 'crash' }],
+  ['memory', { status: ValueStatus.memory, kind: 'memory' }],
+]);
 
-export function itemsOf(packed: PackedColumn): JsonItem[] {
-  const column = readColumn(packed);
-  const items: JsonItem[] = [];
+/** The items of `values` as JSON texts, in order; undefined stands for a value that is not the JSON it should be. */
+export function itemTexts(column: Column): (string | undefined)[] {
+  const items: (string | undefined)[] = [];
   let at = 0;
   for (let i = 0; i < column.count; i++) {
     const end = at + (column.lengths[i] as number);
-    items.push(itemOf(statusOf(column, i), column.bytes.subarray(at, end)));
+    items.push(itemText(statusOf(column, i), column.bytes.subarray(at, end)));
     at = end;
   }
   return items;
 }
 
-function itemOf(status: number, bytes: Uint8Array): JsonItem {
-  if (status === ValueStatus.bytes) return { base64: toBase64(bytes) };
-  if (bytes.length === 0) return { undefined: true };
-  const json: unknown = JSON.parse(decoder.decode(bytes.subarray(0, bytes.length - 1)));
-  if (status === ValueStatus.json) return { value: json };
-  if (isFailure(status)) return { failed: json as TaskFailure };
-  return { blob: json as { sha256: string; size: number }, as: status === ValueStatus.jsonBlob ? 'json' : 'bytes' };
+function itemText(status: number, bytes: Uint8Array): string | undefined {
+  if (status === ValueStatus.bytes) return `{"base64":"${toBase64(bytes)}"}`;
+  if (bytes.length === 0) return status === ValueStatus.json ? '{"undefined":true}' : undefined;
+  const json = jsonText(bytes);
+  if (json === undefined) return undefined;
+  // The text as it was written: a language with larger numbers than JavaScript's reads them whole.
+  if (status === ValueStatus.json) return `{"value":${json}}`;
+  if (isFailure(status)) return `{"failed":${json}}`;
+  return `{"blob":${json},"as":"${status === ValueStatus.jsonBlob ? 'json' : 'bytes'}"}`;
+}
+
+/** Whoever wrote these bytes may have lied: a reader in another language must not be the one to find out. */
+function jsonText(bytes: Uint8Array): string | undefined {
+  try {
+    const text = decoder.decode(bytes.subarray(0, bytes.length - 1));
+    return nestedDeeper(JSON.parse(text), VALUE_DEPTH) ? undefined : text;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Throws a {@link ProtocolError} that says which item is wrong. */
@@ -52,7 +62,7 @@ export function columnOf(items: unknown): PackedColumn {
   const parts: Uint8Array[] = [];
   let total = 0;
   items.forEach((item: unknown, i) => {
-    const { status, bytes } = encodedItem(item, i);
+    const { status, bytes } = encodedItem(item, `values[${i}]`);
     statuses[i] = status;
     lengths[i] = bytes.length;
     parts.push(bytes);
@@ -67,58 +77,76 @@ export function columnOf(items: unknown): PackedColumn {
   return packColumn(lengths, statuses, bytes);
 }
 
-function encodedItem(item: unknown, at: number): { status: number; bytes: Uint8Array } {
-  if (typeof item !== 'object' || item === null) throw new ProtocolError('invalid', `values[${at}] is not an object`);
-  if ('value' in item) return { status: ValueStatus.json, bytes: text(item.value) };
-  if ('undefined' in item) return { status: ValueStatus.json, bytes: new Uint8Array(0) };
-  if ('base64' in item && typeof item.base64 === 'string')
-    return { status: ValueStatus.bytes, bytes: fromBase64(item.base64, at) };
-  if ('blob' in item) {
-    return {
-      status: 'as' in item && item.as === 'bytes' ? ValueStatus.bytesBlob : ValueStatus.jsonBlob,
-      bytes: text(item.blob),
-    };
-  }
-  if ('failed' in item && typeof item.failed === 'object' && item.failed !== null) {
-    const kind = 'kind' in item.failed ? String(item.failed.kind) : 'error';
-    const failure = { kind, name: 'Error', message: '', ...item.failed };
-    return { status: FAILED_STATUS[kind] ?? ValueStatus.failed, bytes: text(failure) };
-  }
-  throw new ProtocolError('invalid', `values[${at}] is none of value, undefined, base64, blob, failed`);
+interface EncodedItem {
+  readonly status: number;
+  readonly bytes: Uint8Array;
 }
 
-function text(value: unknown): Uint8Array {
-  return encoder.encode(`${JSON.stringify(value)},`);
+function encodedItem(item: unknown, where: string): EncodedItem {
+  if (typeof item !== 'object' || item === null) throw new ProtocolError('invalid', `${where} is not an object`);
+  if (Object.hasOwn(item, 'value')) return { status: ValueStatus.json, bytes: valueBytes(item, where) };
+  if (own(item, 'undefined') === true) return { status: ValueStatus.json, bytes: new Uint8Array(0) };
+  if (Object.hasOwn(item, 'base64')) return { status: ValueStatus.bytes, bytes: bytesOf(own(item, 'base64'), where) };
+  if (Object.hasOwn(item, 'blob')) return blobItem(own(item, 'blob'), own(item, 'as'), where);
+  if (Object.hasOwn(item, 'failed')) return failedItem(own(item, 'failed'), where);
+  throw new ProtocolError('invalid', `${where} is none of value, undefined, base64, blob, failed`);
 }
 
-const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
-
-function toBase64(bytes: Uint8Array): string {
-  let out = '';
-  for (let i = 0; i < bytes.length; i += 3) {
-    const word = ((bytes[i] as number) << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0);
-    out += (DIGITS[word >> 18] as string) + (DIGITS[(word >> 12) & 63] as string);
-    out += i + 1 < bytes.length ? (DIGITS[(word >> 6) & 63] as string) : '=';
-    out += i + 2 < bytes.length ? (DIGITS[word & 63] as string) : '=';
+function valueBytes(item: object, where: string): Uint8Array {
+  const value = own(item, 'value');
+  if (nestedDeeper(value, VALUE_DEPTH)) {
+    throw new ProtocolError('invalid', `${where} is nested deeper than ${VALUE_DEPTH}`);
   }
-  return out;
+  return record(value);
 }
 
-function fromBase64(base64: string, at: number): Uint8Array {
-  const clean = base64.replace(/=+$/, '');
-  const bytes = new Uint8Array(Math.floor((clean.length * 3) / 4));
-  let word = 0;
-  let bits = 0;
-  let to = 0;
-  for (const digit of clean) {
-    const value = DIGITS.indexOf(digit);
-    if (value < 0) throw new ProtocolError('invalid', `values[${at}].base64 is not base64`);
-    word = (word << 6) | value;
-    bits += 6;
-    if (bits >= 8) {
-      bits -= 8;
-      bytes[to++] = (word >> bits) & 255;
-    }
-  }
+function bytesOf(base64: unknown, where: string): Uint8Array {
+  const bytes = typeof base64 === 'string' ? fromBase64(base64) : undefined;
+  if (bytes === undefined) throw new ProtocolError('invalid', `${where}.base64 is not base64`);
   return bytes;
+}
+
+function blobItem(blob: unknown, as: unknown, where: string): EncodedItem {
+  const sha256 = own(blob, 'sha256');
+  const size = own(blob, 'size');
+  const named = typeof sha256 === 'string' && /^[0-9a-f]{64}$/.test(sha256);
+  if (!named || !Number.isSafeInteger(size) || (size as number) < 0 || (as !== 'json' && as !== 'bytes')) {
+    throw new ProtocolError('invalid', `${where} is not a blob: {"blob":{"sha256","size"},"as":"json" or "bytes"}`);
+  }
+  const status = as === 'json' ? ValueStatus.jsonBlob : ValueStatus.bytesBlob;
+  return { status, bytes: record({ sha256, size: size as number } satisfies BlobRef) };
+}
+
+function failedItem(failed: unknown, where: string): EncodedItem {
+  if (typeof failed !== 'object' || failed === null) {
+    throw new ProtocolError('invalid', `${where}.failed is not an object`);
+  }
+  const { status, kind } = FAILURES.get(own(failed, 'kind')) ?? { status: ValueStatus.failed, kind: 'error' as const };
+  const stack = textIn(failed, 'stack');
+  const signal = textIn(failed, 'signal');
+  const exitCode = own(failed, 'exitCode');
+  const failure: TaskFailure = {
+    kind,
+    name: textIn(failed, 'name')?.slice(0, ERROR_MESSAGE_BYTES) ?? 'Error',
+    message: textIn(failed, 'message')?.slice(0, ERROR_MESSAGE_BYTES) ?? '',
+    ...(stack === undefined ? {} : { stack: stack.slice(0, ERROR_STACK_BYTES) }),
+    ...(typeof exitCode === 'number' ? { exitCode } : {}),
+    ...(signal === undefined ? {} : { signal: signal.slice(0, ERROR_MESSAGE_BYTES) }),
+  };
+  return { status, bytes: record(failure) };
+}
+
+/** Fields are read one by one and only where they are the object's own: what a peer sent never becomes one of ours. (T-14) */
+function own(object: unknown, key: string): unknown {
+  if (typeof object !== 'object' || object === null || !Object.hasOwn(object, key)) return undefined;
+  return (object as Readonly<Record<string, unknown>>)[key];
+}
+
+function textIn(object: unknown, key: string): string | undefined {
+  const value = own(object, key);
+  return typeof value === 'string' ? value : undefined;
+}
+
+function record(value: unknown): Uint8Array {
+  return encoder.encode(`${JSON.stringify(value)},`);
 }

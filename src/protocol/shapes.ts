@@ -1,4 +1,5 @@
 import Type from 'typebox';
+import { LABELS } from '../model/limits.ts';
 import type { Run } from '../model/runs.ts';
 import { pushRun } from '../model/runs.ts';
 
@@ -9,8 +10,11 @@ export const Count = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER
 export const Sha256 = Type.String({ pattern: '^[0-9a-f]{64}$' });
 export const ShortText = Type.String({ maxLength: 256 });
 export const Text = Type.String({ maxLength: 65_536 });
-export const Labels = Type.Record(Type.String({ maxLength: 128 }), Type.String({ maxLength: 256 }));
-export const Amounts = Type.Record(Type.String({ maxLength: 128 }), Type.Number({ minimum: 0 }));
+/** A pattern, since lengths of keys are not looked at otherwise; and closed, since a key that fits none would pass unseen. */
+const Name = Type.String({ pattern: '^[\\s\\S]{1,128}$' });
+const few = { maxProperties: LABELS, additionalProperties: false } as const;
+export const Labels = Type.Record(Name, Type.String({ maxLength: 256 }), few);
+export const Amounts = Type.Record(Name, Type.Number({ minimum: 0 }), few);
 
 /** `[start, count]` pairs, sorted and disjoint. */
 export const WireRuns = Type.Array(Type.Tuple([Index, Count]), { maxItems: 4096 });
