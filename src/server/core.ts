@@ -1,10 +1,8 @@
-import { createHash } from 'node:crypto';
 import type { PackedColumn } from '../model/envelope.ts';
 import type { JobId, TaskIndex, WorkerId } from '../model/ids.ts';
 import { hasEnded, type Job, type JobProgress, type JobSpec } from '../model/job.ts';
 import type { Write } from '../model/records.ts';
 import { countRuns } from '../model/runs.ts';
-import { readColumn } from '../protocol/column.ts';
 import type { Change } from '../scheduler/commands.ts';
 import type { Explanation } from '../scheduler/explain.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
@@ -15,14 +13,13 @@ import { InputCache } from './input-cache.ts';
 import { JobNotices } from './job-notices.ts';
 import { JobReaders } from './job-readers.ts';
 import { type Brain, type Effect, Loop } from './loop.ts';
-import { blobsIn } from './outcome-column.ts';
 import { RequestError, Requests } from './requests.ts';
 import type { ResultQuery, ResultSink, ResultStream } from './result-stream.ts';
+import { Submissions, type SubmitSpec, type Submitted } from './submissions.ts';
 import { TaskLogs } from './task-logs.ts';
 import { WorkerGateway } from './worker-gateway.ts';
 
-/** What a submitter may say of a job; everything but the code has a default. */
-export type SubmitSpec = Pick<JobSpec, 'name' | 'code'> & Partial<Omit<JobSpec, 'owner' | 'submittedAt'>>;
+export type { SubmitSpec };
 
 export type JobAction = 'cancel' | 'pause' | 'resume' | 'retry' | 'forget';
 
@@ -50,10 +47,15 @@ export class Core {
   readonly #live = new Map<JobId, LiveJob>();
   readonly #readers: JobReaders;
   readonly #requests: Requests;
-  readonly #submitting = new Map<string, Promise<{ job: JobId; existing: boolean }>>();
+  readonly #submissions: Submissions;
   /** Everything that changed and is on disk: the feed's source. */
   onChange: (change: Change) => void = () => {};
   onBroken: (error: StoreError) => void = () => {};
+  /** The brain was read from disk again: the workers that it knew have to come back. */
+  onRebuilt: () => void = () => {};
+  onForgotten: (job: JobId) => void = () => {};
+  /** A fault of ours that ended one request and nothing else (F-36). */
+  onFault: (error: unknown) => void = () => {};
   readonly tallies = { done: 0, failed: 0, lost: 0, retried: 0 };
 
   constructor(options: { store: Store; blobs: BlobStore; clock: Clock }) {
@@ -71,12 +73,23 @@ export class Core {
         perform: (effect) => this.#perform(effect),
         committed: (writes) => this.#committed(writes),
         failed: (error, effects) => this.#requests.notSaved(error, effects),
-        rebuilt: () => this.workerGateway.restart(),
+        rebuilt: () => {
+          this.workerGateway.restart();
+          this.onRebuilt();
+        },
         broken: (error) => this.onBroken(error),
       },
     });
     this.#readers = new JobReaders(options.store);
     this.#requests = new Requests(this.loop);
+    this.#submissions = new Submissions({
+      store: options.store,
+      blobs: options.blobs,
+      clock: options.clock,
+      requests: this.#requests,
+      notices: this.#notices,
+      totalOf: (job) => this.#live.get(job)?.progress.total ?? 0,
+    });
     this.logs = new TaskLogs(this.loop, options.clock);
     this.workerGateway = new WorkerGateway({
       loop: this.loop,
@@ -92,44 +105,13 @@ export class Core {
     return this.loop.start();
   }
 
-  /** With an idempotency key the same submit gives the same job; another submit under the key is a conflict. (F-17) */
-  submit(asked: SubmitSpec, owner: string, open: boolean, code?: string): Promise<{ job: JobId; existing: boolean }> {
-    const key = asked.idempotencyKey;
-    if (key === undefined) return this.#submitNew(asked, owner, open, code);
-    const digest = createHash('sha256')
-      .update(JSON.stringify([asked, open]))
-      .digest('hex');
-    const name = `${owner} ${key}`;
-    const before = this.#submitting.get(name);
-    const submitting = (before === undefined ? Promise.resolve() : before.then(nothing, nothing)).then(async () => {
-      const known = await this.store.findIdempotent(owner, key);
-      if (known === undefined)
-        return this.#submitNew(asked, owner, open, code, { kind: 'idempotency', owner, key, digest, job: 0 });
-      if (known.digest !== digest)
-        throw new RequestError(
-          'conflict',
-          `the idempotency key ${key} belongs to job ${known.job}, which is another one`,
-        );
-      return { job: known.job, existing: true };
-    });
-    this.#submitting.set(name, submitting);
-    const clear = () => {
-      if (this.#submitting.get(name) === submitting) this.#submitting.delete(name);
-    };
-    submitting.then(clear, clear);
-    return submitting;
+  submit(asked: SubmitSpec, owner: string, open: boolean, code?: string, about?: string): Promise<Submitted> {
+    return this.#submissions.submit(asked, owner, open, code, about);
   }
 
   /** `ok` also for what is stored already; the message of a `conflict` says where to go on (P17). */
-  async addInputs(job: JobId, first: TaskIndex, count: number, column: PackedColumn): Promise<void> {
-    const values = readColumn(column);
-    if (values.count !== count) throw new RequestError('invalid', 'inputs with more or fewer values than tasks');
-    const live = this.#live.get(job);
-    const blobs = blobsIn(values);
-    if (blobs.length > 0) await this.#mustHave(blobs);
-    if (live !== undefined && first + count <= live.progress.total && (await this.#isStored(job, first, count))) return;
-    const refs = blobs.map((sha256): Write => ({ kind: 'blobRef', job, sha256 }));
-    await this.#requests.ask((request) => ({ kind: 'inputsAdded', request, job, first, count }), column, refs);
+  addInputs(job: JobId, first: TaskIndex, count: number, column: PackedColumn): Promise<void> {
+    return this.#submissions.addInputs(job, first, count, column);
   }
 
   async closeJob(job: JobId, total: number): Promise<void> {
@@ -215,62 +197,13 @@ export class Core {
     const recovered = await this.store.recover(epoch);
     const now = this.#clock.now();
     const scheduler = new Scheduler({ epoch, now, wallOffset: this.#clock.wall() - now, recovered });
+    for (const job of recovered.forgetting) this.#forgetRest(job).catch(nothing); // A store that cannot now names it again at the next start (D8).
     this.#live.clear();
     for (const job of recovered.jobs) {
       this.#live.set(job.id, { spec: job.spec, progress: job.progress, waiting: 0, running: 0 });
       this.#notices.know(job.id, job.spec);
     }
     return { scheduler, epoch };
-  }
-
-  async #submitNew(
-    asked: SubmitSpec,
-    owner: string,
-    open: boolean,
-    code: string | undefined,
-    key?: Write,
-  ): Promise<{ job: JobId; existing: boolean }> {
-    const { sha256 } = asked.code;
-    if (code !== undefined) await this.#keepCode(sha256, code);
-    else await this.#mustHave([sha256]);
-    const job = await this.store.nextJobId();
-    const spec: JobSpec = {
-      priority: 0,
-      weight: 1,
-      retries: 0,
-      requires: {},
-      cpus: 1,
-      resources: {},
-      fenced: false,
-      ...asked,
-      owner,
-      submittedAt: this.#clock.wall(),
-    };
-    const extra: Write[] = [{ kind: 'blobRef', job, sha256 }];
-    if (key?.kind === 'idempotency') extra.push({ ...key, job });
-    this.#notices.know(job, spec);
-    await this.#requests.ask((request) => ({ kind: 'jobSubmitted', request, job, spec, open }), undefined, extra);
-    return { job, existing: false };
-  }
-
-  async #keepCode(sha256: string, code: string): Promise<void> {
-    const bytes = new TextEncoder().encode(code);
-    if (createHash('sha256').update(bytes).digest('hex') !== sha256)
-      throw new RequestError('invalid', "the code's SHA-256 is not the one named");
-    this.#notices.knowCode(sha256, code);
-    if ((await this.blobs.size(sha256)) === undefined) await this.blobs.put(sha256, once(bytes));
-  }
-
-  async #mustHave(blobs: readonly string[]): Promise<void> {
-    const sizes = await Promise.all(blobs.map((sha256) => this.blobs.size(sha256)));
-    const missing = blobs.find((_, i) => sizes[i] === undefined);
-    if (missing !== undefined)
-      throw new RequestError('invalid', `blob ${missing} was not uploaded: PUT /v1/blobs/${missing} first`);
-  }
-
-  async #isStored(job: JobId, first: TaskIndex, count: number): Promise<boolean> {
-    const [block] = await this.store.listBlocks(job, first, 1);
-    return block?.first === first && block.count === count;
   }
 
   async #retry(job: Pick<Job, 'id' | 'progress'>, ended: boolean): Promise<void> {
@@ -287,6 +220,11 @@ export class Core {
   async #forget(job: JobId, ended: boolean): Promise<void> {
     if (!ended) throw new RequestError('conflict', `job ${job} is still running: cancel it first`);
     this.logs.forget(job);
+    await this.#forgetRest(job);
+    this.onForgotten(job);
+  }
+
+  async #forgetRest(job: JobId): Promise<void> {
     while (!(await this.store.forget(job))) await new Promise<void>((resolve) => this.#clock.defer(resolve));
   }
 
@@ -363,7 +301,3 @@ export class Core {
 }
 
 function nothing(): void {}
-
-async function* once(bytes: Uint8Array): AsyncIterable<Uint8Array> {
-  yield bytes;
-}

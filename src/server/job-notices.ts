@@ -1,12 +1,18 @@
 import type { PackedColumn } from '../model/envelope.ts';
 import type { JobId, TaskIndex } from '../model/ids.ts';
-import type { JobSpec } from '../model/job.ts';
+import { hasEnded, type JobSpec } from '../model/job.ts';
 import { INLINE_CODE_BYTES } from '../model/limits.ts';
 import type { Column } from '../protocol/column.ts';
 import type { JobNotice } from '../protocol/worker-messages.ts';
-import type { BlobStore } from '../store/blobs.ts';
-import type { Store } from '../store/store.ts';
+import { BlobError, type BlobStore } from '../store/blobs.ts';
+import { type Store, StoreError } from '../store/store.ts';
 import type { InputCache } from './input-cache.ts';
+
+/** Why tasks cannot be told to a worker. `lasting`: nor to any other, nor later. */
+export interface Missing {
+  readonly lasting: boolean;
+  readonly reason: string;
+}
 
 /** What a worker must be told before and with tasks: the job, its code, the inputs of a block. */
 export class JobNotices {
@@ -16,6 +22,7 @@ export class JobNotices {
   readonly #specs = new Map<JobId, JobSpec>();
   /** Code by hash, for the jobs at hand. */
   readonly #code = new Map<string, string>();
+  readonly #loading = new Map<string, Promise<'ready' | 'over' | Missing>>();
 
   constructor(store: Store, blobs: BlobStore, inputs: InputCache) {
     this.#store = store;
@@ -67,21 +74,36 @@ export class JobNotices {
     return this.#inputs.get(job, block) ?? 'absent';
   }
 
-  /** False: there is no such job or block any more. */
-  async load(job: JobId, block: TaskIndex): Promise<boolean> {
-    const spec = this.#specs.get(job) ?? (await this.#store.readJob(job))?.spec;
-    if (spec === undefined) return false;
-    this.#specs.set(job, spec);
+  /** Reads what {@link ready} and {@link readyInputs} lack. Never rejects. */
+  load(job: JobId, block: TaskIndex): Promise<'ready' | 'over' | Missing> {
+    const name = `${job}/${block}`;
+    const known = this.#loading.get(name);
+    if (known !== undefined) return known;
+    const loading = this.#load(job, block)
+      .catch((error: unknown): Missing => missing(error))
+      .finally(() => this.#loading.delete(name));
+    this.#loading.set(name, loading);
+    return loading;
+  }
+
+  async #load(job: JobId, block: TaskIndex): Promise<'ready' | 'over' | Missing> {
+    let spec = this.#specs.get(job);
+    if (spec === undefined) {
+      const known = await this.#store.readJob(job);
+      if (known === undefined || hasEnded(known.progress.state)) return 'over';
+      spec = known.spec;
+      this.#specs.set(job, spec);
+    }
     if (!this.#code.has(spec.code.sha256) && spec.code.size <= INLINE_CODE_BYTES) {
       const code = await this.#readCode(spec.code.sha256);
-      if (code === undefined) return false;
-      this.#code.set(spec.code.sha256, code);
+      if (code === undefined) return { lasting: true, reason: `the job's code, blob ${spec.code.sha256}, is gone` };
+      if (this.#specs.has(job)) this.#code.set(spec.code.sha256, code);
     }
-    if (spec.range !== undefined || this.#inputs.get(job, block) !== undefined) return true;
+    if (spec.range !== undefined || this.#inputs.get(job, block) !== undefined) return 'ready';
     const inputs = await this.#store.readInputs(job, block);
-    if (inputs === undefined) return false;
+    if (inputs === undefined) return this.#specs.has(job) ? { lasting: true, reason: 'its input is gone' } : 'over';
     this.#inputs.put(job, block, inputs);
-    return true;
+    return 'ready';
   }
 
   async #readCode(sha256: string): Promise<string | undefined> {
@@ -92,4 +114,10 @@ export class JobNotices {
     for await (const part of bytes) code += decoder.decode(part, { stream: true });
     return code + decoder.decode();
   }
+}
+
+/** A disk that is busy may answer the next time; what is damaged stays so. */
+function missing(error: unknown): Missing {
+  const lasting = (error instanceof StoreError && error.code === 'damaged') || error instanceof BlobError;
+  return { lasting, reason: error instanceof Error ? error.message : String(error) };
 }

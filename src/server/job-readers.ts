@@ -40,6 +40,7 @@ export class JobReaders {
         sink.failed(error);
       },
       idle: () => sink.idle?.(),
+      full: () => sink.full?.() === true,
     });
     let streams = this.#streams.get(job.id);
     if (streams === undefined) this.#streams.set(job.id, (streams = new Set()));

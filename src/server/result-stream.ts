@@ -6,6 +6,7 @@ import { countRuns, indexesOf, pushRun, type Run, subtractRuns } from '../model/
 import { readColumn, selectColumn, statusOf } from '../protocol/column.ts';
 import type { Store, StoredSegment } from '../store/store.ts';
 import type { RecentSegments } from './recent-segments.ts';
+import { RequestError } from './requests.ts';
 import { positionsOf } from './segment-column.ts';
 
 /** Where a stream goes: a client's socket or an HTTP answer. */
@@ -18,6 +19,8 @@ export interface ResultSink {
   failed(error: unknown): void;
   /** Everything there is now has been sent. */
   idle?(): void;
+  /** It takes nothing more now; whoever says so pumps the stream when it does. */
+  full?(): boolean;
 }
 
 export interface ResultQuery {
@@ -72,7 +75,7 @@ export class ResultStream {
   }
 
   addCredit(bytes: number): void {
-    this.#credit += bytes;
+    this.#credit = Math.min(this.#credit + bytes, Number.MAX_SAFE_INTEGER);
     this.pump();
   }
 
@@ -92,8 +95,13 @@ export class ResultStream {
     else this.#pumpBlocks();
   }
 
+  /** It sends while anything is left of the credit, so it may exceed it by one batch (P18). */
+  get #mayMore(): boolean {
+    return this.#credit > 0 && this.#sink.full?.() !== true;
+  }
+
   #pumpCompletion(): void {
-    while (this.#credit > 0 && !this.#done) {
+    while (this.#mayMore && !this.#done) {
       const progress = this.#progress;
       if (this.#cursor >= progress.segments) {
         if (hasEnded(progress.state)) this.#end(progress);
@@ -103,8 +111,10 @@ export class ResultStream {
       const next = this.#recent.get(this.job, this.#cursor + 1);
       if (next === undefined) {
         this.#read({ after: this.#cursor }, (segments) => {
+          // There is a next segment, unless the job was forgotten under its reader.
+          if (segments.length === 0) return this.#fail(forgotten(this.job));
           for (const stored of segments) {
-            // The pump may have been overtaken by nothing: one read at a time, in order.
+            if (!this.#mayMore) return;
             this.#cursor = stored.segment.seq;
             this.#send(stored, this.#cursor);
           }
@@ -117,7 +127,7 @@ export class ResultStream {
   }
 
   #pumpBlocks(): void {
-    while (this.#credit > 0 && !this.#done && !this.#reading && this.#step()) {
+    while (this.#mayMore && !this.#done && !this.#reading && this.#step()) {
       // Each step sends something or comes closer to it.
     }
   }
@@ -166,6 +176,8 @@ export class ResultStream {
   #sendBlockSegments(block: BlockCursor, segments: readonly StoredSegment[], readTo: number): void {
     const { generation } = this.#progress;
     for (const stored of segments) {
+      if (!this.#mayMore) return;
+      block.readTo = stored.segment.seq;
       if (stored.segment.block !== block.first) continue;
       const current = withoutReopened(stored, generation);
       if (current === undefined) continue;
@@ -293,6 +305,10 @@ class BlockCursor {
   get isWhole(): boolean {
     return this.#missing === 0;
   }
+}
+
+function forgotten(job: JobId): RequestError {
+  return new RequestError('unknown', `job ${job} was forgotten while its results were read`);
 }
 
 function lastSeq(segments: readonly StoredSegment[]): number {

@@ -1,4 +1,4 @@
-import { type PackedColumn, ValueStatus } from '../model/envelope.ts';
+import { type PackedColumn, type TaskFailure, ValueStatus } from '../model/envelope.ts';
 import type { MadeOutcome, SegmentRecord } from '../model/records.ts';
 import { countRuns, type Run, sameRuns } from '../model/runs.ts';
 import { packColumn, readColumn, selectColumn } from '../protocol/column.ts';
@@ -45,8 +45,13 @@ export function positionsOf(part: readonly Run[], all: readonly Run[]): Run[] {
 
 function madeColumn(made: MadeOutcome, count: number): PackedColumn {
   const kind = made.status === ValueStatus.poison ? 'poison' : 'crash';
-  const text = new TextEncoder().encode(`${JSON.stringify({ kind, name: made.name, message: made.message })},`);
+  return failureColumn({ kind, name: made.name, message: made.message }, made.status, count);
+}
+
+/** The same failure for so many tasks, which no worker sent. */
+export function failureColumn(failure: TaskFailure, status: ValueStatus, count: number): PackedColumn {
+  const text = new TextEncoder().encode(`${JSON.stringify(failure)},`);
   const bytes = new Uint8Array(text.length * count);
   for (let i = 0; i < count; i++) bytes.set(text, i * text.length);
-  return packColumn(new Uint32Array(count).fill(text.length), made.status, bytes);
+  return packColumn(new Uint32Array(count).fill(text.length), status, bytes);
 }

@@ -143,6 +143,11 @@ async function assemble(core: Core, log: Logger): Promise<Parts> {
   );
   feed.remember(await core.store.listJobs({ limit: FEED_ENDED_JOBS }));
   core.onChange = (change) => feed.hear(change);
+  core.onRebuilt = () => feed.dropWorkers();
+  core.onForgotten = (job) => feed.dropJob(job);
+  core.onFault = (error) => log.error({ err: error }, 'a request failed by a fault of the server');
+  core.workerGateway.onRefused = ({ id, identity }, code, detail) =>
+    log.warn({ worker: id, token: identity.token, code }, `a worker was refused: ${detail}`);
   const clients = new ClientGateway(core, systemClock);
   const metrics = new Metrics({
     tallies: () => core.tallies,
@@ -159,7 +164,10 @@ async function assemble(core: Core, log: Logger): Promise<Parts> {
     router,
     authority,
     open: (socket, { gateway, identity }) =>
-      attachSocket(socket, gateway === 'worker' ? core.workerGateway : clients, identity, core.loop),
+      attachSocket(socket, gateway === 'worker' ? core.workerGateway : clients, identity, {
+        loop: core.loop,
+        clock: systemClock,
+      }),
   });
   tokens.onRevoked((token) => {
     authority.tickets.cut(token);

@@ -1,25 +1,28 @@
 import { createHash } from 'node:crypto';
-import type { PackedColumn } from '../model/envelope.ts';
+import { type BlobRef, type PackedColumn, ValueStatus } from '../model/envelope.ts';
 import type { JobId, WorkerId } from '../model/ids.ts';
 import type { Runner } from '../model/job.ts';
-import { BROWSER_LEASE_TIME, HELLO_TIME, LEASE_TIME, PING_INTERVAL } from '../model/limits.ts';
+import { BROWSER_LEASE_TIME, HELLO_TIME, LEASE_TIME, PING_INTERVAL, REBUILD_INTERVAL } from '../model/limits.ts';
 import type { Write } from '../model/records.ts';
-import { countRuns, type Run } from '../model/runs.ts';
-import type { HeldLease, WorkerKind } from '../model/worker.ts';
+import { countRuns, indexesOf, type Run } from '../model/runs.ts';
+import type { HeldLease, WorkerFacts } from '../model/worker.ts';
 import { readColumn } from '../protocol/column.ts';
-import { decodeWorkerMessage, encodeFrame, type Frame } from '../protocol/frames.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
 import { fromWireRuns, toWireRuns, type WireRuns } from '../protocol/shapes.ts';
-import { PROTOCOL } from '../protocol/version.ts';
-import type { Hello, Outcomes, ServerToWorker, WorkerMessage } from '../protocol/worker-messages.ts';
+import { OLDEST_PROTOCOL, PROTOCOL } from '../protocol/version.ts';
+import type { Hello, Outcomes, WorkerMessage } from '../protocol/worker-messages.ts';
+import type { Verdict } from '../scheduler/commands.ts';
+import type { OutcomesEvent, TaskFailed } from '../scheduler/events.ts';
 import type { BlobStore } from '../store/blobs.ts';
 import type { Clock } from './clock.ts';
-import type { JobNotices } from './job-notices.ts';
+import { blobsIn, failuresIn, refuseTooLarge } from './column-contents.ts';
+import type { JobNotices, Missing } from './job-notices.ts';
 import type { Effect, Loop } from './loop.ts';
-import { blobsIn, failuresIn } from './outcome-column.ts';
 import { CloseCode, type Connection, type Gateway, type Identity, type Peer } from './peer.ts';
+import { failureColumn } from './segment-column.ts';
 import type { TaskLogs } from './task-logs.ts';
-import { WorkerOutbox } from './worker-outbox.ts';
+import { WorkerConnection } from './worker-connection.ts';
+import { type Grant, WorkerOutbox } from './worker-outbox.ts';
 
 /** Between worker sockets and the loop: decodes, validates, names the worker; sends what the loop decides. */
 export class WorkerGateway implements Gateway {
@@ -30,7 +33,10 @@ export class WorkerGateway implements Gateway {
   readonly #notices: JobNotices;
   readonly #logs: TaskLogs;
   readonly #connections = new Map<WorkerId, WorkerConnection>();
-  onProgress: (job: JobId, index: number, fraction: number, text: string | undefined) => void = () => {};
+  /** Tasks by what their outcomes turned out to be. */
+  readonly verdicts: Record<Verdict, number> = { recorded: 0, duplicate: 0, superseded: 0, unknown: 0 };
+  /** For the log: a worker broke a rule, or may not be here. */
+  onRefused: (worker: WorkerConnection, code: string, detail: string) => void = () => {};
 
   constructor(options: {
     loop: Loop;
@@ -58,6 +64,7 @@ export class WorkerGateway implements Gateway {
 
   /** Effects of the loop that concern a worker; those of workers that are gone are settled by their return (P11). */
   perform(effect: Extract<Effect, { worker: WorkerId }>): void {
+    if (effect.kind === 'ack') this.verdicts[effect.verdict] += countRuns(effect.runs);
     const connection = this.#connections.get(effect.worker);
     if (connection === undefined) return;
     const { outbox } = connection;
@@ -109,7 +116,7 @@ export class WorkerGateway implements Gateway {
 
   /** @internal */
   join(connection: WorkerConnection, hello: Hello): void {
-    if (hello.protocol !== PROTOCOL) {
+    if (hello.protocol > PROTOCOL || hello.protocol < OLDEST_PROTOCOL) {
       connection.refuse(
         'upgrade',
         `this server speaks protocol ${PROTOCOL}, the worker ${hello.protocol}: install the same version of manyhands on both`,
@@ -119,8 +126,26 @@ export class WorkerGateway implements Gateway {
     }
     const id = workerIdOf(hello.key);
     const held = hello.held.map((lease): HeldLease => ({ lease: lease.lease, runs: wellFormed(lease.runs) }));
+    const worker: WorkerFacts = {
+      id,
+      name: hello.name,
+      kind: hello.device,
+      slots: hello.slots,
+      runners: hello.runners as Runner[],
+      labels: hello.labels,
+      resources: hello.resources,
+      ...(hello.memory === undefined ? {} : { memory: hello.memory }),
+      ...(hello.platform === undefined ? {} : { platform: hello.platform }),
+      token: connection.identity.token,
+    };
+    if (!this.#loop.post({ kind: 'workerJoined', worker, held })) {
+      connection.refuse('busy', 'the server cannot write to its store now', CloseCode.restart, REBUILD_INTERVAL);
+      return;
+    }
+    // What the loop decides leaves in a later turn, so the welcome is first all the same (P7).
     this.#connections.get(id)?.replacedBy();
     connection.id = id;
+    connection.silence = hello.device === 'browser' ? BROWSER_LEASE_TIME : LEASE_TIME;
     this.#connections.set(id, connection);
     connection.outbox.send({
       kind: 'welcome',
@@ -128,62 +153,46 @@ export class WorkerGateway implements Gateway {
       worker: id,
       farm: this.#farm,
       pingEvery: PING_INTERVAL,
-      silence: hello.device === 'browser' ? BROWSER_LEASE_TIME : LEASE_TIME,
+      silence: connection.silence,
     });
-    const taken = this.#loop.post({
-      kind: 'workerJoined',
-      worker: {
-        id,
-        name: hello.name,
-        kind: hello.device as WorkerKind,
-        slots: hello.slots,
-        runners: hello.runners as Runner[],
-        labels: hello.labels,
-        resources: hello.resources,
-        ...(hello.memory === undefined ? {} : { memory: hello.memory }),
-        ...(hello.platform === undefined ? {} : { platform: hello.platform }),
-        token: connection.identity.token,
-      },
-      held,
-    });
-    if (!taken) connection.refuse('busy', 'the server cannot write to its store now', CloseCode.restart, 1_000);
   }
 
   /** @internal */
-  take(connection: WorkerConnection, id: WorkerId, message: WorkerMessage, column: PackedColumn | undefined): void {
+  take(
+    connection: WorkerConnection,
+    id: WorkerId,
+    message: WorkerMessage,
+    column: PackedColumn | undefined,
+  ): Promise<void> | undefined {
     switch (message.kind) {
       case 'hello':
         throw new ProtocolError('invalid', 'a second hello');
       case 'outcomes':
-        this.#outcomes(id, message, column);
-        return;
+        return this.#outcomes(connection, id, message, column);
       case 'released':
         this.#loop.post({ kind: 'tasksReleased', worker: id, lease: message.lease, runs: wellFormed(message.runs) });
-        return;
-      case 'log':
-        this.#logs.add({
-          job: message.job,
-          index: message.index,
-          lease: message.lease,
-          stream: message.stream,
-          text: message.text,
-        });
-        return;
+        break;
+      case 'log': {
+        const { job, index, lease, stream, text } = message;
+        // What it was not told of, or was told to forget, it has nothing to say about.
+        if (connection.outbox.knows(job)) this.#logs.add({ job, index, lease, stream, text });
+        this.heard(id);
+        break;
+      }
       case 'progress':
-        this.onProgress(message.job, message.index, message.fraction, message.text);
-        return;
       case 'beat':
         this.heard(id);
-        return;
+        break;
       case 'leaving':
         this.#loop.post({ kind: 'workerDrained', request: 0, worker: id, drain: true });
-        return;
+        break;
       case 'bye':
         this.#connections.delete(id);
         connection.id = undefined;
         this.#loop.post({ kind: 'workerLeft', worker: id, final: true, reason: message.reason ?? 'said goodbye' });
         connection.peer.close(CloseCode.going, 'goodbye');
     }
+    return undefined;
   }
 
   /** @internal */
@@ -200,16 +209,25 @@ export class WorkerGateway implements Gateway {
   }
 
   /** @internal */
-  newOutbox(peer: Peer, json: boolean): WorkerOutbox {
-    return new WorkerOutbox(peer, this.#notices, json);
+  newOutbox(connection: WorkerConnection): WorkerOutbox {
+    return new WorkerOutbox(connection.peer, this.#notices, connection.identity.json === true, (grant, runs, why) =>
+      this.#undeliverable(grant, runs, why),
+    );
   }
 
-  #outcomes(id: WorkerId, message: Outcomes, packed: PackedColumn | undefined): void {
-    if (packed === undefined) throw new ProtocolError('invalid', 'outcomes without a column');
+  #outcomes(
+    connection: WorkerConnection,
+    id: WorkerId,
+    message: Outcomes,
+    packed: PackedColumn | undefined,
+  ): Promise<void> | undefined {
+    if (packed === undefined) throw new ProtocolError('invalid', 'outcomes without values');
     const runs = wellFormed(message.runs);
     const column = readColumn(packed);
-    if (column.count !== countRuns(runs))
-      throw new ProtocolError('invalid', 'outcomes with more or fewer values than tasks');
+    if (runs.length === 0 || column.count !== countRuns(runs)) {
+      throw new ProtocolError('invalid', 'outcomes with more or fewer values than tasks, or of none');
+    }
+    refuseTooLarge(column);
     const event = {
       kind: 'outcomes',
       worker: id,
@@ -220,21 +238,50 @@ export class WorkerGateway implements Gateway {
       elapsedMicros: message.micros,
     } as const;
     const blobs = blobsIn(column);
-    if (blobs.length === 0) {
-      this.#loop.post(event, packed);
+    if (blobs.length > 0) return this.#outcomesWithBlobs(connection, event, packed, blobs);
+    this.#loop.post(event, packed);
+    return undefined;
+  }
+
+  /** A result that names a blob counts only once the blob is here (S5): the worker uploads before it tells. */
+  async #outcomesWithBlobs(
+    connection: WorkerConnection,
+    event: OutcomesEvent,
+    packed: PackedColumn,
+    blobs: readonly BlobRef[],
+  ): Promise<void> {
+    let sizes: (number | undefined)[];
+    try {
+      sizes = await Promise.all(blobs.map(({ sha256 }) => this.#blobs.size(sha256)));
+    } catch {
+      connection.refuse('busy', 'the server cannot look for blobs now', CloseCode.restart, REBUILD_INTERVAL);
       return;
     }
-    // A result that names a blob counts only once the blob is here (S5): the worker uploads before it tells.
-    void Promise.all(blobs.map((sha256) => this.#blobs.size(sha256))).then((sizes) => {
-      if (sizes.includes(undefined)) {
-        this.#connections
-          .get(id)
-          ?.refuse('invalid', 'an outcome names a blob that was not uploaded', CloseCode.invalid);
-        return;
-      }
-      const refs = blobs.map((sha256): Write => ({ kind: 'blobRef', job: message.job, sha256 }));
-      this.#loop.post(event, packed, refs);
-    });
+    // What is not taken here comes again after the reconnect.
+    if (connection.over) return;
+    const lacking = blobs.find(({ size }, i) => sizes[i] !== size);
+    if (lacking !== undefined) {
+      const detail = `an outcome names the blob ${lacking.sha256} of ${lacking.size} bytes, which was not uploaded`;
+      connection.refuse('invalid', detail, CloseCode.invalid);
+      return;
+    }
+    const refs = blobs.map(({ sha256 }): Write => ({ kind: 'blobRef', job: event.job, sha256 }));
+    this.#loop.post(event, packed, refs);
+  }
+
+  /** Tasks that were granted and cannot be sent: they fail, or are given back where another time may be better. */
+  #undeliverable({ worker, lease, job }: Grant, runs: readonly Run[], { lasting, reason }: Missing): void {
+    if (!lasting) {
+      this.#loop.post({ kind: 'tasksReleased', worker, lease, runs });
+      return;
+    }
+    const failure = { kind: 'error', name: 'UndeliverableError', message: `not given to a worker: ${reason}` } as const;
+    const message = `${failure.name}: ${failure.message}`;
+    const failures = [...indexesOf(runs)].map((index): TaskFailed => ({ index, kind: 'failed', message }));
+    this.#loop.post(
+      { kind: 'outcomes', worker, lease, job, runs, failures, elapsedMicros: 0 },
+      failureColumn(failure, ValueStatus.failed, failures.length),
+    );
   }
 
   #drop(connection: WorkerConnection, code: number, reason: string): void {
@@ -243,74 +290,6 @@ export class WorkerGateway implements Gateway {
     connection.id = undefined;
     if (id !== undefined) this.#loop.post({ kind: 'workerLeft', worker: id, final: true, reason });
     connection.peer.close(code, reason);
-  }
-}
-
-class WorkerConnection implements Connection {
-  readonly peer: Peer;
-  readonly identity: Identity;
-  readonly outbox: WorkerOutbox;
-  id: WorkerId | undefined;
-  readonly #gateway: WorkerGateway;
-  readonly #cancelDeadline: () => void;
-  #over = false;
-
-  constructor(gateway: WorkerGateway, peer: Peer, identity: Identity) {
-    this.#gateway = gateway;
-    this.peer = peer;
-    this.identity = identity;
-    this.outbox = gateway.newOutbox(peer, identity.json === true);
-    this.#cancelDeadline = gateway.helloDeadline(this);
-  }
-
-  receive(frame: Frame): void {
-    if (this.#over) return;
-    try {
-      const { message, column } = decodeWorkerMessage(frame, this.identity.json === true);
-      if (this.id !== undefined) return this.#gateway.take(this, this.id, message, column);
-      if (message.kind !== 'hello') throw new ProtocolError('invalid', 'the first message is not a hello');
-      this.#cancelDeadline();
-      this.#gateway.join(this, message);
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      this.refuse('invalid', error.message, error.code === 'tooLarge' ? CloseCode.tooBig : CloseCode.invalid);
-    }
-  }
-
-  heard(): void {
-    if (this.id !== undefined) this.#gateway.heard(this.id);
-  }
-
-  closed(reason: string): void {
-    this.#over = true;
-    this.#cancelDeadline();
-    this.#gateway.left(this, reason);
-  }
-
-  refuse(
-    code: Extract<ServerToWorker, { kind: 'refused' }>['code'],
-    detail: string,
-    closeCode: number,
-    retryAfter?: number,
-  ): void {
-    if (this.#over) return;
-    this.peer.send(
-      encodeFrame({
-        kind: 'refused',
-        code,
-        detail,
-        ...(retryAfter === undefined ? {} : { retryAfter }),
-      } satisfies ServerToWorker),
-    );
-    this.peer.close(closeCode, detail.slice(0, 100));
-    this.closed(detail);
-  }
-
-  /** The same worker came back on a new socket before the old one was known to be dead. */
-  replacedBy(): void {
-    this.#over = true;
-    this.#cancelDeadline();
-    this.peer.close(CloseCode.replaced, 'replaced by a newer connection');
   }
 }
 

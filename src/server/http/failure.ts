@@ -3,7 +3,6 @@ import { ValueError } from '../../protocol/values/value-error.ts';
 import { BlobError } from '../../store/blobs.ts';
 import { StoreError } from '../../store/store.ts';
 import { TokenError } from '../auth/tokens.ts';
-
 import { Problem } from '../problem.ts';
 import { RequestError } from '../requests.ts';
 
@@ -11,7 +10,9 @@ import { RequestError } from '../requests.ts';
 export function problemOf(error: unknown): Problem | undefined {
   if (error instanceof Problem) return error;
   if (error instanceof RequestError) return new Problem(error.code, error.message);
-  if (error instanceof ValueError || error instanceof ProtocolError) return new Problem('invalid', error.message);
+  if (error instanceof ValueError) return new Problem('invalid', error.message);
+  if (error instanceof ProtocolError)
+    return new Problem(error.code === 'tooLarge' ? 'tooLarge' : 'invalid', error.message);
   if (error instanceof TokenError) return new Problem(error.code, error.message);
   if (error instanceof BlobError) {
     if (error.code === 'full') return new Problem('full', error.message);

@@ -14,6 +14,7 @@ import {
 import type { Authority, Upgrade } from '../auth/authority.ts';
 import { networkOf } from '../auth/failed-attempts.ts';
 import { Problem } from '../problem.ts';
+import { FarmSocket } from '../sockets.ts';
 import { problemOf } from './failure.ts';
 import type { Router } from './router.ts';
 
@@ -48,6 +49,7 @@ export function createListener(parts: {
   router.onKnown = (request) => strangers.known(request.socket);
   const sockets = new WebSocketServer({
     noServer: true,
+    WebSocket: FarmSocket,
     clientTracking: false,
     maxPayload: FRAME_BYTES,
     maxFragments: FRAME_FRAGMENTS,

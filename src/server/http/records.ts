@@ -4,7 +4,7 @@ import { indexesOf } from '../../model/runs.ts';
 import { type Column, statusOf } from '../../protocol/column.ts';
 import { toJsonText } from '../../protocol/values/value.ts';
 import type { BlobStore } from '../../store/blobs.ts';
-import { blobNamed } from '../outcome-column.ts';
+import { blobNamed } from '../column-contents.ts';
 import { Problem } from '../problem.ts';
 
 const decoder = new TextDecoder();

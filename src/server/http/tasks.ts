@@ -10,7 +10,7 @@ import { Index } from '../../protocol/shapes.ts';
 import { toJsonText } from '../../protocol/values/value.ts';
 import type { StoredSegment } from '../../store/store.ts';
 import type { Core } from '../core.ts';
-import { blobNamed } from '../outcome-column.ts';
+import { blobNamed } from '../column-contents.ts';
 import { Problem } from '../problem.ts';
 import { INERT, sendBlob } from './blobs.ts';
 import { StoredInputs } from './input-upload.ts';

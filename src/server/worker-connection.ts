@@ -1,0 +1,105 @@
+import type { WorkerId } from '../model/ids.ts';
+import { LEASE_TIME } from '../model/limits.ts';
+import { decodeWorkerMessage, type Frame } from '../protocol/frames.ts';
+import { ProtocolError } from '../protocol/protocol-error.ts';
+import type { ServerToWorker } from '../protocol/worker-messages.ts';
+import { CloseCode, type Connection, type Identity, type Peer, TOO_LARGE } from './peer.ts';
+import type { WorkerGateway } from './worker-gateway.ts';
+import type { WorkerOutbox } from './worker-outbox.ts';
+
+type Refused = Extract<ServerToWorker, { kind: 'refused' }>;
+
+/** One socket of a worker: who is behind it once it has said hello, and its frames in the order in which they came. */
+export class WorkerConnection implements Connection {
+  readonly peer: Peer;
+  readonly identity: Identity;
+  readonly outbox: WorkerOutbox;
+  id: WorkerId | undefined;
+  silence = LEASE_TIME;
+  readonly #gateway: WorkerGateway;
+  readonly #cancelDeadline: () => void;
+  /** While the blobs of one message are looked for, those that come wait. */
+  #turn: Promise<void> | undefined;
+  #held: Frame[] = [];
+  #over = false;
+
+  constructor(gateway: WorkerGateway, peer: Peer, identity: Identity) {
+    this.#gateway = gateway;
+    this.peer = peer;
+    this.identity = identity;
+    this.outbox = gateway.newOutbox(this);
+    this.#cancelDeadline = gateway.helloDeadline(this);
+  }
+
+  get over(): boolean {
+    return this.#over;
+  }
+
+  receive(frame: Frame): Promise<void> | undefined {
+    if (this.#turn === undefined) this.#read(frame);
+    else this.#held.push(frame);
+    return this.#turn;
+  }
+
+  heard(): void {
+    if (this.id !== undefined) this.#gateway.heard(this.id);
+  }
+
+  tooLarge(): void {
+    this.refuse('invalid', TOO_LARGE, CloseCode.tooBig);
+  }
+
+  closed(reason: string): void {
+    this.#over = true;
+    this.#held = [];
+    this.#cancelDeadline();
+    this.#gateway.left(this, reason);
+  }
+
+  /** The last message, and the end: `detail` names what was wrong. */
+  refuse(code: Refused['code'], detail: string, closeCode: number, retryAfter?: number): void {
+    if (this.#over) return;
+    this.#gateway.onRefused(this, code, detail);
+    const refused: Refused = { kind: 'refused', code, detail, ...(retryAfter === undefined ? {} : { retryAfter }) };
+    this.outbox.sendNow(refused);
+    this.peer.close(closeCode, detail);
+    this.closed(detail);
+  }
+
+  /** The same worker came back on a new socket before the old one was known to be dead. */
+  replacedBy(): void {
+    this.#over = true;
+    this.#cancelDeadline();
+    this.peer.close(CloseCode.replaced, 'replaced by a newer connection');
+  }
+
+  #read(frame: Frame): void {
+    if (this.#over) return;
+    try {
+      const { message, column } = decodeWorkerMessage(frame, this.identity.json === true);
+      if (this.id !== undefined) {
+        this.#wait(this.#gateway.take(this, this.id, message, column));
+        return;
+      }
+      if (message.kind !== 'hello') throw new ProtocolError('invalid', 'the first message is not a hello');
+      this.#cancelDeadline();
+      this.#gateway.join(this, message);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.refuse('invalid', error.message, error.code === 'tooLarge' ? CloseCode.tooBig : CloseCode.invalid);
+    }
+  }
+
+  #wait(done: Promise<void> | undefined): void {
+    if (done === undefined) return;
+    const turn: Promise<void> = done.then(() => {
+      this.#turn = undefined;
+      while (this.#turn === undefined) {
+        const next = this.#held.shift();
+        if (next === undefined) return;
+        this.#read(next);
+      }
+    });
+    this.#turn = turn;
+  }
+}
