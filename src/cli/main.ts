@@ -1,11 +1,13 @@
 import { CommanderError } from 'commander';
 import { ExitCode, errorLine, explain } from './errors.ts';
+import { countBuffersAsMemory } from './external-memory.ts';
 import { OutputClosed } from './output/out.ts';
 import { buildProgram, parserEnd, readVersion } from './program.ts';
 
 /** Runs one command line (without `node` and the program's name) and returns the exit code. */
 export async function main(argv: string[]): Promise<number> {
   endQuietlyWhenNobodyReads();
+  countBuffersAsMemory();
   let exitCode: number = ExitCode.done;
   const program = buildProgram(await readVersion(), (code) => {
     exitCode = code;

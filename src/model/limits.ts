@@ -136,10 +136,10 @@ export const CLIENT_STREAMS = 1_000;
 export const NOTE_INTERVAL = 250;
 
 /** Bytes of recent segments kept for live streams, so that a client that keeps up never causes a read. */
-export const RECENT_SEGMENT_BYTES = 32 * MiB;
+export const RECENT_SEGMENT_BYTES = 8 * MiB;
 
 /** Bytes of block inputs kept in memory for blocks in flight; more is read again when granted. */
-export const INPUT_CACHE_BYTES = 48 * MiB;
+export const INPUT_CACHE_BYTES = 16 * MiB;
 
 /** Bytes waiting in the loop for a commit; above this the gateways stop reading sockets until it has drained. */
 export const LOOP_BACKLOG_BYTES = 32 * MiB;
@@ -199,7 +199,7 @@ export const JOB_LOG_BYTES = 4 * MiB;
 export const WHOLE_CHECK_BYTES = 32 * MiB;
 
 /** Bytes of database pages kept in memory: the pages of a few large commits; the operating system caches the rest. */
-export const STORE_CACHE_BYTES = 16 * MiB;
+export const STORE_CACHE_BYTES = 8 * MiB;
 
 /**
  * Pages of 4 KiB in the write-ahead log after which it is copied into the database. Hot pages are copied once for many
@@ -370,3 +370,6 @@ export const PAGE_FAILURE_BYTES = 4 * MiB;
 export const PAGE_FAILURE_GROUPS = 50;
 /** Milliseconds that a token made for a new device is good for: longer than the setting up takes, shorter than it is remembered. */
 export const DEVICE_TOKEN_TIME = 7 * 24 * 60 * 60_000;
+
+/** Buffers of BLOB_CHUNK_BYTES that wait for the next read of a blob: as many as are usually read at once. */
+export const BLOB_READ_BUFFERS = 8;

@@ -13,6 +13,7 @@ export interface BlobStore {
   /**
    * The bytes from `start` up to and without `end`. Undefined: not here. Never the end of a blob whose bytes are not its
    * own any more: the stream breaks off with `corrupt`, and the blob is set aside and counts as not here (D16, F-26).
+   * A piece is lent until the next one is asked for.
    */
   read(sha256: string, range?: { start: number; end: number }): Promise<AsyncIterable<Uint8Array> | undefined>;
 

@@ -74,7 +74,7 @@ export async function* blobText(blobs: BlobStore, sha256: string, status: number
     const joined = rest.length === 0 ? part : Buffer.concat([rest, part]);
     const whole = joined.length - (joined.length % 3);
     yield Buffer.from(joined.buffer, joined.byteOffset, whole).toString('base64');
-    rest = joined.slice(whole);
+    rest = Uint8Array.from(joined.subarray(whole));
   }
   yield `${Buffer.from(rest).toString('base64')}"]]}`;
 }

@@ -1,10 +1,12 @@
 import { constants, type FileHandle, mkdir, open, readdir, rename, rm, stat, unlink, utimes } from 'node:fs/promises';
 import path from 'node:path';
-import { BLOB_CHUNK_BYTES, BLOB_HASHES_KEPT, BLOB_RENEW, BLOBS_KNOWN_WHOLE } from '../../model/limits.ts';
+import { BLOB_HASHES_KEPT, BLOB_RENEW, BLOBS_KNOWN_WHOLE } from '../../model/limits.ts';
 import { BlobError, type BlobStore, isBlobName } from '../blobs.ts';
+import { BlobReader } from './blob-reader.ts';
 import { CutError, nothing, type Progress, writeStream } from './blob-writer.ts';
+import { DirectorySync, syncDirectory } from './directory-sync.ts';
 
-/** Blobs as files: DIR/blobs/ab/HASH; uploads under way and cut ones in DIR/blobs/partial; damaged ones in DIR/blobs/damaged. */
+/** Blobs as files: DIR/blobs/HASH; uploads under way and cut ones in DIR/blobs/partial; damaged ones in DIR/blobs/damaged. */
 export async function openFileBlobs(dir: string): Promise<BlobStore> {
   const root = path.join(path.resolve(dir), 'blobs');
   await mkdir(path.join(root, 'partial'), { recursive: true, mode: 0o700 });
@@ -21,13 +23,15 @@ class FileBlobs implements BlobStore {
   /** Hashes of cut uploads so far, oldest first. */
   readonly #hashes = new Map<string, Progress>();
   readonly #appending = new Set<string>();
-  readonly #folders = new Set<string>();
   /** Blobs whose bytes this process has hashed, and when their files had been changed last. */
   readonly #whole = new Map<string, number>();
+  readonly #names: DirectorySync;
+  readonly #reader = new BlobReader();
   #uploads = 0;
 
   constructor(root: string) {
     this.#root = root;
+    this.#names = new DirectorySync(root);
   }
 
   async put(sha256: string, bytes: AsyncIterable<Uint8Array>): Promise<{ size: number }> {
@@ -61,12 +65,12 @@ class FileBlobs implements BlobStore {
     if (found === undefined) return undefined;
     const { size, mtimeMs } = found;
     if (this.#whole.get(sha256) === mtimeMs) {
-      return chunks(this.#path(sha256), range?.start ?? 0, Math.min(range?.end ?? size, size));
+      return this.#reader.read(this.#path(sha256), range?.start ?? 0, Math.min(range?.end ?? size, size));
     }
     const all = this.#hashed(sha256, size, mtimeMs);
     if (range === undefined) return all;
     for await (const _ of all);
-    return chunks(this.#path(sha256), range.start, Math.min(range.end, size));
+    return this.#reader.read(this.#path(sha256), range.start, Math.min(range.end, size));
   }
 
   async partial(sha256: string): Promise<number> {
@@ -90,16 +94,15 @@ class FileBlobs implements BlobStore {
       if (usedAt < olderThan && isBlobName(name) && !this.#appending.has(name)) await rm(file, { force: true });
     }
     const old: { name: string; usedAt: number }[] = [];
-    for (const folder of await readdir(this.#root)) {
-      if (folder.length !== 2) continue;
-      for (const found of await this.#files(folder)) if (found.usedAt < olderThan) old.push(found);
-    }
+    for (const found of await this.#files('')) if (isBlobName(found.name) && found.usedAt < olderThan) old.push(found);
     for (const { name } of old.sort((a, b) => a.usedAt - b.usedAt)) yield name;
   }
 
   async delete(sha256: string, olderThan = Number.POSITIVE_INFINITY): Promise<void> {
     const found = await this.#stat(sha256);
-    if (found !== undefined && found.mtimeMs < olderThan) await unlink(this.#path(sha256)).catch(absent);
+    if (found === undefined || found.mtimeMs >= olderThan) return;
+    this.#whole.delete(sha256);
+    await unlink(this.#path(sha256)).catch(absent);
   }
 
   async #append(sha256: string, offset: number, bytes: AsyncIterable<Uint8Array>, total: number) {
@@ -128,10 +131,11 @@ class FileBlobs implements BlobStore {
     const { hash } = nothing();
     let last: Uint8Array | undefined;
     try {
-      for await (const part of chunks(this.#path(sha256), 0, size)) {
+      for await (const part of this.#reader.read(this.#path(sha256), 0, size)) {
         if (last !== undefined) yield last;
         hash.update(part);
-        last = part;
+        // A copy: the piece is lent until the next one is read.
+        last = Uint8Array.from(part);
       }
     } catch (error) {
       throw error instanceof BlobError ? await this.#setAside(sha256) : error;
@@ -142,6 +146,7 @@ class FileBlobs implements BlobStore {
   }
 
   async #setAside(sha256: string): Promise<BlobError> {
+    this.#whole.delete(sha256);
     const aside = path.join(this.#root, 'damaged');
     await mkdir(aside, { recursive: true, mode: 0o700 });
     await rename(this.#path(sha256), path.join(aside, sha256)).catch(absent);
@@ -166,16 +171,10 @@ class FileBlobs implements BlobStore {
     const found = written.hash.digest('hex');
     if (found !== sha256) throw new BlobError('mismatch', `the bytes named ${sha256} have the SHA-256 ${found}`);
     await file.sync();
-    const folder = path.join(this.#root, sha256.slice(0, 2));
-    if (!this.#folders.has(folder)) {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
-      await syncDirectory(this.#root);
-      this.#folders.add(folder);
-    }
     const { mtimeMs } = await file.stat();
     await rename(own, this.#path(sha256));
+    await this.#names.sync();
     this.#know(sha256, mtimeMs);
-    await syncDirectory(folder);
   }
 
   /** A cut upload is kept for going on; anything else leaves nothing behind. Returns what to tell. */
@@ -202,7 +201,7 @@ class FileBlobs implements BlobStore {
     this.#hashes.delete(sha256);
     if (known?.size === size) return known;
     const progress = nothing();
-    for await (const part of chunks(own, 0, size)) progress.hash.update(part);
+    for await (const part of this.#reader.read(own, 0, size)) progress.hash.update(part);
     return { size, hash: progress.hash };
   }
 
@@ -229,27 +228,11 @@ class FileBlobs implements BlobStore {
   }
 
   #path(sha256: string): string {
-    return path.join(this.#root, sha256.slice(0, 2), sha256);
+    return path.join(this.#root, sha256);
   }
 
   #partial(sha256: string): string {
     return path.join(this.#root, 'partial', sha256);
-  }
-}
-
-/** The file is open only while somebody reads. */
-async function* chunks(file: string, start: number, end: number): AsyncGenerator<Uint8Array> {
-  const handle = await open(file, 'r');
-  try {
-    for (let at = start; at < end; ) {
-      const buffer = Buffer.allocUnsafeSlow(Math.min(BLOB_CHUNK_BYTES, end - at));
-      const { bytesRead } = await handle.read(buffer, 0, buffer.length, at);
-      if (bytesRead === 0) throw new BlobError('corrupt', `${path.basename(file)} ends at ${at}, before ${end}`);
-      at += bytesRead;
-      yield bytesRead === buffer.length ? buffer : buffer.subarray(0, bytesRead);
-    }
-  } finally {
-    await handle.close();
   }
 }
 
@@ -274,14 +257,5 @@ async function room(opening: Promise<FileHandle>): Promise<FileHandle> {
     return await opening;
   } catch (error) {
     throw fullOr(error);
-  }
-}
-
-async function syncDirectory(dir: string): Promise<void> {
-  const handle = await open(dir, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
