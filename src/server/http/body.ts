@@ -1,6 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { ANSWER_STALL, JSON_BODY_BYTES, JSON_BODY_TIME, UPLOAD_GRACE, UPLOAD_RATE } from '../../model/limits.ts';
+import {
+  ANSWER_STALL,
+  JSON_BODY_BYTES,
+  JSON_BODY_TIME,
+  UPLOAD_GRACE,
+  UPLOAD_RATE,
+  VALUE_DEPTH,
+} from '../../model/limits.ts';
 import { Problem } from '../problem.ts';
+import { breakOf, isDeeperThan, type JsonBreak } from './json-text.ts';
 
 /** The content type has to be said: a form of a foreign page cannot say it. (T-2) */
 export function requireType(request: IncomingMessage, type: string): void {
@@ -9,35 +17,38 @@ export function requireType(request: IncomingMessage, type: string): void {
   throw new Problem('mediaType', `send the header Content-Type: ${type}${said === undefined ? '' : `, not ${said}`}`);
 }
 
-/** A whole body of JSON, within its limits of size and time. Undefined: there was none. */
-export async function readJson(request: IncomingMessage): Promise<unknown> {
-  const text = await readText(request, JSON_BODY_BYTES);
+/** A whole body of JSON, within its limits of size, depth and time. Undefined: there was none. */
+export async function readJson(request: IncomingMessage, patience = JSON_BODY_TIME): Promise<unknown> {
+  const text = await readText(request, JSON_BODY_BYTES, patience);
   if (text === '') return undefined;
+  if (isDeeperThan(text, VALUE_DEPTH))
+    throw new Problem('invalid', `the body is nested deeper than ${VALUE_DEPTH} levels`);
   try {
     return JSON.parse(text);
-  } catch (error) {
-    throw new Problem('invalid', `the body is not JSON: ${(error as Error).message}`);
+  } catch {
+    const { line, column, problem } = breakOf(text) as JsonBreak;
+    const extra = { line, column };
+    throw new Problem('invalid', `the body is not JSON: at line ${line}, column ${column} ${problem}`, { extra });
   }
 }
 
-async function readText(request: IncomingMessage, limit: number): Promise<string> {
-  const tooLarge = () => new Problem('tooLarge', `the body has more than ${limit} bytes; upload inputs as NDJSON`);
+async function readText(request: IncomingMessage, limit: number, patience: number): Promise<string> {
+  const tooLarge = () => new Problem('tooLarge', `the body has more than ${limit} bytes: upload inputs as NDJSON`);
   if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge();
+  const body = new Body(request);
+  const late = new Problem('timeout', `the body took longer than ${patience / 1000} s`);
+  const timer = setTimeout(() => body.giveUp(late), patience);
   const parts: Buffer[] = [];
   let size = 0;
-  const started = performance.now();
-  const late = new Problem('timeout', `the body took longer than ${JSON_BODY_TIME / 1000} s`);
-  const timer = setTimeout(() => request.destroy(late), JSON_BODY_TIME);
   try {
-    for await (const part of request as AsyncIterable<Buffer>) {
+    for (let part = await body.next(); part !== undefined; part = await body.next()) {
       size += part.length;
       if (size > limit) throw tooLarge();
       parts.push(part);
     }
-  } catch (error) {
-    throw performance.now() - started >= JSON_BODY_TIME ? late : error;
   } finally {
     clearTimeout(timer);
+    body.leave();
   }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(parts));
@@ -47,58 +58,110 @@ async function readText(request: IncomingMessage, limit: number): Promise<string
 }
 
 /**
- * A body of any length as it comes in. Who sends slower than the least rate for longer than the grace time is cut, so
- * that slow uploads cannot hold descriptors for ever. (F-12)
+ * A body of any length as it comes in. Who sends slower than the least rate for longer than the grace time is refused,
+ * so that slow uploads cannot hold descriptors for ever. (F-12)
  */
-export async function* readSteadily(request: IncomingMessage): AsyncGenerator<Buffer> {
+export async function* readSteadily(request: IncomingMessage, grace = UPLOAD_GRACE): AsyncGenerator<Buffer> {
+  const body = new Body(request);
+  const enough = UPLOAD_RATE * (grace / 1000);
   let since = performance.now();
   let got = 0;
-  // Time in which nobody reads is not the sender's fault.
-  let waiting = true;
   const guard = setInterval(() => {
     const now = performance.now();
-    if (!waiting) since = now;
-    if (now - since < UPLOAD_GRACE) return;
-    if (got < UPLOAD_RATE * (UPLOAD_GRACE / 1000)) request.destroy(new Problem('timeout', 'the upload is too slow'));
+    // Time in which nobody reads is not the sender's fault.
+    if (!body.isWaiting) since = now;
+    if (now - since < grace) return;
+    if (got < enough) body.giveUp(new Problem('timeout', `the upload is slower than ${UPLOAD_RATE} bytes a second`));
     since = now;
     got = 0;
-  }, 1_000);
+  }, grace / 10);
   try {
-    for await (const part of request as AsyncIterable<Buffer>) {
+    for (let part = await body.next(); part !== undefined; part = await body.next()) {
       got += part.length;
-      waiting = false;
       yield part;
-      waiting = true;
     }
   } finally {
     clearInterval(guard);
+    body.leave();
   }
-  if (!request.complete) throw new Problem('invalid', 'the body was cut off');
 }
 
-/** Writes what a source gives as fast as the reader takes it; the end is left to the caller. False: the reader is gone. */
+/**
+ * Reads a request part by part. Leaving a loop over the request itself would cut its connection; here whoever sent
+ * something wrong, or too slowly, still gets to hear so.
+ */
+class Body {
+  isWaiting = false;
+  readonly #request: IncomingMessage;
+  #problem: Problem | undefined;
+  #wake: () => void = () => {};
+  readonly #look = (): void => this.#wake();
+
+  constructor(request: IncomingMessage) {
+    this.#request = request;
+    for (const event of EVENTS) request.on(event, this.#look);
+  }
+
+  /** Undefined: that was all. */
+  async next(): Promise<Buffer | undefined> {
+    for (;;) {
+      if (this.#problem !== undefined) throw this.#problem;
+      const part = this.#request.read() as Buffer | null;
+      if (part !== null) return part;
+      if (this.#request.readableEnded) return undefined;
+      if (this.#request.destroyed) throw new Problem('invalid', 'the body was cut off');
+      this.isWaiting = true;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      this.isWaiting = false;
+    }
+  }
+
+  giveUp(problem: Problem): void {
+    this.#problem ??= problem;
+    this.#wake();
+  }
+
+  leave(): void {
+    for (const event of EVENTS) this.#request.off(event, this.#look);
+  }
+}
+
+/** What may have changed what a body gives next; an error is followed by a close. */
+const EVENTS = ['readable', 'end', 'close', 'error'] as const;
+
+/**
+ * Writes what a source gives as fast as the reader takes it; the end is left to the caller. Bytes are lent by their
+ * source, so that the next are asked for only when these have left. False: the reader is gone.
+ */
 export async function writeAll(response: ServerResponse, source: AsyncIterable<Uint8Array | string>): Promise<boolean> {
   for await (const part of source) {
     if (response.destroyed) return false;
-    if (!response.write(part) && !(await drained(response))) return false;
+    if (typeof part === 'string') {
+      if (!response.write(part) && !(await drained(response))) return false;
+    } else if (!(await taken(response, ANSWER_STALL, (done) => response.write(part, done)))) return false;
   }
   return !response.destroyed;
 }
 
 /** False: the reader is gone, or took nothing for so long that it was cut. */
-export function drained(response: ServerResponse): Promise<boolean> {
+export function drained(response: ServerResponse, patience = ANSWER_STALL): Promise<boolean> {
+  return taken(response, patience, (done) => response.once('drain', done));
+}
+
+function taken(response: ServerResponse, patience: number, begin: (done: () => void) => void): Promise<boolean> {
   return new Promise((resolve) => {
     const settle = (open: boolean) => {
-      clearTimeout(timer);
-      response.off('drain', onDrain);
+      if (open) response.setTimeout(0);
       response.off('close', onClose);
       resolve(open);
     };
-    const onDrain = () => settle(true);
     const onClose = () => settle(false);
-    const timer = setTimeout(() => response.destroy(), ANSWER_STALL);
-    response.once('drain', onDrain);
+    // The socket's clock starts anew with everything that the other side takes, and at its end the socket is cut.
+    response.setTimeout(patience);
     response.once('close', onClose);
     if (response.destroyed) settle(false);
+    else begin(() => settle(!response.destroyed));
   });
 }

@@ -38,9 +38,60 @@ export function checkQuery(shape: TSchema | undefined, query: URLSearchParams): 
 
 export function check(shape: TSchema, value: unknown, what: string): void {
   if (Value.Check(shape, value)) return;
-  const [first] = Value.Errors(shape, value) as unknown as { instancePath?: string; message?: string }[];
-  const where = first?.instancePath ? `${what} at ${first.instancePath}` : what;
-  throw new Problem('invalid', `${where} ${first?.message ?? 'is not as it should be'}`);
+  throw new Problem('invalid', complaint(Value.Errors(shape, value) as unknown as Complaint[], what));
+}
+
+/**
+ * Keys that could reach a prototype are refused wherever our own code reads an object; what belongs to users (`values`)
+ * is passed on as it is. (T-14)
+ */
+export function refusePrototypeKeys(body: unknown, what: string, values: readonly string[] = []): void {
+  if (typeof body !== 'object' || body === null) return;
+  for (const [key, member] of Object.entries(body)) {
+    if (key === '__proto__' || key === 'constructor' || key === 'prototype') {
+      throw new Problem('invalid', `${what} has the key ${key}`);
+    }
+    if (!values.includes(key)) refusePrototypeKeys(member, what);
+  }
+}
+
+interface Complaint {
+  readonly keyword: string;
+  readonly instancePath: string;
+  readonly message: string;
+  readonly params: {
+    readonly type?: string | readonly string[];
+    readonly allowedValue?: unknown;
+    readonly requiredProperties?: readonly string[];
+  };
+}
+
+/** One sentence of what a validator says in many: of alternatives, the one that fits best is the one it got deepest into. */
+function complaint(all: readonly Complaint[], what: string): string {
+  const depth = ({ instancePath }: Complaint) => instancePath.split('/').length;
+  const [first, ...others] = all;
+  if (first === undefined) return `${what} is not as it should be`;
+  const deepest = others.reduce((best, each) => (depth(each) > depth(best) ? each : best), first);
+  const here = all.filter((each) => each.instancePath === deepest.instancePath);
+  const where = deepest.instancePath === '' ? what : `${what} at ${deepest.instancePath}`;
+  const required = here.find((each) => each.keyword === 'required')?.params.requiredProperties;
+  if (required !== undefined) return `${where} needs ${required.join(', ')}`;
+  if (here.some((each) => each.keyword === 'boolean')) {
+    const at = deepest.instancePath.lastIndexOf('/');
+    const parent = at === 0 ? what : `${what} at ${deepest.instancePath.slice(0, at)}`;
+    return `${parent} has an unknown field: ${deepest.instancePath.slice(at + 1)}`;
+  }
+  const constants = here
+    .filter((each) => each.keyword === 'const')
+    .map((each) => JSON.stringify(each.params.allowedValue));
+  if (constants.length > 0) return `${where} must be ${oneOf(constants)}`;
+  const types = here.filter((each) => each.keyword === 'type').map((each) => String(each.params.type));
+  if (types.length > 0) return `${where} must be ${oneOf(types)}`;
+  return `${where} ${deepest.message}`;
+}
+
+function oneOf(words: readonly string[]): string {
+  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
 }
 
 /** Text of a URL as the number or truth it may stand for. Only a spelling that is written back the same counts. */
