@@ -20,9 +20,27 @@ export interface Upgrade {
   readonly identity: Identity;
 }
 
-const SOCKETS: Record<string, { gateway: Upgrade['gateway']; roles: readonly Role[]; protocols: readonly string[] }> = {
-  '/v1/worker': { gateway: 'worker', roles: ['admin', 'work'], protocols: [WORKER_PROTOCOL, WORKER_PROTOCOL_JSON] },
-  '/v1/client': { gateway: 'client', roles: ['admin', 'submit', 'read'], protocols: [CLIENT_PROTOCOL] },
+interface SocketPath {
+  readonly gateway: Upgrade['gateway'];
+  readonly roles: readonly Role[];
+  readonly protocols: readonly string[];
+  readonly summary: string;
+}
+
+/** Everything that can be opened as a socket. */
+export const SOCKETS: Readonly<Record<string, SocketPath>> = {
+  '/v1/worker': {
+    gateway: 'worker',
+    roles: ['admin', 'work'],
+    protocols: [WORKER_PROTOCOL, WORKER_PROTOCOL_JSON],
+    summary: 'Where devices join and work.',
+  },
+  '/v1/client': {
+    gateway: 'client',
+    roles: ['admin', 'submit', 'read'],
+    protocols: [CLIENT_PROTOCOL],
+    summary: 'Where programs submit jobs and read results.',
+  },
 };
 
 /** Says who sends a request, before anything of it is done. */
@@ -65,14 +83,15 @@ export class Authority {
     if (refusal !== undefined) throw new Problem('forbidden', refusal);
     const path = (request.url ?? '').split('?', 1)[0] as string;
     const socket = Object.hasOwn(SOCKETS, path) ? SOCKETS[path] : undefined;
-    if (request.method !== 'GET')
-      throw new Problem('method', 'a socket is opened with GET', { headers: { allow: 'GET' } });
     const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((each) => each.trim());
     const ticket = offered
       .find((each) => each.startsWith(TICKET_PROTOCOL_PREFIX))
       ?.slice(TICKET_PROTOCOL_PREFIX.length);
     const identity = this.identify(request, ticket === undefined ? undefined : { text: ticket, path });
-    if (socket === undefined) throw new Problem('unknown', `there is no socket at ${path}`);
+    if (socket === undefined) throw new Problem('unknown', `there is no socket at ${path.slice(0, 200)}`);
+    if (request.method !== 'GET') {
+      throw new Problem('method', 'a socket is opened with GET', { headers: { allow: 'GET' } });
+    }
     if (!socket.roles.includes(identity.role)) {
       throw new Problem('forbidden', `a token with the role ${identity.role} may not open ${path}`);
     }

@@ -7,19 +7,12 @@ import { type Reply, type Route, route } from './route.ts';
 /** Whoever may submit or work may upload; whoever may work must be able to fetch. */
 const UPLOADERS = ['admin', 'submit', 'work'] as const;
 const FETCHERS = ['admin', 'submit', 'work', 'read'] as const;
+const BYTES = 'application/octet-stream';
 
-/**
- * Bytes that people sent must never act as a page of ours: not shown, not guessed at, not run, not embedded. (T-7)
- */
-export const INERT = {
-  'content-disposition': 'attachment',
-  'x-content-type-options': 'nosniff',
-  'content-security-policy': "default-src 'none'; sandbox",
-  'cross-origin-resource-policy': 'same-origin',
-} as const;
+/** Bytes that people sent are never shown as a page; that they can do nothing is said by every answer. (T-7) */
+export const ATTACHMENT = { 'content-disposition': 'attachment' } as const;
 
 export function blobRoutes(blobs: BlobStore): Route[] {
-  const bytes = { 'application/octet-stream': {} };
   return [
     route({
       method: 'PUT',
@@ -27,13 +20,14 @@ export function blobRoutes(blobs: BlobStore): Route[] {
       access: UPLOADERS,
       summary:
         'Uploads a blob. A cut upload goes on with "Content-Range: bytes FIRST-LAST/TOTAL", where FIRST is the Upload-Offset that HEAD tells.',
-      body: { type: 'application/octet-stream' },
+      body: { type: BYTES, example: 'hello\n' },
       answers: {
         200: { description: 'It was here already.' },
         201: { description: 'It is whole, verified and on disk.' },
         202: { description: 'This part is kept; Upload-Offset says how much there is now.' },
         400: { description: 'The bytes do not have this SHA-256; nothing of them is kept.' },
         409: { description: 'The part does not start where the last one ended; Upload-Offset says where that is.' },
+        507: { description: 'The disk is full.' },
       },
       handle: ({ request, params }) => upload(blobs, params.sha256, request),
     }),
@@ -52,7 +46,7 @@ export function blobRoutes(blobs: BlobStore): Route[] {
       ticket: true,
       summary: 'The bytes of a blob, or one range of them.',
       answers: {
-        200: { description: 'All bytes.', type: Object.keys(bytes)[0] as string },
+        200: { description: 'All bytes.', type: BYTES },
         206: { description: 'The range that was asked for.' },
         404: { description: 'It is not here.' },
         416: { description: 'The blob is not that long.' },
@@ -85,6 +79,10 @@ async function uploadPart(blobs: BlobStore, sha256: string, part: string, reques
     request.resume();
     return { status: 200 };
   }
+  const length = request.headers['content-length'];
+  if (length !== undefined && Number(length) !== Number(last) - Number(first) + 1) {
+    throw new Problem('invalid', `the Content-Range says ${part.slice(0, 60)}, the Content-Length ${length}`);
+  }
   const kept = await blobs.partial(sha256);
   if (kept !== Number(first)) {
     throw new Problem('conflict', `${kept} bytes of this upload are kept: go on from there`, {
@@ -103,7 +101,7 @@ async function head(blobs: BlobStore, sha256: string): Promise<Reply> {
   if (size !== undefined) {
     return {
       status: 200,
-      headers: { 'content-length': size, 'accept-ranges': 'bytes', 'content-type': 'application/octet-stream' },
+      headers: { 'content-length': size, 'accept-ranges': 'bytes', 'content-type': BYTES },
     };
   }
   return { status: 404, headers: { 'upload-offset': await blobs.partial(sha256) } };
@@ -115,7 +113,7 @@ export async function sendBlob(
   sha256: string,
   request: IncomingMessage,
   response: ServerResponse,
-  type = 'application/octet-stream',
+  type: string = BYTES,
 ): Promise<undefined> {
   const size = await blobs.size(sha256);
   if (size === undefined) throw new Problem('unknown', `blob ${sha256} is not here`);
@@ -123,7 +121,7 @@ export async function sendBlob(
   const bytes = await blobs.read(sha256, range);
   if (bytes === undefined) throw new Problem('unknown', `blob ${sha256} is not here`);
   response.writeHead(range === undefined ? 200 : 206, {
-    ...INERT,
+    ...ATTACHMENT,
     'content-type': type,
     'content-length': range === undefined ? size : range.end - range.start,
     'accept-ranges': 'bytes',

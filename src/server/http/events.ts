@@ -16,7 +16,8 @@ export function eventRoutes(feed: Feed): Route[] {
       answers: { 200: { description: 'A stream without an end.', type: 'text/event-stream' } },
       handle: ({ request, response, query }) => {
         const last = request.headers['last-event-id'];
-        stream(feed, query.after ?? (typeof last === 'string' ? last : undefined), response);
+        // A browser that reconnects by itself repeats the address as it was and adds the header.
+        stream(feed, typeof last === 'string' ? last : query.after, response);
         return undefined;
       },
     }),
@@ -25,19 +26,23 @@ export function eventRoutes(feed: Feed): Route[] {
 
 /** A reader that does not keep up is cut at the bound; its next request goes on where it was. (F-11) */
 function stream(feed: Feed, after: string | undefined, response: ServerResponse): void {
-  response.writeHead(200, {
-    'content-type': 'text/event-stream',
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
-    'x-accel-buffering': 'no',
-  });
+  response.writeHead(200, { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' });
   response.flushHeaders();
+  // A snapshot may be larger than the bound: what waits of it is not the reader's fault.
+  let bound = EVENTS_BACKLOG_BYTES;
   const write = (text: string) => {
     if (response.destroyed) return;
-    if (response.writableLength > EVENTS_BACKLOG_BYTES) response.destroy();
+    if (response.writableLength > bound) response.destroy();
     else response.write(text);
   };
-  const stop = feed.subscribe(after, (published) => write(eventOf(published)));
+  const stop = feed.subscribe(after, (published) => {
+    const text = eventOf(published);
+    if (published.message.kind === 'snapshot') bound += Buffer.byteLength(text);
+    write(text);
+  });
+  response.once('drain', () => {
+    bound = EVENTS_BACKLOG_BYTES;
+  });
   const beat = setInterval(() => write(': still here\n\n'), EVENTS_BEAT);
   response.once('close', () => {
     clearInterval(beat);

@@ -6,10 +6,14 @@ import { TokenError } from '../auth/tokens.ts';
 import { Problem } from '../problem.ts';
 import { RequestError } from '../requests.ts';
 
+const SOON = { headers: { 'retry-after': '1' } };
+
 /** What a caller may be told of an error; undefined: it is a fault of ours. */
 export function problemOf(error: unknown): Problem | undefined {
   if (error instanceof Problem) return error;
-  if (error instanceof RequestError) return new Problem(error.code, error.message);
+  if (error instanceof RequestError) {
+    return new Problem(error.code, error.message, error.code === 'busy' ? SOON : {});
+  }
   if (error instanceof ValueError) return new Problem('invalid', error.message);
   if (error instanceof ProtocolError)
     return new Problem(error.code === 'tooLarge' ? 'tooLarge' : 'invalid', error.message);
@@ -23,7 +27,7 @@ export function problemOf(error: unknown): Problem | undefined {
     if (error.code === 'full') return new Problem('full', error.message);
     if (error.code === 'conflict') return new Problem('conflict', error.message);
     if (error.code === 'busy' || error.code === 'fenced') {
-      return new Problem('busy', error.message, { headers: { 'retry-after': '1' } });
+      return new Problem('busy', error.message, SOON);
     }
   }
   return undefined;

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
@@ -43,6 +43,8 @@ export function createListener(parts: {
     // The guard looks at Host itself, so that every refusal reads the same.
     requireHostHeader: false,
     highWaterMark: 256 * 1024,
+    // Who offers another protocol, such as HTTP/2, is answered in this one.
+    shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
   });
   server.maxConnections = mostConnections();
   const strangers = new Strangers();
@@ -58,22 +60,38 @@ export function createListener(parts: {
     handleProtocols: (_, request) => chosen.get(request)?.protocol ?? false,
   });
   const chosen = new WeakMap<IncomingMessage, Upgrade>();
+  /** The newest answer of each connection. */
+  const answers = new WeakMap<Duplex, ServerResponse>();
   server.on('connection', (socket: Socket) => strangers.arrived(socket));
-  server.on('request', (request, response) => void router.handle(request, response));
-  server.on('checkContinue', (request, response) => {
-    response.writeContinue();
-    void router.handle(request, response);
+  const handle = (waits: boolean) => (request: IncomingMessage, response: ServerResponse) => {
+    answers.set(request.socket, response);
+    void router.handle(request, response, waits);
+  };
+  server.on('request', handle(false));
+  server.on('checkContinue', handle(true));
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+    const answer = answers.get(socket);
+    // Nothing may be written into an answer that has begun.
+    if (answer?.headersSent && !answer.writableFinished) socket.destroy();
+    else refuseGarbage(error, socket);
   });
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => refuseGarbage(error, socket));
+  sockets.on('wsClientError', (error, socket) =>
+    refuse(socket, new Problem('invalid', `no WebSocket: ${error.message}`)),
+  );
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy());
+    // Sent behind a request whose answer is still under way: nothing may be written into that.
+    if (answers.get(socket)?.writableFinished === false) {
+      socket.destroy();
+      return;
+    }
     try {
       const upgrade = authority.authorizeUpgrade(request);
       strangers.known(request.socket);
       chosen.set(request, upgrade);
       sockets.handleUpgrade(request, socket, head, (webSocket) => open(webSocket, upgrade));
     } catch (error) {
-      refuseUpgrade(socket, problemOf(error) ?? new Problem('internal', 'the server made a mistake'));
+      refuse(socket, problemOf(error) ?? new Problem('internal', 'the server made a mistake'));
     }
   });
   return {
@@ -118,23 +136,30 @@ class Strangers {
   }
 }
 
-function refuseUpgrade(socket: Duplex, problem: Problem): void {
+/** An answer on a connection that has no request any more, or none yet, and its end. */
+function refuse(socket: Duplex, problem: Problem): void {
   const text = `${JSON.stringify(problem.body)}\n`;
-  const headers = { ...problem.headers, connection: 'close', 'content-type': 'application/problem+json' };
+  const headers = {
+    ...problem.headers,
+    connection: 'close',
+    'content-type': 'application/problem+json',
+    'content-length': Buffer.byteLength(text),
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+  };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.end(
-    `HTTP/1.1 ${problem.status} Refused\r\n${lines.join('')}content-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
+  socket.end(`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\n${lines.join('')}\r\n${text}`, () =>
+    socket.destroy(),
   );
 }
 
-/** What is not HTTP gets one line and is cut; a head that takes too long is told so. */
+/** What is not HTTP is told so and cut; so is a head that takes too long, or is too long. */
 function refuseGarbage(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const status = error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? '408 Request Timeout' : '400 Bad Request';
-  socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`, () => socket.destroy());
+  if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
+  else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    refuse(socket, new Problem('timeout', 'the request took too long'));
+  else if (error.code === 'HPE_HEADER_OVERFLOW') refuse(socket, new Problem('headers', 'the headers are too large'));
+  else refuse(socket, new Problem('invalid', 'this is not HTTP/1.1'));
 }
 
 /** As many as the process may open, less some for the store. Above that new ones are refused and the others served. (F-35) */

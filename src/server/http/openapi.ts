@@ -1,4 +1,5 @@
 import type { TSchema } from 'typebox';
+import { NAMED, ProblemAnswer } from './answers.ts';
 import { PARAMETERS, type Route, route } from './route.ts';
 
 /** The description of the API, made of the route table. The copy in docs/openapi.json is compared by a test. */
@@ -22,19 +23,9 @@ export function describeApi(routes: readonly Route[]): Record<string, unknown> {
     paths,
     components: {
       securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
-      schemas: {
-        Problem: {
-          type: 'object',
-          required: ['type', 'title', 'status', 'detail', 'code'],
-          properties: {
-            type: { type: 'string' },
-            title: { type: 'string' },
-            status: { type: 'integer' },
-            detail: { type: 'string' },
-            code: { type: 'string' },
-          },
-        },
-      },
+      schemas: Object.fromEntries(
+        Object.entries(NAMED).map(([name, schema]) => [name, withReferences(schema, schema)]),
+      ),
     },
   };
 }
@@ -56,12 +47,28 @@ function operation(each: Route): Record<string, unknown> {
       : {
           requestBody: {
             required: each.body.optional !== true,
-            content: { [each.body.type]: each.body.schema === undefined ? {} : { schema: each.body.schema } },
+            content: { [each.body.type]: bodyOf(each.body) },
           },
         }),
     responses: responses(each),
   };
 }
+
+function bodyOf({ schema, example }: NonNullable<Route['body']>): Record<string, unknown> {
+  return { ...(schema === undefined ? {} : { schema }), ...(example === undefined ? {} : { example }) };
+}
+
+/** What has a name stands in the description once. */
+function withReferences(schema: unknown, whole?: unknown): unknown {
+  if (typeof schema !== 'object' || schema === null) return schema;
+  const name = schema === whole ? undefined : NAMES.get(JSON.stringify(schema));
+  if (name !== undefined) return { $ref: `#/components/schemas/${name}` };
+  if (Array.isArray(schema)) return schema.map((each) => withReferences(each));
+  return Object.fromEntries(Object.entries(schema).map(([key, each]) => [key, withReferences(each)]));
+}
+
+/** By what they say, since an optional member is a copy. */
+const NAMES = new Map(Object.entries(NAMED).map(([name, schema]) => [JSON.stringify(schema), name]));
 
 function queryParameters(each: Route): unknown[] {
   const shape = each.query as { properties?: Record<string, TSchema>; required?: string[] } | undefined;
@@ -82,11 +89,11 @@ function responses(each: Route): Record<string, unknown> {
   const answers: Record<string, unknown> = {};
   for (const [status, answer] of Object.entries(each.answers)) {
     const type = Number(status) >= 400 ? 'application/problem+json' : answer.type;
-    const schema = Number(status) >= 400 ? { $ref: '#/components/schemas/Problem' } : answer.schema;
+    const schema = withReferences(Number(status) >= 400 ? ProblemAnswer : answer.schema);
     const content = type === undefined ? {} : { content: { [type]: schema === undefined ? {} : { schema } } };
     answers[status] = { description: answer.description, ...content };
   }
-  const problem = { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } };
+  const problem = { 'application/problem+json': { schema: withReferences(ProblemAnswer) } };
   answers.default = { description: 'Anything else that is wrong.', content: problem };
   return answers;
 }

@@ -7,6 +7,7 @@ import type { StoredSegment } from '../../store/store.ts';
 import type { Core } from '../core.ts';
 import { Problem } from '../problem.ts';
 import type { ResultStream } from '../result-stream.ts';
+import { RecordLine } from './answers.ts';
 import { writeAll } from './body.ts';
 import { InOrder } from './in-order.ts';
 import { recordLines } from './records.ts';
@@ -39,7 +40,11 @@ export function resultRoutes(core: Core): Route[] {
         cursors: Type.Optional(Type.Boolean({ description: 'Tells cursors between the records.' })),
       }),
       answers: {
-        200: { description: 'Records, and cursors where asked for.', type: 'application/x-ndjson' },
+        200: {
+          description: 'One record a line, and cursors where asked for.',
+          type: 'application/x-ndjson',
+          schema: RecordLine,
+        },
         404: { description: 'There is no such job.' },
       },
       handle: async ({ params, query, response }) => {
@@ -62,10 +67,7 @@ async function sendResults(core: Core, job: JobId, query: Query, response: Serve
   response.once('close', () => inbox.close());
   response.writeHead(200, {
     'content-type': 'application/x-ndjson',
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
     'content-disposition': `attachment; filename="job-${job}.ndjson"`,
-    'cross-origin-resource-policy': 'same-origin',
   });
   response.flushHeaders();
   try {

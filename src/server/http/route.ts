@@ -31,6 +31,18 @@ export interface AnswerShape {
   readonly schema?: TSchema;
 }
 
+/** What a request carries. */
+export interface BodyShape<Schema extends TSchema> {
+  readonly type: string;
+  /** Absent: the handler reads the request itself. */
+  readonly schema?: Schema;
+  readonly optional?: boolean;
+  /** Members of the body that are users' values: anything that JSON can say. */
+  readonly values?: readonly string[];
+  /** Something that can be sent as it is. */
+  readonly example?: unknown;
+}
+
 /**
  * One line of the route table. The router, the description of the API and the test of who may do what are all made of
  * it, so a route that is not in the table does not exist.
@@ -48,8 +60,7 @@ export interface Route {
   readonly ticket?: boolean;
   readonly summary: string;
   readonly query?: TSchema;
-  /** `json`: read and checked before the handler runs; else the handler reads the request itself. */
-  readonly body?: { readonly type: string; readonly schema?: TSchema; readonly optional?: boolean };
+  readonly body?: BodyShape<TSchema>;
   readonly answers: Readonly<Record<number, AnswerShape>>;
   readonly handle: (call: Call<never, never, never>) => Promise<Reply | undefined> | Reply | undefined;
 }
@@ -80,7 +91,7 @@ export function route<const Path extends string, Query extends TSchema, Body ext
   definition: Omit<Route, 'path' | 'query' | 'body' | 'handle'> & {
     readonly path: Path;
     readonly query?: Query;
-    readonly body?: { readonly type: string; readonly schema?: Body; readonly optional?: boolean };
+    readonly body?: BodyShape<Body>;
     readonly handle: (
       call: Call<Parameters<Path>, Type.Static<Query>, Type.Static<Body>>,
     ) => Promise<Reply | undefined> | Reply | undefined;

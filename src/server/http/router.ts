@@ -2,13 +2,14 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import findMyWay from 'find-my-way';
 import type { Logger } from 'pino';
+import { ANSWER_STALL } from '../../model/limits.ts';
 import type { Authority } from '../auth/authority.ts';
 import type { Identity } from '../peer.ts';
 import { Problem, sendProblem } from '../problem.ts';
 import { readJson, requireType } from './body.ts';
 import { problemOf } from './failure.ts';
 import type { Call, Method, Reply, Route } from './route.ts';
-import { check, checkParameters, checkQuery } from './validation.ts';
+import { check, checkParameters, checkQuery, refusePrototypeKeys } from './validation.ts';
 
 /** Milliseconds in which the rest of a refused body is read and dropped, so that the sender gets to see the answer. */
 const LINGER = 5_000;
@@ -23,6 +24,8 @@ export class Router {
   readonly #log: Logger;
   readonly #paths = findMyWay({ maxParamLength: 128 });
   readonly #answering = new Map<string, Set<ServerResponse>>();
+  /** Requests whose sender waits for leave to send the body. */
+  readonly #waiting = new WeakSet<IncomingMessage>();
   /** Hears the status of each answer. */
   onAnswer: (route: string, method: string, status: number, seconds: number) => void = () => {};
   /** The socket has shown a valid token. */
@@ -43,10 +46,15 @@ export class Router {
     for (const [path, methods] of byPath) this.#paths.on('GET', path, () => {}, methods);
   }
 
-  /** Never throws, never rejects. */
-  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  /** Never throws, never rejects. `waits`: the body comes only once it is asked for. */
+  async handle(request: IncomingMessage, response: ServerResponse, waits = false): Promise<void> {
     const started = performance.now();
+    if (waits) this.#waiting.add(request);
     let name = 'none';
+    response.once('close', () => {
+      this.onAnswer(name, request.method ?? '', response.statusCode, (performance.now() - started) / 1000);
+    });
+    for (const [header, value] of INERT) response.setHeader(header, value);
     try {
       const found = this.#find(request);
       name = found.route.path;
@@ -55,9 +63,8 @@ export class Router {
     } catch (error) {
       this.#refuse(error, request, response);
     }
-    response.once('close', () => {
-      this.onAnswer(name, request.method ?? '', response.statusCode, (performance.now() - started) / 1000);
-    });
+    // What is written and not taken yet may not wait for ever.
+    if (response.writableEnded && !response.writableFinished) response.setTimeout(ANSWER_STALL);
   }
 
   /** Ends what a revoked token is still reading. */
@@ -69,7 +76,7 @@ export class Router {
     const url = request.url ?? '';
     const [path = '', search = ''] = splitUrl(url);
     let match = path.startsWith('/') ? this.#paths.find('GET', path) : null;
-    if (match !== null && wantsData(request) && isMachineToo(match.store as Methods)) {
+    if (match !== null && request.method === 'GET' && wantsData(request) && isMachineToo(match.store as Methods)) {
       match = this.#paths.find('GET', `/v1${path}`);
     }
     const methods = match?.store as Methods | undefined;
@@ -96,6 +103,8 @@ export class Router {
     const identity = this.#identify(route, path, query, request);
     const params = checkParameters(route.path, found.params);
     const checked = checkQuery(route.query, query);
+    // Who asks before sending a body is told to send it only now: a refused gigabyte stays where it is.
+    if (this.#waiting.delete(request)) response.writeContinue();
     let body: unknown;
     if (route.body !== undefined) {
       const absent =
@@ -104,6 +113,7 @@ export class Router {
       if (!none) requireType(request, route.body.type);
       if (!none && route.body.schema !== undefined) {
         body = await readJson(request);
+        refusePrototypeKeys(body, 'the body', route.body.values);
         check(route.body.schema, body, 'the body');
       }
     }
@@ -116,7 +126,7 @@ export class Router {
   #identify(route: Route, path: string, query: URLSearchParams, request: IncomingMessage): Identity {
     if (route.access === 'public') return NOBODY;
     const text = route.ticket === true ? query.get('ticket') : null;
-    query.delete('ticket');
+    if (text !== null) query.delete('ticket');
     const identity = this.#authority.identify(request, text === null ? undefined : { text, path });
     this.onKnown(request);
     if (!route.access.includes(identity.role)) {
@@ -144,6 +154,7 @@ export class Router {
       response.destroy();
       return;
     }
+    if (this.#waiting.has(request)) response.setHeader('connection', 'close');
     sendProblem(response, problem);
     if (request.complete) return;
     request.resume();
@@ -187,23 +198,27 @@ function splitUrl(url: string): [path: string, search: string] {
   return at === -1 ? [url, ''] : [url.slice(0, at), url.slice(at + 1)];
 }
 
-const SAFE = {
+/**
+ * What every answer says unless its handler says otherwise: it is no page. It is not shown, guessed at, run, framed or
+ * read by pages of others, whatever is in it. (T-2, T-6, T-7)
+ */
+const INERT = Object.entries({
   'cache-control': 'no-store',
-  'x-content-type-options': 'nosniff',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'; sandbox",
   'cross-origin-resource-policy': 'same-origin',
   'referrer-policy': 'no-referrer',
-};
+  'x-content-type-options': 'nosniff',
+});
 
 function send(response: ServerResponse, reply: Reply): void {
   const status = reply.status ?? (reply.json === undefined ? 204 : 200);
   if (reply.json === undefined) {
-    response.writeHead(status, { ...SAFE, ...reply.headers });
+    response.writeHead(status, { ...reply.headers });
     response.end();
     return;
   }
   const text = `${JSON.stringify(reply.json)}\n`;
   response.writeHead(status, {
-    ...SAFE,
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(text),
     ...reply.headers,

@@ -5,13 +5,17 @@ import type { Metrics } from '../metrics.ts';
 import { blobRoutes } from './blobs.ts';
 import { eventRoutes } from './events.ts';
 import { healthRoutes } from './health.ts';
+import { inputRoutes } from './inputs.ts';
 import { jobRoutes } from './jobs.ts';
+import { logRoutes } from './logs.ts';
 import { apiRoute } from './openapi.ts';
 import { pageRoutes } from './pages.ts';
 import { resultRoutes } from './results.ts';
 import type { Route } from './route.ts';
+import { submitRoute } from './submit.ts';
 import { taskRoutes } from './tasks.ts';
 import { tokenRoutes } from './tokens.ts';
+import { upgradeRoutes } from './upgrade.ts';
 import { workerRoutes } from './workers.ts';
 
 export interface RouteParts {
@@ -24,13 +28,17 @@ export interface RouteParts {
 /** Everything this server answers to over HTTP. Making the table asks nothing of the parts. */
 export function allRoutes({ core, feed, authority, metrics }: RouteParts): Route[] {
   const routes: Route[] = [
+    submitRoute(core),
     ...jobRoutes(core),
+    ...inputRoutes(core),
     ...resultRoutes(core),
     ...taskRoutes(core),
+    ...logRoutes(core),
     ...workerRoutes(core, feed),
     ...blobRoutes(core.blobs),
     ...eventRoutes(feed),
     ...tokenRoutes(authority),
+    ...upgradeRoutes(),
     ...healthRoutes(metrics),
     ...pageRoutes(),
   ];

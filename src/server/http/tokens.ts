@@ -3,10 +3,10 @@ import type { TokenRecord } from '../../model/records.ts';
 import { Count, ShortText } from '../../protocol/shapes.ts';
 import type { Authority } from '../auth/authority.ts';
 import { Problem } from '../problem.ts';
+import { NewTokenAnswer, RoleName, TicketAnswer, TokenList } from './answers.ts';
 import { ADMINS, type Route, route } from './route.ts';
 
 const EVERYONE = ['admin', 'submit', 'work', 'read'] as const;
-const RoleName = Type.Union(EVERYONE.map((role) => Type.Literal(role)));
 
 export function tokenRoutes(authority: Authority): Route[] {
   const { tokens, tickets } = authority;
@@ -22,10 +22,12 @@ export function tokenRoutes(authority: Authority): Route[] {
           { role: RoleName, name: Type.Optional(ShortText), expiresIn: Type.Optional(Count) },
           { additionalProperties: false },
         ),
+        example: { role: 'read', name: 'grafana', expiresIn: 604_800_000 },
       },
-      answers: { 201: { description: 'The token and what is known of it.', type: 'application/json' } },
-      handle: async ({ body }) => {
-        const { role, name = '', expiresIn } = body as { role: TokenRecord['role']; name?: string; expiresIn?: number };
+      answers: {
+        201: { description: 'The token and what is known of it.', type: 'application/json', schema: NewTokenAnswer },
+      },
+      handle: async ({ body: { role, name = '', expiresIn } }) => {
         const expiresAt =
           expiresIn === undefined ? {} : { expiresAt: Math.min(Date.now() + expiresIn, Number.MAX_SAFE_INTEGER) };
         const { text, record } = await tokens.create({ role, name, ...expiresAt });
@@ -37,7 +39,7 @@ export function tokenRoutes(authority: Authority): Route[] {
       path: '/v1/tokens',
       access: ADMINS,
       summary: 'All tokens, without their texts, which nobody knows but their owners.',
-      answers: { 200: { description: 'The tokens.', type: 'application/json' } },
+      answers: { 200: { description: 'The tokens.', type: 'application/json', schema: TokenList } },
       handle: () => ({ json: { tokens: tokens.list().map(publicPart) } }),
     }),
     route({
@@ -52,6 +54,14 @@ export function tokenRoutes(authority: Authority): Route[] {
       },
     }),
     route({
+      method: 'GET',
+      path: '/v1/me',
+      access: EVERYONE,
+      summary: 'What the token that is sent with it may do.',
+      answers: { 200: { description: 'Its id and its role.', type: 'application/json' } },
+      handle: ({ identity: { token, role } }) => ({ json: { token, role } }),
+    }),
+    route({
       method: 'POST',
       path: '/v1/tickets',
       access: EVERYONE,
@@ -63,8 +73,9 @@ export function tokenRoutes(authority: Authority): Route[] {
           { path: Type.String({ pattern: '^/v1/[A-Za-z0-9/]{1,200}$' }) },
           { additionalProperties: false },
         ),
+        example: { path: '/v1/client' },
       },
-      answers: { 201: { description: 'The ticket.', type: 'application/json' } },
+      answers: { 201: { description: 'The ticket.', type: 'application/json', schema: TicketAnswer } },
       handle: ({ body, identity }) => {
         const ticket = tickets.issue(identity, body.path);
         if (ticket === undefined) throw new Problem('busy', 'too many tickets are open: try again in 30 seconds');

@@ -1,6 +1,7 @@
 import type { Core } from '../core.ts';
 import type { Feed } from '../feed.ts';
 import { Problem } from '../problem.ts';
+import { WorkerAnswer, WorkerList } from './answers.ts';
 import { ADMINS, READERS, type Route, route } from './route.ts';
 
 const ACTIONS = {
@@ -21,7 +22,7 @@ export function workerRoutes(core: Core, feed: Feed): Route[] {
       path: '/v1/workers',
       access: READERS,
       summary: 'The workers that are there, and those that were lost a moment ago.',
-      answers: { 200: { description: 'The workers.', type: 'application/json' } },
+      answers: { 200: { description: 'The workers.', type: 'application/json', schema: WorkerList } },
       handle: () => ({ json: { workers: feed.workers } }),
     }),
     route({
@@ -30,7 +31,7 @@ export function workerRoutes(core: Core, feed: Feed): Route[] {
       access: READERS,
       summary: 'One worker.',
       answers: {
-        200: { description: 'The worker.', type: 'application/json' },
+        200: { description: 'The worker.', type: 'application/json', schema: WorkerAnswer },
         404: { description: 'It is not there.' },
       },
       handle: ({ params }) => ({ json: find(params.worker) }),

@@ -1,0 +1,184 @@
+import Type from 'typebox';
+import { Amounts, CodeShape, Count, Index, Labels, RangeShape, Sha256 } from '../../protocol/shapes.ts';
+
+/** What answers look like, for whoever reads the description of the API. Tests hold every answer against it. */
+
+const Wall = Type.Number({ description: 'Milliseconds since 1970.' });
+const oneOf = <const Word extends string>(...words: Word[]) => Type.Union(words.map((word) => Type.Literal(word)));
+
+export const JobState = oneOf('active', 'paused', 'done', 'failed', 'cancelled');
+export const RoleName = oneOf('admin', 'submit', 'work', 'read');
+
+export const Spec = Type.Object({
+  name: Type.String(),
+  owner: Type.String({ description: 'The id of the token that submitted it.' }),
+  code: CodeShape,
+  range: Type.Optional(RangeShape),
+  priority: Type.Integer(),
+  weight: Type.Number(),
+  retries: Index,
+  maxFailures: Type.Optional(Index),
+  timeout: Type.Optional(Type.Number({ description: 'Milliseconds.' })),
+  requires: Labels,
+  cpus: Type.Number(),
+  memory: Type.Optional(Type.Number({ description: 'Bytes.' })),
+  resources: Amounts,
+  fenced: Type.Boolean(),
+  submittedAt: Wall,
+  idempotencyKey: Type.Optional(Type.String()),
+});
+
+export const Progress = Type.Object({
+  state: JobState,
+  open: Type.Boolean({ description: 'More inputs may come.' }),
+  total: Index,
+  done: Index,
+  failed: Index,
+  cancelled: Index,
+  retried: Index,
+  lost: Index,
+  segments: Type.Integer({ description: 'The cursor of completion order.' }),
+  generation: Type.Integer({ description: 'Raised by retry.' }),
+  busyMicros: Type.Number({ description: 'Sum of the times of all tasks.' }),
+  startedAt: Type.Optional(Wall),
+  endedAt: Type.Optional(Wall),
+  reason: Type.Optional(Type.String({ description: 'Why it ended early.' })),
+});
+
+export const JobAnswer = Type.Object({
+  id: Count,
+  spec: Spec,
+  progress: Progress,
+  waiting: Type.Integer({ description: 'Tasks that could run and do not.' }),
+  running: Index,
+});
+export const JobPage = Type.Object({ jobs: Type.Array(JobAnswer), next: Type.Optional(Count) });
+export const InputsTaken = Type.Object({ job: Count, from: Index, count: Index, total: Index });
+
+export const Failure = Type.Object({
+  kind: Type.Optional(oneOf('error', 'timeout', 'crash', 'memory', 'poison', 'cancelled')),
+  name: Type.String(),
+  message: Type.String(),
+  stack: Type.Optional(Type.String()),
+  exitCode: Type.Optional(Type.Integer()),
+  signal: Type.Optional(Type.String()),
+});
+
+/** One line of results, or where to go on. */
+export const RecordLine = Type.Union([
+  Type.Object({
+    index: Index,
+    status: oneOf('done', 'failed'),
+    value: Type.Optional(Type.Unknown({ description: 'Absent: undefined, or the task failed.' })),
+    error: Type.Optional(Failure),
+    attempts: Type.Optional(Type.Integer({ description: 'Absent: one.' })),
+  }),
+  Type.Object({ cursor: Type.String() }),
+]);
+
+const Shown = Type.Union(
+  [Type.Object({ value: Type.Unknown() }), Type.Object({ blob: Sha256, size: Index, type: oneOf('json', 'bytes') })],
+  { description: 'A value where it is small, else what and how much it is.' },
+);
+
+export const TaskAnswer = Type.Object({
+  job: Count,
+  index: Index,
+  jobName: Type.String(),
+  status: oneOf('waiting', 'running', 'done', 'failed', 'cancelled'),
+  input: Type.Optional(Shown),
+  output: Type.Optional(Shown),
+  error: Type.Optional(Failure),
+  reasons: Type.Optional(Type.Array(Type.String())),
+  worker: Type.Optional(Type.String()),
+  attempt: Type.Optional(Type.Integer({ description: 'Which attempt gave the outcome.' })),
+  attempts: Type.Array(
+    Type.Object({ worker: Type.String(), outcome: Type.String(), endedAt: Wall, message: Type.String() }),
+    { description: 'Those that failed or were lost.' },
+  ),
+  batch: Type.Optional(
+    Type.Object(
+      { startedAt: Wall, elapsedMicros: Type.Number(), tasks: Count },
+      { description: 'What is measured: the tasks that ran one after the other with this one.' },
+    ),
+  ),
+  links: Type.Object({ input: Type.String(), output: Type.String(), logs: Type.String(), explain: Type.String() }),
+});
+
+export const ExplainAnswer = Type.Object({
+  state: oneOf('waiting', 'running', 'done', 'failed', 'cancelled'),
+  reasons: Type.Array(Type.String(), { description: 'Sentences, the most important first.' }),
+});
+
+export const LogPage = Type.Object({
+  logs: Type.Array(
+    Type.Object({
+      cursor: Count,
+      index: Index,
+      stream: oneOf('stdout', 'stderr', 'log'),
+      at: Wall,
+      text: Type.String(),
+    }),
+  ),
+  next: Type.Optional(Count),
+});
+
+export const WorkerAnswer = Type.Object({
+  id: Type.String(),
+  name: Type.String(),
+  kind: oneOf('node', 'browser', 'image', 'other'),
+  slots: Count,
+  runners: Type.Array(Type.String()),
+  labels: Labels,
+  resources: Amounts,
+  memory: Type.Optional(Type.Number({ description: 'Bytes.' })),
+  platform: Type.Optional(Type.String()),
+  token: Type.String({ description: 'The id of the token it joined with.' }),
+  state: oneOf('ready', 'draining', 'suspended', 'lost'),
+  busy: Index,
+  queued: Index,
+  done: Index,
+  failed: Index,
+  lastHeardAt: Wall,
+});
+export const WorkerList = Type.Object({ workers: Type.Array(WorkerAnswer) });
+
+const token = {
+  id: Type.String(),
+  role: RoleName,
+  name: Type.String(),
+  createdAt: Wall,
+  expiresAt: Type.Optional(Wall),
+  revokedAt: Type.Optional(Wall),
+};
+export const TokenAnswer = Type.Object(token);
+export const NewTokenAnswer = Type.Object({ token: Type.String({ description: 'The token itself.' }), ...token });
+export const TokenList = Type.Object({ tokens: Type.Array(TokenAnswer) });
+export const TicketAnswer = Type.Object({ ticket: Type.String() });
+
+export const ProblemAnswer = Type.Object({
+  type: Type.String(),
+  title: Type.String(),
+  status: Type.Integer(),
+  detail: Type.String({ description: 'One sentence: what is wrong, and what to do.' }),
+  code: Type.String({ description: 'For programs.' }),
+});
+
+/** Those that the description names; they stand in it once and are referred to. */
+export const NAMED = {
+  Job: JobAnswer,
+  JobPage,
+  InputsTaken,
+  Record: RecordLine,
+  Failure,
+  Task: TaskAnswer,
+  Explanation: ExplainAnswer,
+  LogPage,
+  Worker: WorkerAnswer,
+  WorkerList,
+  Token: TokenAnswer,
+  NewToken: NewTokenAnswer,
+  TokenList,
+  Ticket: TicketAnswer,
+  Problem: ProblemAnswer,
+} as const;

@@ -1,0 +1,132 @@
+import { createHash } from 'node:crypto';
+import Type from 'typebox';
+import type { JobId } from '../../model/ids.ts';
+import { hasEnded } from '../../model/job.ts';
+import { Submit } from '../../protocol/client-messages.ts';
+import { RangeShape, Sha256, ShortText } from '../../protocol/shapes.ts';
+import { type Encoded, fromJsonText } from '../../protocol/values/value.ts';
+import { ValueError } from '../../protocol/values/value-error.ts';
+import type { Core, SubmitSpec } from '../core.ts';
+import { Problem } from '../problem.ts';
+import { JobAnswer } from './answers.ts';
+import { InputUpload } from './input-upload.ts';
+import { viewOf } from './jobs.ts';
+import { type Call, type Reply, type Route, route, SUBMITTERS } from './route.ts';
+
+const { priority, weight, retries, maxFailures, timeout, requires, cpus, memory, resources, fenced } =
+  Submit.properties;
+
+const NewJob = Type.Object(
+  {
+    name: Type.Optional(ShortText),
+    code: Type.Union([
+      Type.String({ description: 'An ES module with a default export.' }),
+      Type.Object({ sha256: Sha256 }, { description: 'A blob that was uploaded before.' }),
+    ]),
+    sourceName: Type.Optional(ShortText),
+    runner: Type.Optional(Submit.properties.code.properties.runner),
+    inputs: Type.Optional(Type.Array(Type.Unknown(), { description: 'One task for each value, in its JSON form.' })),
+    range: Type.Optional(RangeShape),
+    open: Type.Optional(Type.Boolean({ description: 'More inputs follow, until the job is closed.' })),
+    idempotencyKey: Type.Optional(ShortText),
+    ...{ priority, weight, retries, maxFailures, timeout, requires, cpus, memory, resources, fenced },
+  },
+  { additionalProperties: false },
+);
+type NewJob = Type.Static<typeof NewJob>;
+
+export function submitRoute(core: Core): Route {
+  return route({
+    method: 'POST',
+    path: '/v1/jobs',
+    access: SUBMITTERS,
+    summary:
+      'Submits a job: code, and inputs or a range; or "open": true, then inputs in further requests. With an Idempotency-Key the same request makes one job, however often it is sent.',
+    body: {
+      type: 'application/json',
+      schema: NewJob,
+      values: ['inputs'],
+      example: { name: 'squares', code: 'export default (x) => x * x;', inputs: [1, 2, 3] },
+    },
+    answers: {
+      200: { description: 'The job that this key has made before.', type: 'application/json', schema: JobAnswer },
+      201: { description: 'The job.', type: 'application/json', schema: JobAnswer },
+      400: { description: 'Something about the job is not as it should be.' },
+      409: { description: 'The key belongs to another job.' },
+      413: { description: 'Too much for one request: open the job, then upload its inputs as NDJSON.' },
+      507: { description: 'The disk is full; nothing was kept.' },
+    },
+    handle: (call) => submit(core, call),
+  });
+}
+
+async function submit(core: Core, { body, identity, request }: Call<unknown, unknown, NewJob>): Promise<Reply> {
+  refuseContradictions(body);
+  const header = request.headers['idempotency-key'];
+  const key = typeof header === 'string' ? header : body.idempotencyKey;
+  if (key !== undefined && (key.length === 0 || key.length > 256))
+    throw new Problem('invalid', 'an idempotency key has 1 to 256 characters');
+  const { spec, code } = await specOf(core, body, key);
+  // Under the same key other inputs are another job. (F-17)
+  const about = key === undefined ? undefined : digestOf(body.inputs);
+  const { job, existing } = await core.submit(spec, identity.token, body.range === undefined, code, about);
+  if (body.inputs !== undefined) await addAll(core, job, body.inputs, body.open === true);
+  return {
+    status: existing ? 200 : 201,
+    headers: { location: `/v1/jobs/${job}` },
+    json: await viewOf(core, job),
+  };
+}
+
+function refuseContradictions(body: NewJob): void {
+  const { inputs, range, open } = body;
+  if (inputs !== undefined && range !== undefined)
+    throw new Problem('invalid', 'a job has inputs or a range, not both');
+  if (inputs === undefined && range === undefined && open !== true)
+    throw new Problem('invalid', 'a job needs inputs, a range, or "open": true');
+  if (range !== undefined && open === true) throw new Problem('invalid', 'a range is complete: leave "open" out');
+}
+
+function digestOf(inputs: readonly unknown[] | undefined): string {
+  return createHash('sha256')
+    .update(JSON.stringify(inputs ?? []))
+    .digest('hex');
+}
+
+async function specOf(core: Core, body: NewJob, key: string | undefined): Promise<{ spec: SubmitSpec; code?: string }> {
+  const { code, inputs: _inputs, open: _open, name, sourceName, runner, idempotencyKey: _key, ...options } = body;
+  const named = sourceName ?? (name === undefined ? 'task.js' : name);
+  const about = { runner: runner ?? 'js', sourceName: named } as const;
+  const common = { ...options, name: name ?? named, ...(key === undefined ? {} : { idempotencyKey: key }) };
+  if (typeof code === 'string') {
+    const bytes = Buffer.from(code);
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    return { spec: { ...common, code: { ...about, sha256, size: bytes.length } }, code };
+  }
+  const size = await core.blobs.size(code.sha256);
+  if (size === undefined) {
+    throw new Problem('invalid', `blob ${code.sha256} was not uploaded: PUT /v1/blobs/${code.sha256} first`);
+  }
+  return { spec: { ...common, code: { ...about, sha256: code.sha256, size } } };
+}
+
+async function addAll(core: Core, job: JobId, inputs: readonly unknown[], stayOpen: boolean): Promise<void> {
+  try {
+    const upload = await InputUpload.open(core, job, 0);
+    for (const [index, input] of inputs.entries()) await upload.add(encode(input, index));
+    await upload.finish();
+    if (!stayOpen) await core.closeJob(job, inputs.length);
+  } catch (error) {
+    // A job whose first tasks all failed may end while its last inputs are on their way: that is its answer.
+    const known = await core.readJob(job);
+    if (known === undefined || !hasEnded(known.progress.state)) throw error;
+  }
+}
+
+function encode(input: unknown, index: number): Encoded {
+  try {
+    return fromJsonText(JSON.stringify(input));
+  } catch (error) {
+    throw error instanceof ValueError ? error.about(`input ${index}`) : error;
+  }
+}
