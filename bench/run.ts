@@ -1,6 +1,9 @@
 // Measures what a user feels, as figures with their limits beside them: npm run bench [-- W1 W2 …] [--runs N] [--json FILE]
+
+import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import os from 'node:os';
+import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Figure, figuresOf, formatFigure, isReached, type Question, type Sample } from './harness/figures.ts';
 import { questions } from './questions/index.ts';
@@ -17,6 +20,10 @@ if (asked.length === 0 || !Number.isInteger(runs) || runs < 1) {
   process.exit(2);
 }
 
+const built = spawnSync(process.execPath, [path.join(import.meta.dirname, '../scripts/build.ts')], {
+  stdio: 'inherit',
+});
+if (built.status !== 0) process.exit(1);
 console.log(
   `Node ${process.version}, ${os.cpus().length} × ${os.cpus()[0]?.model.trim()}, median of ${runs} (min - max)\n`,
 );

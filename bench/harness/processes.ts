@@ -4,7 +4,8 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 
 const repository = path.join(import.meta.dirname, '../..');
-const program = path.join(repository, 'src/cli/entry/manyhands.mjs');
+/** What is measured is what people install: the built package, which needs no compiler in memory. */
+const program = path.join(repository, 'dist/cli/entry/manyhands.mjs');
 
 /** A process that is measured. It tells its state in JSON lines. */
 export class Measured {

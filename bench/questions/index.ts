@@ -2,6 +2,7 @@ import type { Question } from '../harness/figures.ts';
 import { efficiency } from './efficiency.ts';
 import { idle } from './idle.ts';
 import { singles } from './latency.ts';
+import { ledger } from './ledger.ts';
 import { limits } from './limits.ts';
 import { losses } from './losses.ts';
 import { payload } from './payload.ts';
@@ -18,4 +19,5 @@ export const questions: readonly Question[] = [
   payload,
   losses,
   idle,
+  ledger,
 ];
