@@ -1,5 +1,4 @@
 import type { TaskIndex } from '../model/ids.ts';
-import { RESULT_WINDOW_BYTES } from '../model/limits.ts';
 import { countRuns, indexesOf, type Run, runsOf, subtractRuns } from '../model/runs.ts';
 import type { ResultBatch, Results } from '../protocol/client-messages.ts';
 import { readColumn, selectColumn } from '../protocol/column.ts';
@@ -7,8 +6,8 @@ import { ProtocolError } from '../protocol/protocol-error.ts';
 import { fromWireRuns } from '../protocol/shapes.ts';
 import type { StreamBatch } from './session-io.ts';
 
-/** Credit goes back in portions: a message for each batch would be as many messages again. */
-const CREDIT_PORTION = RESULT_WINDOW_BYTES / 4;
+/** Credit goes back in portions of this share: a message for each batch would be as many messages again. */
+const CREDIT_PORTION = 1 / 4;
 
 /**
  * What a client remembers of a result stream, so that it can be opened again on another connection and each outcome of
@@ -68,7 +67,7 @@ export class StreamState {
   consumed(bytes: number): number | undefined {
     this.#unconsumed -= bytes;
     this.#consumed += bytes;
-    if (this.#consumed < CREDIT_PORTION) return undefined;
+    if (this.#consumed < CREDIT_PORTION * this.asked.credit) return undefined;
     const credit = this.#consumed;
     this.#consumed = 0;
     return credit;
