@@ -2,6 +2,7 @@ import Type from 'typebox';
 import type { TokenRecord } from '../../model/records.ts';
 import { Count, ShortText } from '../../protocol/shapes.ts';
 import type { Authority } from '../auth/authority.ts';
+import type { Tickets } from '../auth/tickets.ts';
 import { Problem } from '../problem.ts';
 import { NewTokenAnswer, RoleName, TicketAnswer, TokenList } from './answers.ts';
 import { ADMINS, type Route, route } from './route.ts';
@@ -53,6 +54,13 @@ export function tokenRoutes(authority: Authority): Route[] {
         return {};
       },
     }),
+    ...bearerRoutes(tickets),
+  ];
+}
+
+/** What whoever has a token may ask in its name. */
+function bearerRoutes(tickets: Tickets): Route[] {
+  return [
     route({
       method: 'GET',
       path: '/v1/me',
