@@ -60,6 +60,7 @@ const arrow = (from: string, specifier: string, ...says: RegExp[]): Case => ({
   files: { [from]: `import { x } from '${specifier}';` },
   says,
 });
+const bundled = '# 1\n## Bundled\n\n| Library | Why |\n|---|---|\n| `preact` | pages |\n';
 const lines = (count: number) => 'x;\n'.repeat(count);
 const reason = '# 1\n## Runtime\n\n| Library | Why |\n|---|---|\n| `ws` | sockets |\n';
 
@@ -140,6 +141,11 @@ const cases: Record<string, Case> = {
     rule: purity,
     files: { 'src/client/session.ts': 'Date.now();' },
     says: [/session\.ts:1: .* Date\.now/],
+  },
+  'an impure fold': {
+    rule: purity,
+    files: { 'src/dashboard/fold.ts': 'Date.now();', 'src/dashboard/page/clock.ts': 'Date.now();' },
+    says: [/dashboard\/fold\.ts:1: .* Date\.now/],
   },
   'a given date, properties and words of these names': clean(
     '// Promise<x> setTimeout(\nexport const f = (process: number, a: { crypto: number }) => [process, a.crypto, new Date(5), Date.UTC(1), Math.max(1)];',
@@ -277,6 +283,24 @@ const cases: Record<string, Case> = {
     rule: dependencies,
     files: { 'package.json': manifest({}), 'src/a.ts': "import fc from 'fast-check';" },
     says: [/src\/a\.ts:1: fast-check is not a runtime dependency/],
+  },
+  'a bundled library in a page': {
+    rule: dependencies,
+    files: {
+      'package.json': JSON.stringify({ devDependencies: { preact: '1.2.3' } }),
+      'docs/decisions/0001-dependencies.md': bundled,
+      'src/dashboard/views/a.ts': "import { h } from 'preact';",
+    },
+    says: [],
+  },
+  'a bundled library in the server, and not to be had': {
+    rule: dependencies,
+    files: {
+      'package.json': manifest({}),
+      'docs/decisions/0001-dependencies.md': bundled,
+      'src/server/a.ts': "import { h } from 'preact/hooks';",
+    },
+    says: [/src\/server\/a\.ts:1: preact is not a runtime/, /preact is bundled, but is not a development/],
   },
 };
 

@@ -31,9 +31,9 @@ const WALLS: [behind: string, from: string][] = [
   ['src/store/postgres/', 'src/store/sqlite/'],
 ];
 
-const PURE = /^src\/(model|protocol|scheduler)\/|^src\/(worker|client)\/session\.ts$/;
+const PURE = /^src\/(model|protocol|scheduler)\/|^src\/(worker|client)\/session\.ts$|^src\/dashboard\/[\w-]+\.ts$/;
 
-/** The pure folders, the pure sessions, and whatever these import: a session may have neighbours, and they are as pure. */
+/** The pure folders, the pure sessions, the fold of the dashboard, and whatever these import: a session may have neighbours, and they are as pure. */
 function pureFiles(tree: Tree): SourceFile[] {
   const pure = new Set(tree.sources.filter((file) => PURE.test(file.path) && !file.isTest));
   for (const file of pure) {

@@ -63,16 +63,20 @@ export function names(tree: Tree): string[] {
 
 const DECISION = 'docs/decisions/0001-dependencies.md';
 
+/** What is bundled into the pages: whoever installs the package gets it inside of them, and no package of it. */
+const PAGES = /^src\/dashboard\/(page|views|entry)\//;
+
 /** Each runtime dependency has its reason, and the program uses no other package. */
 export function dependencies(tree: Tree): string[] {
   const manifest = JSON.parse(tree.texts.get('package.json') ?? '{}') as Record<string, Record<string, string>>;
   const installed = Object.entries(manifest.dependencies ?? {});
-  const runtime =
-    (tree.texts.get(DECISION) ?? '').split(/^## /m).find((section) => section.startsWith('Runtime')) ?? '';
-  const reasons = new Map(
-    [...runtime.matchAll(/^\| `([^`]+)` \|\s*(.*?)\s*\|$/gm)].map(([, name = '', why = '']) => [name, why]),
-  );
+  const reasons = reasonsIn(tree, 'Runtime');
+  const bundled = reasonsIn(tree, 'Bundled');
   const faults: string[] = [];
+  for (const name of bundled.keys()) {
+    if (!Object.hasOwn(manifest.devDependencies ?? {}, name))
+      faults.push(`${DECISION}: ${name} is bundled, but is not a development dependency`);
+  }
   for (const [name, version] of installed) {
     if (!reasons.get(name)) faults.push(`package.json: ${name} has no reason in ${DECISION}`);
     if (!/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version))
@@ -86,9 +90,19 @@ export function dependencies(tree: Tree): string[] {
     for (const { specifier, line } of file.imports) {
       if (/^(\.|node:)/.test(specifier)) continue;
       const name = /^(@[^/]+\/)?[^/]+/.exec(specifier)?.[0] ?? specifier;
+      if (PAGES.test(file.path) && bundled.get(name)) continue;
       if (!installed.some(([known]) => known === name))
         faults.push(`${file.path}:${line}: ${name} is not a runtime dependency`);
     }
   }
   return faults;
+}
+
+/** Libraries and reasons in the table of one section. */
+function reasonsIn(tree: Tree, title: string): Map<string, string> {
+  const sections = (tree.texts.get(DECISION) ?? '').split(/^## /m);
+  const section = sections.find((each) => each.startsWith(title)) ?? '';
+  return new Map(
+    [...section.matchAll(/^\| `([^`]+)` \|\s*(.*?)\s*\|$/gm)].map(([, name = '', why = '']) => [name, why]),
+  );
 }
