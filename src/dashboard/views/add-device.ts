@@ -1,0 +1,53 @@
+import { h, type JSX } from 'preact';
+import { useState } from 'preact/hooks';
+import { DEVICE_TOKEN_TIME } from '../../model/limits.ts';
+import { duration } from '../figures.ts';
+import type { Api } from '../page/api.ts';
+import { saying } from '../page/loading.ts';
+import { Copyable } from './copyable.ts';
+
+/** How one more device comes to work here. Whoever may make tokens gets a command that is ready to be pasted. */
+export function AddDevice({ api, isAdmin }: { api: Api; isAdmin: boolean }): JSX.Element {
+  const [made, setMade] = useState<{ token: string; id: string } | undefined>(undefined);
+  const [fault, setFault] = useState('');
+  const make = async () => {
+    try {
+      const name = `device added from the page, ${new Date().toISOString().slice(0, 10)}`;
+      setFault('');
+      setMade(await api.post('/v1/tokens', { role: 'work', name, expiresIn: DEVICE_TOKEN_TIME }));
+    } catch (error) {
+      setFault(`No link was made: ${saying(error)}.`);
+    }
+  };
+  const link = made === undefined ? `${location.origin}/join#TOKEN` : `${location.origin}/join#${made.token}`;
+  return h(
+    'section',
+    { class: 'panel', 'aria-labelledby': 'add' },
+    h('h2', { id: 'add' }, 'Add a device'),
+    h('p', null, 'Any computer with Node 24.15 or newer: run this there, and it works here until you stop it.'),
+    h(Copyable, { text: `npx manyhands join ${link}`, label: 'the command that joins' }),
+    made === undefined
+      ? h(
+          'p',
+          null,
+          isAdmin
+            ? h('button', { type: 'button', onClick: () => void make() }, 'Make a join link')
+            : 'The whole link was printed when the server started; who runs the server can give it to you.',
+          isAdmin && h('span', { class: 'aside' }, ` good for ${duration(DEVICE_TOKEN_TIME)}, for work only`),
+        )
+      : h('p', { class: 'aside', role: 'status' }, `It can be taken back: manyhands token revoke ${made.id}`),
+    fault !== '' && h('p', { class: 'fault', role: 'alert' }, fault),
+    isLocal(location.hostname) &&
+      h(
+        'p',
+        { class: 'aside' },
+        'This page was opened on the machine of the server. Other devices reach it if it was started with ',
+        h('code', null, 'manyhands serve --lan'),
+        '; then put its address on the network into the link.',
+      ),
+  );
+}
+
+function isLocal(name: string): boolean {
+  return name === 'localhost' || name === '127.0.0.1' || name === '[::1]';
+}
