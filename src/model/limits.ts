@@ -223,6 +223,9 @@ export const TRANSFER_RETRY_MAX = 10_000;
 /** Pages that one step of a backup copies while commits wait: about two milliseconds. */
 export const BACKUP_STEP_PAGES = 1_000;
 
+/** Milliseconds between two looks for calls while a backup goes on: its steps need the thread's event loop in between. */
+export const BACKUP_LOOK = 1;
+
 /** Milliseconds without a write after which the write-ahead log is copied into the database. */
 export const STORE_IDLE = 2_000;
 

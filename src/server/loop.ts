@@ -234,12 +234,16 @@ export class Loop {
     this.#flush();
   }
 
+  /** Answers last: who is answered waits for a message, but a slot that is granted something waits for work. */
   #performAll(group: Group): void {
+    const answers: Effect[] = [];
     for (const effect of group.effects) {
       if (effect.kind === 'claimMore') this.#claim(effect.job, effect.blocks);
       else if (effect.kind === 'dropBlock') this.#inputs.drop(effect.job, effect.first);
+      else if (effect.kind === 'reply') answers.push(effect);
       else this.#outbox.perform(effect);
     }
+    for (const answer of answers) this.#outbox.perform(answer);
   }
 
   #claim(job: JobId, max: number): void {

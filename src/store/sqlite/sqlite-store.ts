@@ -116,12 +116,14 @@ class Thread {
   readonly #worker: Worker;
   readonly #gone: Promise<void>;
   readonly #waiting = new Map<number, Waiting>();
+  /** Rung for every call: see the thread. */
+  readonly #bell = new Int32Array(new SharedArrayBuffer(4));
   #lastCall = 0;
   #end: StoreError | undefined;
 
   constructor(dir: string) {
     this.#worker = new Worker(new URL('./entry/store-thread.ts', import.meta.url), {
-      workerData: { dir },
+      workerData: { dir, bell: this.#bell },
       name: 'store',
     });
     this.opened = new Promise((resolve, reject) => this.#waiting.set(0, { resolve, reject }));
@@ -141,6 +143,8 @@ class Thread {
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
       this.#worker.postMessage({ id, verb, args }, handOver);
+      Atomics.add(this.#bell, 0, 1);
+      Atomics.notify(this.#bell, 0);
     });
   }
 
