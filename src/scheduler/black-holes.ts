@@ -23,11 +23,11 @@ export function judge(state: State, worker: Worker, job: OpenJob, failures: numb
 }
 
 function suspend(state: State, worker: Worker, job: OpenJob): void {
+  if (!worker.suspended) forgive(state, worker, job);
   worker.suspended = true;
   const pause = Math.min(RETRY_BACKOFF * 2 ** worker.suspensions++, RETRY_BACKOFF_MAX);
   worker.suspendedUntil = state.now + pause;
   for (const lease of worker.leases) recallAll(state, lease);
-  forgive(state, worker, job);
   state.workerChanged(worker);
   state.timers.set(worker.suspendedUntil, () => {
     if (state.workers.get(worker.id) !== worker || worker.suspendedUntil > state.now) return;

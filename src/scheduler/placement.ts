@@ -151,6 +151,7 @@ function takeDue(state: State, job: OpenJob, worker: Worker): number {
   const { block } = first;
   const trouble = block.troubles.get(first.index)!;
   if (onLastChance(trouble) && (worker.lastChances > 0 || dangerous(job, worker, trouble.lostWorkers))) return 0;
+  if (worker.suspended && betterElsewhere(job, worker, trouble.failedOn)) return 0;
   const size = worker.suspended ? 1 : Math.min(batchSize(job), suspectBatch(trouble));
   const indexes: number[] = [];
   while (indexes.length < size && due.length > 0) {
@@ -168,6 +169,17 @@ function takeDue(state: State, job: OpenJob, worker: Worker): number {
 
 function stillDue(job: OpenJob, block: BlockState, index: number): boolean {
   return job.blocks.get(block.first) === block && block.stateOf(index) === 'aside';
+}
+
+/** It failed where everything fails, and somebody else could try (R26). */
+function betterElsewhere(job: OpenJob, worker: Worker, failedOn: readonly string[]): boolean {
+  if (!failedOn.includes(worker.id)) return false;
+  let looked = 0;
+  for (const other of job.shape.fits) {
+    if (other.open && !other.suspended && !failedOn.includes(other.id)) return true;
+    if (++looked === WORKERS_LOOKED_AT) break;
+  }
+  return false;
 }
 
 /** It was lost under this task before, and another worker could try. */

@@ -262,3 +262,25 @@ test('R11: with maxFailures a job ends when more than that have failed', () => {
     ['ack', 'ack', 'revoke', 'dropBlock'],
   );
 });
+
+test('R26 L1: a job ends although all that is left of it fails, and the only worker is set aside for that', () => {
+  const desk = new Desk();
+  desk.join('w1');
+  const job = desk.job(30, { retries: 1, maxFailures: 30 });
+  desk.join('w2');
+  // The first outcomes succeed on either; from then on everything throws, and one of the two leaves.
+  for (const grant of desk.grants()) desk.done(grant);
+  const play = (millis: number) => {
+    for (const end = desk.now + millis; desk.now < end; desk.passSlowly(500, 'w1')) {
+      for (const grant of desk.grants('ack', 'recall', 'revoke', 'dropBlock', 'claimMore')) {
+        const indexes = grant.runs.flatMap(({ start, count }) => Array.from({ length: count }, (_, i) => start + i));
+        if (grant.worker === 'w1') desk.fails(grant, indexes);
+      }
+    }
+  };
+  desk.leave('w2', true);
+  play(60_000);
+  assert.ok(desk.changes.some((change) => change.kind === 'worker' && change.state === 'suspended'));
+  play(3_600_000);
+  assert.equal(desk.progress(job).state, 'failed');
+});

@@ -8,8 +8,14 @@ import { afterFailure } from './trouble.ts';
 
 /** It has retries left, or failed where everything fails, which is not its fault (R26). */
 export function mayRetry(state: State, lease: Lease, index: TaskIndex): boolean {
-  if (state.workers.get(lease.workerId)?.suspended) return true;
+  if (isSpared(state, lease, index)) return true;
   return (lease.block.troubles.get(index)?.charged ?? 0) < lease.job.spec.retries;
+}
+
+/** Not twice by the same worker: where everything that is left fails, that must come to an end. */
+function isSpared(state: State, lease: Lease, index: TaskIndex): boolean {
+  if (!state.workers.get(lease.workerId)?.suspended) return false;
+  return !lease.block.troubles.get(index)?.failedOn.includes(lease.workerId);
 }
 
 /** A charged failure with retries left: again after a backoff (R9). */
@@ -17,7 +23,7 @@ export function retryLater(state: State, lease: Lease, failure: TaskFailed): voi
   const { job, block } = lease;
   const { index } = failure;
   const past = block.troubles.get(index);
-  const charge = state.workers.get(lease.workerId)?.suspended ? 0 : 1;
+  const charge = isSpared(state, lease, index) ? 0 : 1;
   const backoff = Math.min(RETRY_BACKOFF * 2 ** (past?.charged ?? 0), RETRY_BACKOFF_MAX);
   block.troubles.set(index, afterFailure(past, lease, state.now + backoff, charge));
   job.retried += charge;
