@@ -1,8 +1,12 @@
+import type { WorkerId } from '../model/ids.ts';
 import { BLACK_HOLE_FAILURES, RETRY_BACKOFF, RETRY_BACKOFF_MAX } from '../model/limits.ts';
 import type { OpenJob } from './job-state.ts';
 import type { State } from './state.ts';
 import { recallAll } from './takeback.ts';
 import type { Worker } from './worker-state.ts';
+
+/** How many workers are looked at for one that could take over. */
+const WORKERS_LOOKED_AT = 64;
 
 /**
  * Looks at what a worker's outcomes say of the worker (R26). One that fails all it is given, and fast, would otherwise
@@ -16,10 +20,24 @@ export function judge(state: State, worker: Worker, job: OpenJob, failures: numb
     return;
   }
   worker.streak += failures;
-  const elsewhere = job.succeededOn.some((id) => id !== worker.id);
-  if (worker.suspended ? worker.suspendedUntil === 0 : elsewhere && worker.streak >= BLACK_HOLE_FAILURES) {
-    suspend(state, worker, job);
+  if (worker.suspended) {
+    if (worker.suspendedUntil > 0) return;
+    if (anotherCanTry(job, worker, [])) suspend(state, worker, job);
+    else rehabilitate(state, worker);
+    return;
   }
+  const elsewhere = job.succeededOn.some((id) => id !== worker.id);
+  if (elsewhere && worker.streak >= BLACK_HOLE_FAILURES && anotherCanTry(job, worker, [])) suspend(state, worker, job);
+}
+
+/** Somebody who is not set aside, and none of those named. Where there is nobody, setting a worker aside helps no task. */
+export function anotherCanTry(job: OpenJob, worker: Worker, except: readonly WorkerId[]): boolean {
+  let looked = 0;
+  for (const other of job.shape.fits) {
+    if (other !== worker && other.open && !other.suspended && !except.includes(other.id)) return true;
+    if (++looked === WORKERS_LOOKED_AT) return false;
+  }
+  return false;
 }
 
 function suspend(state: State, worker: Worker, job: OpenJob): void {
@@ -37,6 +55,7 @@ function suspend(state: State, worker: Worker, job: OpenJob): void {
 }
 
 function rehabilitate(state: State, worker: Worker): void {
+  worker.streak = 0;
   worker.suspended = false;
   worker.suspendedUntil = 0;
   worker.suspensions = 0;

@@ -1,6 +1,7 @@
 import { BLOCK_TASKS, CLAIM_BLOCKS } from '../model/limits.ts';
 import { countRuns, type Run, runsOf } from '../model/runs.ts';
 import { batchSize, claimAhead, evenPiece } from './batching.ts';
+import { anotherCanTry } from './black-holes.ts';
 import type { BlockState } from './block-state.ts';
 import { charge, joinQueue, leaveQueue, precedes } from './fairness.ts';
 import type { OpenJob } from './job-state.ts';
@@ -151,7 +152,8 @@ function takeDue(state: State, job: OpenJob, worker: Worker): number {
   const { block } = first;
   const trouble = block.troubles.get(first.index)!;
   if (onLastChance(trouble) && (worker.lastChances > 0 || dangerous(job, worker, trouble.lostWorkers))) return 0;
-  if (worker.suspended && betterElsewhere(job, worker, trouble.failedOn)) return 0;
+  const { failedOn } = trouble;
+  if (worker.suspended && failedOn.includes(worker.id) && anotherCanTry(job, worker, failedOn)) return 0;
   const size = worker.suspended ? 1 : Math.min(batchSize(job), suspectBatch(trouble));
   const indexes: number[] = [];
   while (indexes.length < size && due.length > 0) {
@@ -169,17 +171,6 @@ function takeDue(state: State, job: OpenJob, worker: Worker): number {
 
 function stillDue(job: OpenJob, block: BlockState, index: number): boolean {
   return job.blocks.get(block.first) === block && block.stateOf(index) === 'aside';
-}
-
-/** It failed where everything fails, and somebody else could try (R26). */
-function betterElsewhere(job: OpenJob, worker: Worker, failedOn: readonly string[]): boolean {
-  if (!failedOn.includes(worker.id)) return false;
-  let looked = 0;
-  for (const other of job.shape.fits) {
-    if (other.open && !other.suspended && !failedOn.includes(other.id)) return true;
-    if (++looked === WORKERS_LOOKED_AT) break;
-  }
-  return false;
 }
 
 /** It was lost under this task before, and another worker could try. */

@@ -263,24 +263,30 @@ test('R11: with maxFailures a job ends when more than that have failed', () => {
   );
 });
 
-test('R26 L1: a job ends although all that is left of it fails, and the only worker is set aside for that', () => {
-  const desk = new Desk();
-  desk.join('w1');
-  const job = desk.job(30, { retries: 1, maxFailures: 30 });
-  desk.join('w2');
-  // The first outcomes succeed on either; from then on everything throws, and one of the two leaves.
-  for (const grant of desk.grants()) desk.done(grant);
-  const play = (millis: number) => {
-    for (const end = desk.now + millis; desk.now < end; desk.passSlowly(500, 'w1')) {
+test('R26 L1: a job ends although all that is left of it fails, be there one worker, two, or one that was set aside', () => {
+  for (const leaves of ['at first', 'once the other is set aside', 'never']) {
+    const desk = new Desk();
+    const names = ['w1', 'w2'];
+    for (const name of names) desk.join(name);
+    const job = desk.job(100, { retries: 1, maxFailures: 100 });
+    // The first outcomes succeed on both; from then on everything throws.
+    for (const grant of desk.grants()) desk.done(grant);
+    const leave = () => desk.leave(names.pop()!, true);
+    if (leaves === 'at first') leave();
+    const setAside = () => desk.changes.some((change) => change.kind === 'worker' && change.state === 'suspended');
+    for (const end = desk.now + 600_000; desk.now < end && desk.progress(job).endedAt === undefined; ) {
       for (const grant of desk.grants('ack', 'recall', 'revoke', 'dropBlock', 'claimMore')) {
         const indexes = grant.runs.flatMap(({ start, count }) => Array.from({ length: count }, (_, i) => start + i));
-        if (grant.worker === 'w1') desk.fails(grant, indexes);
+        if (names.includes(grant.worker)) desk.fails(grant, indexes);
       }
+      if (leaves === 'once the other is set aside' && names.length === 2 && setAside()) {
+        // The one that is left is the one that was set aside.
+        if (desk.scheduler.worker('w2')!.state === 'suspended') names.reverse();
+        leave();
+      }
+      desk.passSlowly(500, ...names);
     }
-  };
-  desk.leave('w2', true);
-  play(60_000);
-  assert.ok(desk.changes.some((change) => change.kind === 'worker' && change.state === 'suspended'));
-  play(3_600_000);
-  assert.equal(desk.progress(job).state, 'failed');
+    assert.equal(setAside(), leaves !== 'at first');
+    assert.equal(desk.progress(job).state, 'failed', `the other leaves ${leaves}`);
+  }
 });
