@@ -1,10 +1,12 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Tallies } from '../model/feed.ts';
 import type { WorkerState } from '../model/worker.ts';
+import type { Verdict } from '../scheduler/commands.ts';
 
 /** Where figures are read from when somebody asks. */
 export interface MetricSource {
   tallies(): Tallies;
+  verdicts(): Readonly<Record<Verdict, number>>;
   loop(): {
     commits: number;
     commitMillis: number;
@@ -67,6 +69,15 @@ export class Metrics {
         attempts.reset();
         attempts.inc({ cause: 'failed' }, retried);
         attempts.inc({ cause: 'lost' }, lost);
+      },
+    );
+    const verdicts = this.#counter(
+      'manyhands_verdicts_total',
+      'Outcomes by what they turned out to be; unknown: of tasks that were never given to their worker.',
+      ['verdict'],
+      () => {
+        verdicts.reset();
+        for (const [verdict, tasks] of Object.entries(source.verdicts())) verdicts.inc({ verdict }, tasks);
       },
     );
     this.#gauge('manyhands_jobs_open', 'Jobs that have not ended.', () => source.liveJobs());

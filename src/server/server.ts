@@ -151,6 +151,7 @@ async function assemble(core: Core, log: Logger): Promise<Parts> {
   const clients = new ClientGateway(core, systemClock);
   const metrics = new Metrics({
     tallies: () => core.tallies,
+    verdicts: () => core.workerGateway.verdicts,
     loop: () => ({ ...core.loop.counters, backlogBytes: core.loop.backlogBytes }),
     liveJobs: () => core.liveJobs,
     workers: () => feed.workers,

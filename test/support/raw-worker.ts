@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { ValueStatus } from '../../src/model/envelope.ts';
-import { hasEnded } from '../../src/model/job.ts';
+import { hasEnded, type JobProgress } from '../../src/model/job.ts';
 import { indexesOf, runsOf } from '../../src/model/runs.ts';
-import { packColumn } from '../../src/protocol/column.ts';
+import { packColumn, readColumn } from '../../src/protocol/column.ts';
 import { fromWireRuns, toWireRuns, type WireRuns } from '../../src/protocol/shapes.ts';
-import { encodeColumn } from '../../src/protocol/values/column.ts';
+import { decodeColumn, encodeColumn } from '../../src/protocol/values/column.ts';
 import type { SubmitSpec } from '../../src/server/core.ts';
 import type { Cleanup } from './cleanup.ts';
 import type { LiveServer } from './live-server.ts';
@@ -111,12 +111,24 @@ export async function submitInputs(
 }
 
 /** What is durable of a job once it has ended. */
-export async function ended(server: LiveServer, job: number) {
-  return waitFor(
+export async function ended(server: LiveServer, job: number): Promise<JobProgress> {
+  return await waitFor(
     async () => {
       const known = await server.core.readJob(job);
       return known !== undefined && hasEnded(known.progress.state) ? known.progress : undefined;
     },
     { what: `job ${job} to end`, timeout: 30_000 },
   );
+}
+
+/** Every recorded value of a job by index, the newest where there are several; of failures and blobs the record. */
+export async function recorded(server: LiveServer, job: number): Promise<unknown[]> {
+  const values: unknown[] = [];
+  for (const { segment, column } of await server.core.store.readSegments(job, { after: 0 }, 1 << 30)) {
+    const { lengths, statuses, allStatus, count, bytes } = readColumn(column);
+    const decoded = decodeColumn(lengths, statuses ?? new Uint8Array(count).fill(allStatus), bytes);
+    let at = 0;
+    for (const index of indexesOf(segment.runs)) values[index] = decoded[at++];
+  }
+  return values;
 }
