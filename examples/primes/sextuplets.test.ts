@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { connect, range } from 'manyhands';
+import { temporaryDirectory } from '../../test/support/directories.ts';
+import { typeDocument } from '../../test/support/documents.ts';
+import { runManyhands } from '../../test/support/processes.ts';
 import sextuplets, { CANDIDATES, foretold, isPrime, LAST_STRETCH, OFFSETS, STRETCH } from './sextuplets.ts';
 
 test('the first sextuplets are those of the literature (OEIS A022008)', () => {
@@ -54,4 +58,60 @@ test('Hardy and Littlewood foretell the count: 5 % off at most over the first 2,
   for (let index = 0; index < 2000; index++) found += sextuplets(index)?.length ?? 0;
   const expected = foretold(7, 2000 * STRETCH);
   assert.ok(Math.abs(found / expected - 1) < 0.05, `${found} found, ${expected.toFixed(0)} foretold`);
+});
+
+/** Sextuplets whose first member has 1, 2, 3 … digits (OEIS A350826). */
+const BY_DIGITS = [1, 1, 0, 0, 3, 0, 13, 64, 235];
+/** The smallest sextuplet above 10^n begins at 10^n + this (OEIS A343636). */
+const SMALLEST = [
+  [11, 6_222_567],
+  [12, 33_407_547],
+  [13, 6_589_467],
+  [14, 44_514_957],
+  [15, 587_445_747],
+] as const;
+
+test('run --range --defined finds below a thousand million as many as are published for each number of digits', {
+  timeout: 170_000,
+}, async (t) => {
+  const last = Math.floor((1e9 - 97) / STRETCH);
+  const args = ['run', 'examples/primes/sextuplets.ts', '--range', `0..${last}`, '--defined', '--quiet'];
+  const env = { XDG_STATE_HOME: temporaryDirectory(t), MANYHANDS_URL: undefined };
+  const { code, stdout } = await runManyhands(t, args, { env, timeout: 150_000 });
+  assert.equal(code, 0);
+  const found: number[] = stdout
+    .trim()
+    .split('\n')
+    .flatMap((line) => JSON.parse(line));
+  assert.deepEqual(
+    found,
+    found.toSorted((a, b) => a - b),
+  );
+  const counts = BY_DIGITS.map((_, digits) => found.filter((n) => n < 1e9 && `${n}`.length === digits + 1).length);
+  assert.deepEqual(counts, BY_DIGITS);
+});
+
+test('in ranges of billions of tasks the first hit is the one that is published', { timeout: 170_000 }, async (t) => {
+  const farm = await connect({ data: temporaryDirectory(t) });
+  t.after(() => farm.close());
+  for (const [digits, offset] of SMALLEST) {
+    const from = Math.floor((10 ** digits - 97) / STRETCH);
+    const rest = range(from, LAST_STRETCH + 1);
+    assert.ok(rest.count > 7e9);
+    const job = await farm.map<typeof sextuplets>(new URL('./sextuplets.ts', import.meta.url), rest);
+    let first: number | undefined;
+    for await (const record of job.results({ defined: true })) {
+      assert.equal(record.status, 'done');
+      first = record.status === 'done' ? record.value?.find((n) => n > 10 ** digits) : undefined;
+      if (first !== undefined) break;
+    }
+    assert.equal(first, 10 ** digits + offset);
+    await job.cancel();
+    const { progress } = await job.status();
+    assert.deepEqual([progress.state, progress.total], ['cancelled', rest.count]);
+  }
+});
+
+test('its README prints what it says it prints', { timeout: 170_000 }, async (t) => {
+  assert.equal(await typeDocument(t, 'examples/primes/README.md'), 2);
 });

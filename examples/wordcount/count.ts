@@ -8,8 +8,8 @@ export interface Text {
 }
 
 export interface Count {
-  readonly texts: number;
-  readonly words: number;
+  texts: number;
+  words: number;
   readonly often: Map<string, number>;
 }
 
@@ -40,11 +40,16 @@ function paragraphs(html: string): string[] {
     .filter((piece) => piece.trim() !== '');
 }
 
-/** Two counts as one: the order of texts does not matter, so they can be added as they come in. */
-export function add(a: Count, b: Count): Count {
-  const often = new Map(a.often);
-  for (const [word, times] of b.often) often.set(word, (often.get(word) ?? 0) + times);
-  return { texts: a.texts + b.texts, words: a.words + b.words, often };
+/** Adds a count to a total, in whatever order they come: it makes no difference. */
+export function add(total: Count, { texts, words, often }: Count): Count {
+  total.texts += texts;
+  total.words += words;
+  for (const [word, times] of often) total.often.set(word, (total.often.get(word) ?? 0) + times);
+  return total;
+}
+
+export function nothing(): Count {
+  return { texts: 0, words: 0, often: new Map() };
 }
 
 /** The `limit` most frequent words; equally frequent ones in the order of their code units, so that runs agree. */
