@@ -41,6 +41,8 @@ export function networkOf(address: string): string {
   if (!address.includes(':')) return address;
   const [head = '', tail] = address.split('::');
   const groups = head === '' ? [] : head.split(':');
-  if (tail !== undefined) while (groups.length < 8 - (tail === '' ? 0 : tail.split(':').length)) groups.push('0');
+  const ending = tail === undefined || tail === '' ? [] : tail.split(':');
+  while (tail !== undefined && groups.length + ending.length < 8) groups.push('0');
+  groups.push(...ending);
   return groups.slice(0, 4).join(':');
 }

@@ -69,6 +69,8 @@ export function createListener(parts: {
   };
   server.on('request', handle(false));
   server.on('checkContinue', handle(true));
+  // What else may be expected we do not know, and need not heed.
+  server.on('checkExpectation', handle(false));
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
     const answer = answers.get(socket);
     // Nothing may be written into an answer that has begun.
