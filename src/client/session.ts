@@ -92,7 +92,7 @@ export class Session {
         this.#link.worked();
         return this.#link.heard(now);
       case 'disconnected':
-        if (input.fatal === true) return this.#end(input.reason, true);
+        if (input.fatal === true) return this.#ended(input.reason, true);
         return this.#lost(input.reason, now, chance, input.retryAfter ?? 0);
       case 'message':
         this.#link.heard(now);
@@ -113,7 +113,8 @@ export class Session {
         else if (this.#link.mayRetry(now)) this.#connect(now);
         return;
       case 'stop':
-        return this.#end(input.reason, false);
+        if (this.#link.connected) this.#emit({ kind: 'disconnect', code: GOODBYE, reason: 'the client is done' });
+        return this.#ended(input.reason, false);
     }
   }
 
@@ -153,7 +154,7 @@ export class Session {
     if (protocol !== PROTOCOL) {
       const advice = protocol > PROTOCOL ? 'update manyhands here' : 'update the server';
       this.#emit({ kind: 'disconnect', code: UPGRADE, reason: 'another protocol' });
-      return this.#end(`the server speaks protocol ${protocol}, this client ${PROTOCOL}: ${advice}`, true);
+      return this.#ended(`the server speaks protocol ${protocol}, this client ${PROTOCOL}: ${advice}`, true);
     }
     this.#link.welcomed(now);
     this.#emit({ kind: 'status', status: { state: 'joined', farm } });
@@ -258,14 +259,13 @@ export class Session {
   #lost(reason: string, now: Millis, chance: number, retryAfter: Millis): void {
     if (!this.#link.connected) return;
     // A farm that was never reached is a wrong address or a server that is not there: a person wants to know at once.
-    if (!this.#link.joined) return this.#end(reason, true);
+    if (!this.#link.joined) return this.#ended(reason, true);
     for (const waiting of this.#waiting.values()) waiting.resent = true;
     const retryIn = this.#link.lost(now, chance, retryAfter);
     this.#emit({ kind: 'status', status: { state: 'waiting', reason, retryIn } });
   }
 
-  #end(reason: string, failed: boolean): void {
-    if (this.#link.connected) this.#emit({ kind: 'disconnect', code: GOODBYE, reason: 'the client is done' });
+  #ended(reason: string, failed: boolean): void {
     this.#link.state = 'ended';
     this.#emit({ kind: 'status', status: { state: 'ended', reason, failed } });
   }
