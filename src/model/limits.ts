@@ -356,9 +356,9 @@ export const PAGE_HISTORY_STEP = 1_000;
 /** Milliseconds without a sound after which a page takes its event stream for dead: two beats and some air. */
 export const EVENTS_SILENCE = 40_000;
 /** Milliseconds of the longest wait of a page before it tries its server again: somebody is looking at it. */
-export const PAGE_RECONNECT_CAP = 8_000;
+export const PAGE_RECONNECT_CAP = 4_000;
 /** Milliseconds after which a page that nobody sees lets go of its stream: a browser has six connections to a server. */
-export const PAGE_HIDDEN = 15_000;
+export const PAGE_HIDDEN = 5_000;
 /** Milliseconds between two questions of a page for the same thing, however fast it changes. */
 export const PAGE_REFRESH = 2_000;
 
