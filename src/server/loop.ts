@@ -13,6 +13,12 @@ import { segmentColumn } from './segment-column.ts';
 /** A command that acts on the world: all but writes, which the loop itself commits first. */
 export type Effect = Exclude<Command, { kind: 'write' }>;
 
+/** Something of the shell's own that must happen between the effects before and those after it. */
+interface Turn {
+  readonly kind: 'turn';
+  readonly run: () => void;
+}
+
 /** What the loop talks to. Everything it is told is on disk already. */
 export interface Outbox {
   perform(effect: Effect): void;
@@ -28,7 +34,7 @@ export interface Outbox {
 
 interface Group {
   writes: Write[];
-  effects: Effect[];
+  effects: (Effect | Turn)[];
   waiters: { resolve: () => void; reject: (error: Error) => void }[];
   bytes: number;
   /** Where in `writes` the row of a job's progress or of a block stands, so that a later one replaces it. */
@@ -132,6 +138,12 @@ export class Loop {
       this.#whenIdle = resolve;
       this.#flush();
     });
+  }
+
+  /** Runs it once all that was decided before has been done; not at all if that could not be saved. */
+  inTurn(run: () => void): void {
+    this.#gathering.effects.push({ kind: 'turn', run });
+    this.#planFlush();
   }
 
   #take(commands: readonly Command[], event: Event, column: PackedColumn | undefined): void {
@@ -241,6 +253,7 @@ export class Loop {
       if (effect.kind === 'claimMore') this.#claim(effect.job, effect.blocks);
       else if (effect.kind === 'dropBlock') this.#inputs.drop(effect.job, effect.first);
       else if (effect.kind === 'reply') answers.push(effect);
+      else if (effect.kind === 'turn') effect.run();
       else this.#outbox.perform(effect);
     }
     for (const answer of answers) this.#outbox.perform(answer);
@@ -285,7 +298,10 @@ export class Loop {
 
   #tellFailed(group: Group, error: StoreError): void {
     for (const waiter of group.waiters) waiter.reject(error);
-    this.#outbox.failed(error, group.effects);
+    this.#outbox.failed(
+      error,
+      group.effects.filter((effect) => effect.kind !== 'turn'),
+    );
   }
 
   async #rebuildUntilItWorks(): Promise<void> {

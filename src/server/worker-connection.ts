@@ -16,6 +16,8 @@ export class WorkerConnection implements Connection {
   readonly outbox: WorkerOutbox;
   id: WorkerId | undefined;
   silence = LEASE_TIME;
+  /** What is decided from now on is for this connection; what was decided before its hello is not. */
+  current = false;
   readonly #gateway: WorkerGateway;
   readonly #cancelDeadline: () => void;
   /** While the blobs of one message are looked for, those that come wait. */

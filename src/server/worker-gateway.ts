@@ -67,6 +67,8 @@ export class WorkerGateway implements Gateway {
     if (effect.kind === 'ack') this.verdicts[effect.verdict] += countRuns(effect.runs);
     const connection = this.#connections.get(effect.worker);
     if (connection === undefined) return;
+    // It was decided before this hello was heard, which did not speak of it: its tasks are others' by now (R5, P11).
+    if (!connection.current && effect.kind !== 'dismiss') return;
     const { outbox } = connection;
     switch (effect.kind) {
       case 'grant':
@@ -138,6 +140,9 @@ export class WorkerGateway implements Gateway {
       ...(hello.platform === undefined ? {} : { platform: hello.platform }),
       token: connection.identity.token,
     };
+    this.#loop.inTurn(() => {
+      connection.current = true;
+    });
     if (!this.#loop.post({ kind: 'workerJoined', worker, held })) {
       connection.refuse('busy', 'the server cannot write to its store now', CloseCode.restart, REBUILD_INTERVAL);
       return;
