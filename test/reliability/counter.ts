@@ -1,0 +1,30 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type Cleanup, cleanUp } from '../support/cleanup.ts';
+
+/** Hears of each start of a task from the task itself, so that executions are counted by nobody who could be wrong. */
+export class Counter {
+  /** Attempts by the key of their task. */
+  readonly starts = new Map<string, string[]>();
+  #url = '';
+
+  static async start(t: Cleanup): Promise<Counter> {
+    const counter = new Counter();
+    const server = createServer((request, response) => {
+      const [key, attempt] = (request.url ?? '').slice(1).split('/') as [string, string];
+      counter.starts.set(key, [...(counter.starts.get(key) ?? []), attempt]);
+      response.end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    counter.#url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    cleanUp(t, () => {
+      server.closeAllConnections();
+      server.close();
+    });
+    return counter;
+  }
+
+  get url(): string {
+    return this.#url;
+  }
+}
