@@ -40,7 +40,8 @@ export class Feed {
   readonly #goneWorkers = new Set<WorkerId>();
   /** Jobs that readers may not know the spec of. */
   readonly #newJobs = new Set<JobId>();
-  readonly #readers = new Set<Reader>();
+  /** Each with what it wants done when there is nothing more to come. */
+  readonly #readers = new Map<Reader, () => void>();
   readonly #kept: (Published & { sequence: number })[] = [];
   #keptBytes = 0;
   #sequence = 0;
@@ -124,9 +125,9 @@ export class Feed {
 
   /**
    * First what is there — the deltas after `from`, or a snapshot and its boundary — and then everything that happens, until
-   * the returned function is called.
+   * the returned function is called, or the feed closes, which `closed` hears.
    */
-  subscribe(from: string | undefined, reader: Reader): () => void {
+  subscribe(from: string | undefined, reader: Reader, closed: () => void = () => {}): () => void {
     this.#flushNow();
     const missed = this.#since(from);
     if (missed === undefined) {
@@ -135,13 +136,14 @@ export class Feed {
     } else {
       for (const published of missed) reader(published);
     }
-    this.#readers.add(reader);
+    this.#readers.set(reader, closed);
     return () => this.#readers.delete(reader);
   }
 
   close(): void {
     this.#closed = true;
     this.#cancelFlush?.();
+    for (const closed of this.#readers.values()) closed();
     this.#readers.clear();
   }
 
@@ -209,7 +211,7 @@ export class Feed {
     this.#kept.push({ ...published, sequence });
     this.#keptBytes += published.json.length;
     while (this.#keptBytes > FEED_KEPT_BYTES) this.#keptBytes -= this.#kept.shift()?.json.length ?? 0;
-    for (const reader of [...this.#readers]) reader(published);
+    for (const reader of [...this.#readers.keys()]) reader(published);
   }
 
   #delta(id: JobId): JobDelta {

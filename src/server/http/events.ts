@@ -35,11 +35,13 @@ function stream(feed: Feed, after: string | undefined, response: ServerResponse)
     if (response.writableLength > bound) response.destroy();
     else response.write(text);
   };
-  const stop = feed.subscribe(after, (published) => {
+  const hear = (published: Published) => {
     const text = eventOf(published);
     if (published.message.kind === 'snapshot') bound += Buffer.byteLength(text);
     write(text);
-  });
+  };
+  // A server that stops waits for its answers, and this one has no end of its own.
+  const stop = feed.subscribe(after, hear, () => response.end());
   response.once('drain', () => {
     bound = EVENTS_BACKLOG_BYTES;
   });
