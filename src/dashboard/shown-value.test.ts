@@ -16,6 +16,7 @@ describe('a value on a page', () => {
     assert.equal(shownWhole(jsonForm({ a: [1, 'x'] })).text, '{\n  "a": [\n    1,\n    "x"\n  ]\n}');
     assert.equal(shownWhole(jsonForm('<b>')).text, '"<b>"');
     assert.equal(line(null), 'null');
+    assert.equal(line({ a: [1, 'two  spaces', {}] }), '{ "a": [ 1, "two  spaces", {} ] }');
   });
 
   test('that JSON cannot carry is written as JavaScript would say it', () => {

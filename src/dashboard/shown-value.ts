@@ -17,8 +17,9 @@ export function shownWhole(json: unknown, limit = PAGE_VALUE_CHARACTERS): ShownV
 /** The same on one line, for a table's cell. */
 export function shownOnOneLine(json: unknown, limit: number): string {
   const tag = tagOf(json);
-  const text = tag === undefined ? JSON.stringify(json) : new TaggedText(tag.list, limit).of(tag.position);
-  const line = text.slice(0, 4 * limit).replace(/\s+/g, ' ');
+  const text = tag === undefined ? JSON.stringify(json, null, 1) : new TaggedText(tag.list, limit).of(tag.position);
+  // Line breaks only stand between things: those inside of texts are written as two characters.
+  const line = text.slice(0, 4 * limit).replace(/\n\s*/g, ' ');
   return line.length <= limit ? line : `${line.slice(0, limit - 1)}…`;
 }
 
