@@ -28,6 +28,9 @@ export interface BlobStore {
     total: number,
   ): Promise<{ size: number; whole: boolean }>;
 
+  /** Every blob that is here, for a backup. */
+  names(): AsyncIterable<string>;
+
   /** Every blob older than this wall clock time, oldest first, for the garbage collector; cut uploads as old are dropped on the way. */
   list(olderThan: number): AsyncIterable<string>;
 

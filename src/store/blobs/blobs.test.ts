@@ -114,6 +114,16 @@ test('D9 what was being written when the process died is gone', async (t) => {
   assert.equal(await blobs.partial(name), 0);
 });
 
+test('D9 the names of all blobs are told, not those of parts', async (t) => {
+  for (const { blobs } of await bothKinds(t)) {
+    const whole = [bytesOf(10, 1), bytesOf(10, 2)].map(nameOf);
+    for (const at of whole.keys()) await blobs.put(whole[at] as string, inPieces(bytesOf(10, at + 1)));
+    const half = bytesOf(100, 3);
+    await blobs.append(nameOf(half), 0, inPieces(half.subarray(0, 50)), 100);
+    assert.deepEqual((await Array.fromAsync(blobs.names())).sort(), whole.sort());
+  }
+});
+
 test('D9 what was asked for lately is not collected (F-27)', async (t) => {
   const { fileOf, blobs } = await home(t);
   const names = [bytesOf(10, 1), bytesOf(10, 2)].map(nameOf) as [string, string];

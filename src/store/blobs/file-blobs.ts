@@ -89,6 +89,10 @@ class FileBlobs implements BlobStore {
     }
   }
 
+  async *names(): AsyncIterable<string> {
+    for (const name of await readdir(this.#root)) if (isBlobName(name)) yield name;
+  }
+
   async *list(olderThan: number): AsyncIterable<string> {
     for (const { name, file, usedAt } of await this.#files('partial')) {
       if (usedAt < olderThan && isBlobName(name) && !this.#appending.has(name)) await rm(file, { force: true });

@@ -54,6 +54,10 @@ export class MemoryBlobs implements BlobStore {
     }
   }
 
+  async *names(): AsyncIterable<string> {
+    yield* [...this.#whole.keys()];
+  }
+
   async *list(olderThan: number): AsyncIterable<string> {
     for (const [name, { usedAt }] of [...this.#parts]) if (usedAt < olderThan) this.#parts.delete(name);
     const old = [...this.#whole].filter(([, { usedAt }]) => usedAt < olderThan);
