@@ -4,6 +4,7 @@ import { SETTLED_LEASES } from '../model/limits.ts';
 import { countRuns, indexesOf, intersectRuns, type Run, runsOf, sameRuns, subtractRuns } from '../model/runs.ts';
 import type { BlockState } from './block-state.ts';
 import type { OpenJob } from './job-state.ts';
+import { countLoss } from './losses.ts';
 import { waitUntilDue } from './retries.ts';
 import type { State } from './state.ts';
 import { onLastChance } from './trouble.ts';
@@ -35,6 +36,8 @@ export interface Lease {
   /** When its first unfinished task may have begun at the earliest. */
   since: Millis;
   readonly lastChance: boolean;
+  /** Its time ran out, and its job is fenced: the worker does not get it back, and its outcomes are refused. */
+  barred: boolean;
   /** Microseconds that a task of it was expected to take when it was granted. */
   readonly estimate: number;
 }
@@ -54,6 +57,7 @@ export function newLease(job: OpenJob, block: BlockState, row: LeaseRecord, now:
     grantedAt: now,
     since: now,
     lastChance: block.troubles.size > 0 && onLastChance(block.troubles.get(row.runs[0]!.start)),
+    barred: false,
     estimate: job.estimate,
   };
 }
@@ -173,7 +177,12 @@ export function orphan(state: State, lease: Lease): void {
   const { block, job } = lease;
   if (lease.leftTasks === 0) return setStanding(state, lease, 'expired');
   const single = dropCopies(block, lease.left);
-  if (countRuns(single) < lease.leftTasks) takeAway(state, lease, subtractRuns(lease.left, single));
+  if (countRuns(single) < lease.leftTasks) {
+    const copied = subtractRuns(lease.left, single);
+    // Another has them already, so the loss counts now (R10).
+    countLoss(state, lease, copied);
+    takeAway(state, lease, copied);
+  }
   if (lease.leftTasks === 0) return;
   block.move(lease.left, 'leased', 'orphaned');
   setStanding(state, lease, 'orphaned');

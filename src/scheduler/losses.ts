@@ -65,16 +65,29 @@ function sharing(lease: Lease, past: Trouble | undefined, size: number): Run[] {
 
 function handOver(state: State, lease: Lease, runs: readonly Run[], trouble: Trouble, worker: Worker): number {
   const { job, block } = lease;
+  noteLoss(state, lease, runs, trouble);
+  block.move(runs, 'orphaned', 'leased');
+  takeAway(state, lease, runs);
+  grant(state, job, worker, block, runs, true);
+  return countRuns(runs);
+}
+
+/** Tasks of a lost worker that somebody else has already: their second copies. */
+export function countLoss(state: State, lease: Lease, runs: readonly Run[]): void {
+  eachIndex(runs, (index) => {
+    const trouble = afterLoss(lease.block.troubles.get(index), lease.workerId);
+    noteLoss(state, lease, [{ start: index, count: 1 }], trouble);
+  });
+}
+
+function noteLoss(state: State, lease: Lease, runs: readonly Run[], trouble: Trouble): void {
+  const { job, block } = lease;
   const tasks = countRuns(runs);
   eachIndex(runs, (index) => block.troubles.set(index, trouble));
   if (tasks <= LOST_ATTEMPTS) noteLosses(state, lease, runs);
   job.lost += tasks;
   state.progressChanged(job);
   state.blockChanged(block);
-  block.move(runs, 'orphaned', 'leased');
-  takeAway(state, lease, runs);
-  grant(state, job, worker, block, runs, true);
-  return tasks;
 }
 
 function noteLosses(state: State, lease: Lease, runs: readonly Run[]): void {

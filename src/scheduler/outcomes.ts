@@ -39,10 +39,11 @@ function sortOut(state: State, lease: Lease, event: OutcomesEvent): readonly Run
   const taken = intersectRuns(open, lease.away);
   // A failure counts only while the task is this lease's own: else its other attempt decides.
   const failed = event.failures.length === 0 ? [] : runsOf(event.failures.map(({ index }) => index));
-  const refused = lease.job.spec.fenced ? taken : intersectRuns(taken, failed);
   const superseded = intersectRuns(ended, lease.away);
   // What the lease neither has nor has lost, and has not ended, failed before and is to be tried again.
   const told = subtractRuns(subtractRuns(open, lease.left), lease.away);
+  const late = lease.barred ? subtractRuns(open, told) : taken;
+  const refused = lease.job.spec.fenced ? late : intersectRuns(taken, failed);
   const news = subtractRuns(subtractRuns(open, refused), told);
   ack(state, event, 'recorded', news);
   ack(state, event, 'duplicate', joinRuns(subtractRuns(ended, superseded), told));

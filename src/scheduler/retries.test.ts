@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Desk, type Grant } from '../../test/support/scheduler-desk.ts';
-import { FIRST_FAILURES, POISON_WORKERS, RETRY_BACKOFF, RETRY_BACKOFF_MAX, SUSPECT_BATCH } from '../model/limits.ts';
+import {
+  FIRST_FAILURES,
+  LEASE_TIME,
+  POISON_WORKERS,
+  RETRY_BACKOFF,
+  RETRY_BACKOFF_MAX,
+  SPECULATE_AFTER,
+  SUSPECT_BATCH,
+} from '../model/limits.ts';
 import { countRuns } from '../model/runs.ts';
 
 test('R9: a failed task is tried again after a backoff that doubles, then its failure is recorded', () => {
@@ -289,4 +297,49 @@ test('R26 L1: a job ends although all that is left of it fails, be there one wor
     assert.equal(setAside(), leaves !== 'at first');
     assert.equal(desk.progress(job).state, 'failed', `the other leaves ${leaves}`);
   }
+});
+
+test('R10 S9 R25: a task that takes both of its copies down has cost two workers', () => {
+  const desk = new Desk();
+  desk.join('slow');
+  desk.join('fast');
+  const job = desk.job(2);
+  const [slow, fast] = desk.grants();
+  desk.done(fast!, fast!.runs, 10);
+  desk.passSlowly(SPECULATE_AFTER, 'slow', 'fast');
+  const [copy] = desk.grants('ack');
+  assert.deepEqual(copy?.runs, slow?.runs);
+  desk.leave('slow');
+  assert.equal(desk.progress(job).lost, 1);
+  desk.leave('fast');
+  desk.join('third');
+  const [last] = desk.grants();
+  assert.deepEqual(last?.runs, slow?.runs);
+  // It is the last one that it may cost: however long it takes there, nobody else is put at risk.
+  desk.join('fourth');
+  desk.passSlowly(60_000, 'third', 'fourth');
+  desk.quiet();
+  desk.leave('third');
+  assert.deepEqual(desk.table.of(job).segments.at(-1)?.failed, 1);
+  assert.equal(desk.progress(job).state, 'failed');
+});
+
+test('R10 R3 S9: silence is a loss, also where the job is fenced, and who comes back is told that it is too late', () => {
+  const desk = new Desk();
+  const job = desk.job(1, { fenced: true });
+  let last: Grant | undefined;
+  for (const name of ['w1', 'w2', 'w3']) {
+    desk.join(name);
+    [last] = desk.grants('revoke');
+    assert.equal(last?.worker, name);
+    desk.passSlowly(LEASE_TIME);
+  }
+  desk.post({ kind: 'workerHeard', worker: 'w3' });
+  const [revoke] = desk.sent();
+  assert.deepEqual(revoke, { kind: 'revoke', worker: 'w3', lease: last!.lease, runs: last!.runs });
+  desk.done(last!);
+  const [ack] = desk.sent();
+  assert.ok(ack?.kind === 'ack' && ack.verdict === 'superseded');
+  assert.equal(desk.progress(job).state, 'failed');
+  assert.match(desk.table.attempts.at(-1)!.message, /w3 was lost/);
 });

@@ -2,6 +2,7 @@ import { SPECULATE_AFTER } from '../model/limits.ts';
 import type { OpenJob } from './job-state.ts';
 import { grant, type Lease } from './leases.ts';
 import type { State } from './state.ts';
+import { onLastChance } from './trouble.ts';
 import type { Worker } from './worker-state.ts';
 
 /** Jobs at their tail that one event looks at: the next event goes on. */
@@ -45,7 +46,10 @@ function findSlowest(state: State, job: OpenJob): Lease | undefined {
   let slowest: Lease | undefined;
   for (const lease of job.live) {
     if (lease.since >= (slowest?.since ?? Number.POSITIVE_INFINITY)) continue;
-    if (lease.block.copied.has(lease.left[0]!.start)) continue;
+    const { start } = lease.left[0]!;
+    if (lease.block.copied.has(start)) continue;
+    // Two copies could cost two workers, where one more is all that it may cost (R10).
+    if (onLastChance(lease.block.troubles.get(start))) continue;
     if (isRunning(state.workers.get(lease.workerId)!, lease)) slowest = lease;
   }
   return slowest;

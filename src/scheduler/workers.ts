@@ -58,9 +58,15 @@ function keepHeld(state: State, lease: Lease, held: readonly Run[]): void {
   if (omitted.length > 0) giveBack(state, lease, omitted);
   lease.runs = intersectRuns(lease.runs, held);
   setAway(lease, intersectRuns(away, held));
-  if (lease.leftTasks > 0) reclaim(state, lease);
+  if (lease.leftTasks > 0) giveAgain(state, lease);
   if (lease.away.length > 0) keepStrays(state, lease, lease.away);
   if (lease.leftTasks === 0 && state.leases.has(lease.id)) closeLease(state, lease);
+}
+
+/** Nobody else has them yet: it keeps them, unless its job does not want that. */
+function giveAgain(state: State, lease: Lease): void {
+  if (!lease.barred) return reclaim(state, lease);
+  state.send({ kind: 'revoke', worker: lease.workerId, lease: lease.id, runs: lease.left });
 }
 
 /** It still runs what others were given meanwhile: both go on, unless the job does not want that (R4, R6). */
@@ -91,8 +97,8 @@ function watchSilence(state: State, worker: Worker): void {
 function lose(state: State, worker: Worker): void {
   worker.lost = true;
   for (const lease of [...worker.leases]) {
-    if (lease.job.spec.fenced) expire(state, lease);
-    else orphan(state, lease);
+    lease.barred = lease.job.spec.fenced;
+    orphan(state, lease);
   }
   state.workerChanged(worker);
 }
@@ -105,7 +111,7 @@ export function heard(state: State, id: WorkerId): boolean {
   if (!worker.lost) return true;
   worker.lost = false;
   for (const lease of [...(state.held.get(id) ?? [])]) {
-    if (lease.standing === 'orphaned') reclaim(state, lease);
+    if (lease.standing === 'orphaned') giveAgain(state, lease);
     if (lease.away.length > 0) keepStrays(state, lease, lease.away);
   }
   state.workerChanged(worker);
