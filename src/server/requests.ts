@@ -65,7 +65,7 @@ export class Requests {
 }
 
 /** What they hear who asked for something that could not be saved. */
-function notNow(cause: StoreError | undefined): RequestError {
+export function notNow(cause: StoreError | undefined): RequestError {
   if (cause?.code === 'full') return new RequestError('full', `not saved, since there is no room: ${cause.message}`);
   const why = cause === undefined ? 'the server is stopping or its store is busy' : cause.message;
   return new RequestError('busy', `not saved: ${why}; try again`);

@@ -122,7 +122,10 @@ class SocketPeer implements Peer {
   #regulate(): void {
     const socket = this.#socket;
     const stop = this.#turns > 0 || this.#loop.pressed || (this.full && this.#connection.drained !== undefined);
-    if (!stop || socket.readyState !== WebSocket.OPEN) return socket.resume();
+    if (!stop || socket.readyState !== WebSocket.OPEN) {
+      if (socket.isPaused) socket.resume();
+      return;
+    }
     socket.pause();
     if (!this.#loop.pressed || this.#awaitsCalm) return;
     this.#awaitsCalm = true;

@@ -5,11 +5,11 @@ import type { JobSpec } from '../model/job.ts';
 import type { Write } from '../model/records.ts';
 import { readColumn } from '../protocol/column.ts';
 import type { BlobStore } from '../store/blobs.ts';
-import type { Store } from '../store/store.ts';
+import { type Store, StoreError } from '../store/store.ts';
 import type { Clock } from './clock.ts';
 import { blobsIn, refuseOutcomesIn, refuseTooLarge } from './column-contents.ts';
 import type { JobNotices } from './job-notices.ts';
-import { RequestError, type Requests } from './requests.ts';
+import { notNow, RequestError, type Requests } from './requests.ts';
 
 /** What a submitter may say of a job; everything but the code has a default. */
 export type SubmitSpec = Pick<JobSpec, 'name' | 'code'> & Partial<Omit<JobSpec, 'owner' | 'submittedAt'>>;
@@ -63,7 +63,7 @@ export class Submissions {
     const name = `${owner} ${key}`;
     const before = this.#submitting.get(name);
     const submitting = (before === undefined ? Promise.resolve() : before.then(nothing, nothing)).then(async () => {
-      const known = await this.#store.findIdempotent(owner, key);
+      const known = await this.#store.findIdempotent(owner, key).catch(refuse);
       if (known === undefined)
         return this.#submitNew(asked, owner, open, code, { kind: 'idempotency', owner, key, digest, job: 0 });
       if (known.digest !== digest)
@@ -119,7 +119,7 @@ export class Submissions {
     const { sha256 } = asked.code;
     if (code !== undefined) await this.#keepCode(sha256, code);
     else await this.#mustHave([{ sha256 }]);
-    const job = await this.#store.nextJobId();
+    const job = await this.#store.nextJobId().catch(refuse);
     const spec: JobSpec = {
       priority: 0,
       weight: 1,
@@ -170,6 +170,11 @@ export class Submissions {
 }
 
 function nothing(): void {}
+
+/** The store says no before anything was decided. */
+function refuse(error: unknown): never {
+  throw error instanceof StoreError ? notNow(error) : error;
+}
 
 async function* once(bytes: Uint8Array): AsyncIterable<Uint8Array> {
   yield bytes;

@@ -68,11 +68,12 @@ export class WorkerConnection implements Connection {
     this.closed(detail);
   }
 
-  /** The same worker came back on a new socket before the old one was known to be dead. */
-  replacedBy(): void {
+  /** Closed by the gateway, which does not need to hear that it left. */
+  end(code: number, reason: string): void {
     this.#over = true;
+    this.#held = [];
     this.#cancelDeadline();
-    this.peer.close(CloseCode.replaced, 'replaced by a newer connection');
+    this.peer.close(code, reason);
   }
 
   #read(frame: Frame): void {

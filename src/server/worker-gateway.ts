@@ -93,8 +93,7 @@ export class WorkerGateway implements Gateway {
 
   /** The brain was rebuilt: every worker must say again what it holds. */
   restart(): void {
-    for (const connection of [...this.#connections.values()])
-      connection.peer.close(CloseCode.restart, 'the server starts again');
+    for (const connection of this.#connections.values()) connection.end(CloseCode.restart, 'the server starts again');
     this.#connections.clear();
   }
 
@@ -148,7 +147,7 @@ export class WorkerGateway implements Gateway {
       return;
     }
     // What the loop decides leaves in a later turn, so the welcome is first all the same (P7).
-    this.#connections.get(id)?.replacedBy();
+    this.#connections.get(id)?.end(CloseCode.replaced, 'replaced by a newer connection');
     connection.id = id;
     connection.silence = hello.device === 'browser' ? BROWSER_LEASE_TIME : LEASE_TIME;
     this.#connections.set(id, connection);

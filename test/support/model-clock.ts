@@ -41,6 +41,13 @@ export class ModelClock implements Clock {
     }
   }
 
+  /** What comes of it, once everything that it needs has run; it must need no time. */
+  async outcome<T>(promise: Promise<T>): Promise<T> {
+    promise.catch(() => {});
+    await this.settle();
+    return promise;
+  }
+
   /** Time passes, and every alarm goes off when it is due. */
   async advance(millis: number): Promise<void> {
     const end = this.#now + millis;

@@ -49,7 +49,7 @@ export class ModelServer {
 export class ModelPeer implements Peer {
   readonly heard: Heard[] = [];
   readonly columns = new Map<Heard, PackedColumn>();
-  closing: { code: number; reason: string } | undefined;
+  #closing: { code: number; reason: string } | undefined;
   full = false;
   readonly connection: Connection;
 
@@ -57,15 +57,24 @@ export class ModelPeer implements Peer {
     this.connection = accept(this);
   }
 
+  /** The code it was closed with. */
+  closed(): number | undefined {
+    return this.#closing?.code;
+  }
+
+  closedBecause(): string | undefined {
+    return this.#closing?.reason;
+  }
+
   send(frame: Frame): void {
-    if (this.closing !== undefined) return;
+    if (this.#closing !== undefined) return;
     const { json, column } = splitFrame(frame);
     this.heard.push(json as Heard);
     if (column !== undefined) this.columns.set(json as Heard, column);
   }
 
   close(code: number, reason: string): void {
-    this.closing ??= { code, reason };
+    this.#closing ??= { code, reason };
   }
 
   say(message: { readonly kind: string; readonly [field: string]: unknown }, column?: PackedColumn): void {
