@@ -72,9 +72,14 @@ export class Served {
     this.#running = undefined;
   }
 
+  /** Starts a worker, which may not have joined yet. */
+  launchWorker(...options: string[]): Running {
+    return startManyhands(this.#t, ['join', this.joinUrl, '--json', ...options]);
+  }
+
   /** A worker as people start it. */
   async join(...options: string[]): Promise<Running> {
-    const worker = startManyhands(this.#t, ['join', this.joinUrl, '--json', ...options]);
+    const worker = this.launchWorker(...options);
     await worker.output(/"joined"/, { stream: 'stdout', timeout: 60_000 });
     return worker;
   }
