@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { ModelServer } from '../../test/support/model-server.ts';
-import { modelFarm } from '../../test/support/model-surroundings.ts';
+import { scriptedFarm } from '../../test/support/scripted-farm.ts';
+import { ScriptedServer } from '../../test/support/scripted-server.ts';
 import { within } from '../../test/support/wait.ts';
 import { BatchStream, type StreamItem, type StreamQuery } from './batch-stream.ts';
 import { FarmError } from './farm-error.ts';
@@ -10,8 +10,8 @@ import { Pace } from './pace.ts';
 
 /** A job whose tasks end when the test says so, and a stream of it. */
 async function streamOf(_: TestContext, inputs: unknown[], query: Partial<StreamQuery> = {}, pace?: Pace) {
-  const server = new ModelServer();
-  const { farm, wire } = modelFarm(server);
+  const server = new ScriptedServer();
+  const { farm, wire } = scriptedFarm(server);
   const talk = async (): Promise<void> => {
     for (let i = 0; i < 20; i++) {
       server.accept();

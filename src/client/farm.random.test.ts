@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
-import { ModelServer } from '../../test/support/model-server.ts';
-import { type ModelSurroundings, modelFarm } from '../../test/support/model-surroundings.ts';
+import { type ScriptedSurroundings, scriptedFarm } from '../../test/support/scripted-farm.ts';
+import { ScriptedServer } from '../../test/support/scripted-server.ts';
 import type { Farm } from './farm.ts';
 
 type Reading = 'values' | 'ordered' | 'unordered' | 'inPieces' | 'run';
@@ -40,15 +40,15 @@ function chanceOf(seed: number): () => number {
 
 /** The world between two turns of the program. */
 class World {
-  readonly server = new ModelServer();
-  readonly time: ModelSurroundings;
+  readonly server = new ScriptedServer();
+  readonly time: ScriptedSurroundings;
   readonly farm: Farm;
   readonly started: Promise<string>;
   readonly #chance: () => number;
 
   constructor(seed: number) {
     this.#chance = chanceOf(seed);
-    const { farm, wire, time } = modelFarm(this.server, this.#chance);
+    const { farm, wire, time } = scriptedFarm(this.server, this.#chance);
     this.farm = farm;
     this.time = time;
     this.started = wire.start();

@@ -30,6 +30,8 @@ export class Farm {
   readonly #runs = new Map<TaskCode, Map<string, SharedRun>>();
   /** By the text of the function, or the module's address. */
   readonly #codes = new Map<string, TaskCode | Promise<TaskCode>>();
+  /** Shared jobs that were idle and are told to take no more. */
+  readonly #leaving = new Set<Promise<void>>();
   /** Jobs whose inputs are on their way. */
   readonly #feeding = new Set<Job>();
   #closing: Promise<void> | undefined;
@@ -138,10 +140,17 @@ export class Farm {
   async #allSent(): Promise<void> {
     const left = await Promise.allSettled([
       ...[...this.#runs.values()].flatMap((ours) => [...ours.values()].map((run) => run.close())),
+      ...this.#leaving,
       ...[...this.#feeding].map((job) => job.submitted),
     ]);
     const refused = left.find((result) => result.status === 'rejected');
     if (refused !== undefined && this.#wire.ended === undefined) throw refused.reason;
+  }
+
+  #waitFor(closing: Promise<void>): void {
+    this.#leaving.add(closing);
+    const over = (): void => void this.#leaving.delete(closing);
+    closing.then(over, over);
   }
 
   #runShared(task: AnyTask | URL | TaskCode, code: TaskCode, input: unknown, options: JobOptions): Promise<unknown> {
@@ -150,7 +159,8 @@ export class Farm {
     const key = JSON.stringify(options);
     let shared = ours.get(key);
     if (shared === undefined || shared.over) {
-      const made = new SharedRun(this.#around, this.#wire, () => {
+      const made = new SharedRun(this.#around, this.#wire, (closing) => {
+        if (closing !== undefined) this.#waitFor(closing);
         if (ours.get(key) === made) ours.delete(key);
         if (ours.size === 0 && this.#runs.get(code) === ours) this.#runs.delete(code);
       });

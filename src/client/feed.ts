@@ -124,8 +124,11 @@ export class Feed {
       }
       const large = writer.add(value);
       if (large !== undefined) await large;
-      if (writer.isFull) writer.flush();
-      else this.#cancelFlush ??= this.#around.alarm(INPUT_FLUSH_TIME, () => this.#flushNow(), true);
+      if (writer.isFull) {
+        writer.flush();
+        // What yields without waiting would let nothing else happen.
+        await this.#around.pause();
+      } else this.#cancelFlush ??= this.#around.alarm(INPUT_FLUSH_TIME, () => this.#flushNow(), true);
       const room = writer.room();
       if (room !== undefined) await room;
       await this.#wanted();

@@ -1,6 +1,9 @@
 import type { TaskIndex } from '../model/ids.ts';
 import { INPUTS_AHEAD, INPUTS_AHEAD_BYTES } from '../model/limits.ts';
 
+/** The part of a bound below which a reader that was ahead is filled up again. */
+const REFILL = 7 / 8;
+
 /**
  * How far the inputs of a job may run ahead of whoever reads its results in the same program: an iterable without end is
  * then pulled as fast as its results are used, and neither the server's disk nor the program fills up. Where nobody reads,
@@ -10,6 +13,8 @@ export class Pace {
   #readers = 0;
   #read = 0;
   #wake: (() => void) | undefined;
+  /** It was full, and is again only once there is room worth filling: bits of blocks would cost as much as whole ones. */
+  #full = false;
 
   /** Someone begins to read; returns its end. */
   reading(): () => void {
@@ -32,7 +37,9 @@ export class Pace {
     if (this.#readers === 0) return undefined;
     const ahead = sent - this.#read;
     // The bytes ahead, if all inputs are alike.
-    if (ahead < INPUTS_AHEAD && ahead * bytes <= INPUTS_AHEAD_BYTES * sent) return undefined;
+    const share = this.#full ? REFILL : 1;
+    this.#full = ahead >= INPUTS_AHEAD * share || ahead * bytes > INPUTS_AHEAD_BYTES * sent * share;
+    if (!this.#full) return undefined;
     return new Promise((resolve) => {
       this.#wake = resolve;
     });

@@ -23,7 +23,7 @@ export class SharedRun {
   readonly #wire: Wire;
   readonly #writer: InputWriter;
   readonly #calls = new Map<number, Call>();
-  readonly #onOver: () => void;
+  readonly #onOver: (closing?: Promise<void>) => void;
   #job = 0;
   #stream: number | undefined;
   #flushing = false;
@@ -32,7 +32,7 @@ export class SharedRun {
   /** Set when no further call may join. */
   over = false;
 
-  constructor(around: Surroundings, wire: Wire, onOver: () => void) {
+  constructor(around: Surroundings, wire: Wire, onOver: (closing?: Promise<void>) => void) {
     this.#around = around;
     this.#wire = wire;
     this.#writer = new InputWriter(wire, around.blobs);
@@ -143,8 +143,7 @@ export class SharedRun {
     this.#cancelIdle = this.#around.alarm(delay, () => {
       const left = this.#usedAt + RUN_JOB_IDLE - this.#around.now();
       if (left > 0 || this.#calls.size > 0) return this.#planIdle(Math.max(left, 1_000));
-      this.#onOver();
-      this.close().catch(() => {});
+      this.#onOver(this.close());
     });
   }
 }
