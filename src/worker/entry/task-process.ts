@@ -90,6 +90,10 @@ function obey(message: ToTask, bytes: Uint8Array): void {
   }
 }
 
+// Ctrl-C, the end of a terminal and that of a service reach all processes at once. They are meant for the worker, which
+// may want to finish what runs here; when it goes, this process goes with it.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
+
 const reader = new FrameReader(({ header, bytes }) => obey(header as ToTask, bytes));
 const channel = new Socket({
   fd: FROM_WORKER,

@@ -49,6 +49,20 @@ test('F-14: a task that is killed from outside is a crash with the signal', asyn
   assert.deepEqual([failure.kind, failure.signal], ['crash', 'SIGKILL']);
 });
 
+test('F-14: signals that a terminal or a service sends to everybody end no task: they are meant for its worker', async (t) => {
+  const { farm } = await joinedWorker(t);
+  const signals = "['SIGINT', 'SIGTERM', 'SIGHUP']";
+  farm.job(
+    1,
+    `export default async (input) => { for (const s of ${signals}) process.kill(process.pid, s); await new Promise((go) => setTimeout(go, 100)); return input; };`,
+  );
+  farm.tasks(7, 1, ['alive']);
+  assert.deepEqual(
+    (await farm.gathered(1)).map(({ value }) => value),
+    ['alive'],
+  );
+});
+
 test('F-14: an error nobody catches is a crash that shows its last words', async (t) => {
   const failure = await failureOf(
     t,

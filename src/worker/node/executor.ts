@@ -14,7 +14,7 @@ import type { ContextHost } from './task-context.ts';
 import { TaskContext } from './task-context.ts';
 import { failureOf, failureOfResult } from './task-failure.ts';
 import type { TaskFunction } from './task-module.ts';
-import { loadTask } from './task-module.ts';
+import { codeDirectory, loadTask } from './task-module.ts';
 
 type JobOrder = ToTask & { readonly kind: 'job' };
 type ChunkOrder = ToTask & { readonly kind: 'chunk' };
@@ -38,6 +38,8 @@ export class Executor {
   readonly #blobs: string;
   readonly #own: string;
   readonly #jobs = new Map<number, LoadedJob>();
+  /** Where task modules lie. */
+  #code = '';
   readonly #waiting: { order: ChunkOrder; bytes: Uint8Array }[] = [];
   #running = false;
   #context: TaskContext | undefined;
@@ -57,6 +59,7 @@ export class Executor {
 
   noteJob(order: JobOrder): void {
     this.#jobs.set(order.job, { order, task: undefined });
+    this.#code = codeDirectory(order.path);
   }
 
   forgetJob(job: number): void {
@@ -102,7 +105,7 @@ export class Executor {
       this.#send({ kind: 'started', chunk: order.id });
     }
     const count = order.runs.reduce((sum, run) => sum + run.count, 0);
-    const outcomes = new Outcomes(count, this.#own);
+    const outcomes = new Outcomes(count, this.#own, this.#code);
     const begun = performance.now();
     let done = 0;
     if (typeof job.task === 'function') {
@@ -140,7 +143,7 @@ export class Executor {
           result = task(input(position, index), context);
           if (isThenable(result)) result = await result;
         } catch (error) {
-          outcomes.fail(failureOf(error));
+          outcomes.fail(failureOf(error, this.#code));
           failed = true;
         }
         if (!failed) outcomes.add(result, index);
@@ -179,11 +182,13 @@ export class Executor {
 class Outcomes {
   readonly #writer: ColumnWriter;
   readonly #directory: string;
+  readonly #code: string;
   readonly #blobs: BlobRef[] = [];
 
-  constructor(count: number, directory: string) {
+  constructor(count: number, directory: string, code: string) {
     this.#writer = new ColumnWriter({ values: count, bytes: Math.min(count * 8, CHUNK_BYTES) });
     this.#directory = directory;
+    this.#code = code;
   }
 
   get hasRoom(): boolean {
@@ -203,7 +208,7 @@ class Outcomes {
         this.#addBlob(ValueStatus.jsonBlob, this.#writer.pop().bytes.subarray(0, -1));
       }
     } catch (error) {
-      this.fail(failureOfResult(error, index));
+      this.fail(failureOfResult(error, index, this.#code));
     }
   }
 

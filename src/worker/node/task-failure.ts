@@ -1,3 +1,4 @@
+import { pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
 import { ValueError } from '../../protocol/values/value-error.ts';
 import type { WorkerFailure } from '../failures.ts';
@@ -6,8 +7,11 @@ import { bounded } from '../failures.ts';
 /** Where this program's own files lie: their lines say nothing to the author of a task. */
 const own = new URL('../', import.meta.url).href;
 
-/** What is told of a task that threw. Anything can be thrown, and reading it may throw again. */
-export function failureOf(thrown: unknown): WorkerFailure {
+/**
+ * What is told of a task that threw; `code` is the directory of task modules, whose path means nothing to their author.
+ * Anything can be thrown, and reading it may throw again.
+ */
+export function failureOf(thrown: unknown, code: string): WorkerFailure {
   try {
     if (thrown instanceof Error || isErrorLike(thrown)) {
       const { name, message, stack } = thrown;
@@ -15,7 +19,7 @@ export function failureOf(thrown: unknown): WorkerFailure {
         kind: 'error',
         name: String(name),
         message: String(message),
-        ...(typeof stack === 'string' && { stack: ownLines(stack) }),
+        ...(typeof stack === 'string' && { stack: authorsLines(stack, code) }),
       });
     }
     return bounded({ kind: 'error', name: 'Error', message: `the task threw ${inspect(thrown, { depth: 2 })}` });
@@ -25,8 +29,8 @@ export function failureOf(thrown: unknown): WorkerFailure {
 }
 
 /** A result that can't be sent. The path says where in the result. */
-export function failureOfResult(error: unknown, index: number): WorkerFailure {
-  if (!(error instanceof ValueError)) return failureOf(error);
+export function failureOfResult(error: unknown, index: number, code: string): WorkerFailure {
+  if (!(error instanceof ValueError)) return failureOf(error, code);
   return bounded({
     kind: 'error',
     name: 'ValueError',
@@ -38,9 +42,10 @@ function isErrorLike(thrown: unknown): thrown is Error {
   return typeof thrown === 'object' && thrown !== null && 'message' in thrown && 'name' in thrown;
 }
 
-function ownLines(stack: string): string {
+function authorsLines(stack: string, code: string): string {
   return stack
     .split('\n')
     .filter((line) => !(/^\s+at /.test(line) && (line.includes(own) || line.includes('node:internal'))))
+    .map((line) => (/^\s+at /.test(line) ? line.replace(pathToFileURL(code).href, '').replace(code, '') : line))
     .join('\n');
 }

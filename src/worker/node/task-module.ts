@@ -1,3 +1,4 @@
+import { dirname, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { WorkerFailure } from '../failures.ts';
 import { failureOf } from './task-failure.ts';
@@ -10,7 +11,7 @@ export async function loadTask(path: string, sourceName: string): Promise<TaskFu
   try {
     module = (await import(pathToFileURL(path).href)) as { default?: unknown };
   } catch (error) {
-    const { name, message, stack } = failureOf(error);
+    const { name, message, stack } = failureOf(error, codeDirectory(path));
     const kind = error instanceof SyntaxError ? 'does not compile' : 'threw while it was loaded';
     return codeFailure(`the task module ${sourceName} ${kind}: ${name}: ${message}`, stack);
   }
@@ -27,4 +28,9 @@ export async function loadTask(path: string, sourceName: string): Promise<TaskFu
 
 function codeFailure(message: string, stack?: string): WorkerFailure {
   return { kind: 'error', name: 'TaskCodeError', message, ...(stack !== undefined && { stack }) };
+}
+
+/** Where the modules lie, with the separator that ends it. */
+export function codeDirectory(path: string): string {
+  return dirname(path) + sep;
 }

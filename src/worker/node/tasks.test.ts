@@ -100,7 +100,7 @@ test('a source map brings the stack to the lines of the author', async (t) => {
   const map = { version: 3, sources: ['author.ts'], sourcesContent: [''], names: [], mappings: 'AAKA' };
   const url = Buffer.from(JSON.stringify(map)).toString('base64');
   const code = `export default function f() { throw new Error('x'); }\n//# sourceMappingURL=data:application/json;base64,${url}`;
-  assert.match((await failure(t, code)).stack ?? '', /author\.ts:6/);
+  assert.match((await failure(t, code)).stack ?? '', /\(author\.ts:6/);
 });
 
 const modules: [string, string, RegExp][] = [
