@@ -24,7 +24,8 @@ export function encodeColumn(values: readonly unknown[]): Column {
 
 /**
  * The values of a column, in order. Where the status says that something else stands in the value's place (a failure, a
- * reference to a blob), its JSON record is returned and the caller looks at the status. Bytes are not copied.
+ * reference to a blob), its JSON record is returned and the caller looks at the status. Bytes are
+ * copied: whoever looks at a value's `buffer` must not find its neighbours there, or keep a whole frame by it.
  */
 export function decodeColumn(lengths: Uint32Array, status: Uint8Array | undefined, bytes: Uint8Array): unknown[] {
   let total = 0;
@@ -75,7 +76,7 @@ function decodeRuns(lengths: Uint32Array, status: Uint8Array, bytes: Uint8Array)
     const next = end + (lengths[index] as number);
     if (status[index] === ValueStatus.bytes) {
       flush(index);
-      values.push(bytes.subarray(end, next));
+      values.push(new Uint8Array(bytes.subarray(end, next)));
       from = index + 1;
       start = next;
     }
