@@ -151,7 +151,10 @@ describe('the dashboard in Chromium', { skip: noBrowser }, () => {
     const { page, quiet } = await open(t, `/jobs/${job}`);
     const actions = page.getByRole('group', { name: 'Actions' });
     await actions.getByRole('button', { name: 'Pause' }).click();
-    await page.locator('.standing').getByText(/^paus(ed|ing)$/).waitFor();
+    await page
+      .locator('.standing')
+      .getByText(/^paus(ed|ing)$/)
+      .waitFor();
     await actions.getByRole('button', { name: 'Resume' }).click();
     await page.locator('.standing').getByText('running').waitFor();
     await page.getByText(/^\d+ × RangeError/).waitFor();
