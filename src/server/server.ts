@@ -68,7 +68,7 @@ async function serve(
     onBroken?.(error);
   };
   await core.start();
-  const parts = await assemble(core, log);
+  const parts = await assemble(core, log, config.dataDir);
   const { authority, listener, feed, clients } = parts;
   const { tokens, guard } = authority;
   const housekeeper = startHousekeeping(core, feed, log, config.keep);
@@ -125,7 +125,7 @@ interface Parts {
 }
 
 /** Everything around the core, not yet listening. */
-async function assemble(core: Core, log: Logger): Promise<Parts> {
+async function assemble(core: Core, log: Logger, dataDir: string): Promise<Parts> {
   const tokens = new Tokens(
     { list: () => core.store.listTokens(), write: (token) => core.loop.write([{ kind: 'token', token }]) },
     systemClock,
@@ -159,7 +159,7 @@ async function assemble(core: Core, log: Logger): Promise<Parts> {
     connections: () => listener.connections(),
     feedReaders: () => feed.readers,
   });
-  const router = new Router(allRoutes({ core, feed, authority, metrics }), authority, log);
+  const router = new Router(allRoutes({ core, feed, authority, metrics, dataDir }), authority, log);
   router.onAnswer = (route, method, status, seconds) => metrics.answered(route, method, status, seconds);
   const listener = createListener({
     router,

@@ -2,6 +2,7 @@ import type { Authority } from '../auth/authority.ts';
 import type { Core } from '../core.ts';
 import type { Feed } from '../feed.ts';
 import type { Metrics } from '../metrics.ts';
+import { backupRoutes } from './backup.ts';
 import { blobRoutes } from './blobs.ts';
 import { eventRoutes } from './events.ts';
 import { healthRoutes } from './health.ts';
@@ -23,10 +24,11 @@ export interface RouteParts {
   readonly feed: Feed;
   readonly authority: Authority;
   readonly metrics: Metrics;
+  readonly dataDir: string;
 }
 
 /** Everything this server answers to over HTTP. Making the table asks nothing of the parts. */
-export function allRoutes({ core, feed, authority, metrics }: RouteParts): Route[] {
+export function allRoutes({ core, feed, authority, metrics, dataDir }: RouteParts): Route[] {
   const routes: Route[] = [
     submitRoute(core),
     ...jobRoutes(core),
@@ -38,6 +40,7 @@ export function allRoutes({ core, feed, authority, metrics }: RouteParts): Route
     ...blobRoutes(core.blobs),
     ...eventRoutes(feed),
     ...tokenRoutes(authority),
+    ...backupRoutes(core, dataDir),
     ...upgradeRoutes(),
     ...healthRoutes(metrics),
     ...pageRoutes(),
