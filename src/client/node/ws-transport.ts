@@ -4,8 +4,10 @@ import { FRAME_BYTES, FRAME_FRAGMENTS, HELLO_TIME } from '../../model/limits.ts'
 import { CLIENT_PROTOCOL } from '../../protocol/version.ts';
 import type { Closing, Transport, TransportConnection, TransportListener } from '../transport.ts';
 
+const INVALID = 4400;
 const UNAUTHORISED = 4401;
 const UPGRADE = 4426;
+const TOO_BIG = 1009;
 
 /** WebSockets for Node. `url` is the farm's http(s) address. */
 export class WsTransport implements Transport {
@@ -51,7 +53,10 @@ class WsConnection implements TransportConnection {
     });
     socket.on('open', () => this.#listener?.opened());
     socket.on('message', (data: Buffer, isBinary: boolean) => {
-      this.#listener?.frame(isBinary ? data : data.toString('utf8'));
+      // As plain bytes: values are cut out of them, and a Buffer's parts are Buffers.
+      this.#listener?.frame(
+        isBinary ? new Uint8Array(data.buffer, data.byteOffset, data.length) : data.toString('utf8'),
+      );
     });
     socket.on('ping', () => this.#listener?.heard());
     socket.on('unexpected-response', (request, response) => {
@@ -101,6 +106,9 @@ function closing(code: number, reason: string, url: URL): Closing {
   if (code === UNAUTHORISED)
     return { reason: `the server at ${url.origin} no longer accepts the token${said}`, fatal: true };
   if (code === UPGRADE) return { reason: `the server at ${url.origin} speaks another version${said}`, fatal: true };
+  // It would be sent again, and refused again, for ever.
+  if (code === INVALID || code === TOO_BIG)
+    return { reason: `the server at ${url.origin} could not read a message of this program${said}`, fatal: true };
   return { reason: `the connection to ${url.origin} ended (${code})${said}` };
 }
 
