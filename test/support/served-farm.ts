@@ -1,12 +1,12 @@
 import { WebSocket } from 'ws';
 import type { Role } from '../../src/model/records.ts';
 import type { ServerOptions } from '../../src/server/config.ts';
-import { type RunningServer, startServer } from '../../src/server/server.ts';
+import type { RunningServer } from '../../src/server/server.ts';
 import { startWorker, type Worker } from '../../src/worker/node/join.ts';
 import { type Cleanup, cleanUp } from './cleanup.ts';
 import { assertDescribed } from './described.ts';
-import { temporaryDirectory } from './directories.ts';
 import { type Answer, type Asked, ask, begin } from './http.ts';
+import { LiveServer } from './live-server.ts';
 
 export const ROLES = ['admin', 'submit', 'work', 'read'] as const satisfies readonly Role[];
 
@@ -26,9 +26,7 @@ export class ServedFarm {
 
   /** Gone with its data when the test ends. */
   static async start(t: Cleanup, options: ServerOptions = {}): Promise<ServedFarm> {
-    const dataDir = options.dataDir ?? temporaryDirectory(t, 'served');
-    const server = await startServer({ port: 0, logLevel: 'silent', ...options, dataDir });
-    cleanUp(t, () => server.close());
+    const server = (await LiveServer.start(t, options)).running;
     const tokens: Record<Role, string> = { admin: server.adminToken, submit: '', work: '', read: '' };
     const farm = new ServedFarm(t, server, tokens);
     for (const role of ['submit', 'work', 'read'] as const) tokens[role] = (await farm.makeToken({ role })).token;

@@ -17,6 +17,13 @@ export function requireType(request: IncomingMessage, type: string): void {
   throw new Problem('mediaType', `send the header Content-Type: ${type}${said === undefined ? '' : `, not ${said}`}`);
 }
 
+/** Whether a request carries nothing, which it may have announced as if it were something. */
+export async function isEmpty(request: IncomingMessage): Promise<boolean> {
+  const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
+  if (encoding === undefined) return length === undefined || length === '0';
+  return (await readText(request, 0, JSON_BODY_TIME).catch(() => 'something')) === '';
+}
+
 /** A whole body of JSON, within its limits of size, depth and time. Undefined: there was none. */
 export async function readJson(request: IncomingMessage, patience = JSON_BODY_TIME): Promise<unknown> {
   const text = await readText(request, JSON_BODY_BYTES, patience);

@@ -130,34 +130,44 @@ export class StoredInputs {
 
 /** The lines of a text that comes in parts, with their numbers from 1 up. A last line break ends the last line. */
 export async function* linesOf(parts: AsyncIterable<Uint8Array>): AsyncGenerator<{ number: number; text: string }> {
-  const decoder = new TextDecoder('utf-8', { fatal: true });
   let number = 0;
-  let waiting: string[] = [];
+  let waiting: Uint8Array[] = [];
   let length = 0;
-  const decode = (part?: Uint8Array) => {
-    try {
-      return part === undefined ? decoder.decode() : decoder.decode(part, { stream: true });
-    } catch {
-      throw new Problem('invalid', `line ${number + 1} is not UTF-8`, { extra: { line: number + 1 } });
-    }
+  const take = (piece: Uint8Array) => {
+    waiting.push(piece);
+    length += piece.length;
+    if (length <= INPUT_LINE_BYTES) return;
+    const extra = { line: number + 1 };
+    const problem = `line ${number + 1} is longer than ${INPUT_LINE_BYTES} bytes: cut the value into several`;
+    throw new Problem('tooLarge', problem, { extra });
+  };
+  const line = () => {
+    number++;
+    const text = textOf(waiting, number);
+    waiting = [];
+    length = 0;
+    return { number, text };
   };
   for await (const part of parts) {
-    const lines = decode(part).split('\n');
-    const rest = lines.pop() as string;
-    for (const line of lines) {
-      yield { number: ++number, text: waiting.length === 0 ? line : waiting.join('') + line };
-      waiting = [];
-      length = 0;
+    let from = 0;
+    for (let end = part.indexOf(10); end !== -1; end = part.indexOf(10, from)) {
+      take(part.subarray(from, end));
+      yield line();
+      from = end + 1;
     }
-    if (rest === '') continue;
-    waiting.push(rest);
-    length += rest.length;
-    if (length > INPUT_LINE_BYTES) {
-      throw new Problem('tooLarge', `line ${number + 1} is longer than ${INPUT_LINE_BYTES} bytes: upload it as a blob`);
-    }
+    if (from < part.length) take(part.subarray(from));
   }
-  const last = waiting.join('') + decode();
-  if (last !== '') yield { number: ++number, text: last };
+  if (waiting.length > 0) yield line();
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+function textOf(pieces: readonly Uint8Array[], number: number): string {
+  try {
+    return decoder.decode(pieces.length === 1 ? pieces[0] : Buffer.concat(pieces));
+  } catch {
+    throw new Problem('invalid', `line ${number} is not UTF-8`, { extra: { line: number } });
+  }
 }
 
 async function* only(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

@@ -34,7 +34,9 @@ export function inputRoutes(core: Core): Route[] {
         },
         400: { description: 'A line is not JSON; "line" says which, "total" what is on disk.' },
         ...gone,
+        408: { description: 'The lines came too slowly; "total" says where to go on.' },
         409: { description: 'There is a gap, or another value is stored; "total" says where to go on.' },
+        413: { description: 'A line is too long; "line" says which.' },
         507: { description: 'The disk is full; "total" says what was kept.' },
       },
       handle: ({ params, query, request }) => addInputs(core, params.job, query.from ?? 0, readSteadily(request)),
@@ -48,7 +50,8 @@ export function inputRoutes(core: Core): Route[] {
       answers: {
         200: { description: 'The job.', type: 'application/json', schema: JobAnswer },
         ...gone,
-        409: { description: 'The job has not as many inputs as "total" says.' },
+        400: { description: 'The job has not as many inputs as "total" says.' },
+        409: { description: 'It has ended, and not with so many inputs.' },
       },
       handle: async ({ params, body }) => {
         const known = await viewOf(core, params.job);

@@ -2,13 +2,14 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import findMyWay from 'find-my-way';
 import type { Logger } from 'pino';
+import type { TSchema } from 'typebox';
 import { ANSWER_STALL } from '../../model/limits.ts';
 import type { Authority } from '../auth/authority.ts';
 import type { Identity } from '../peer.ts';
 import { Problem, sendProblem } from '../problem.ts';
-import { readJson, requireType } from './body.ts';
+import { isEmpty, readJson, requireType } from './body.ts';
 import { problemOf } from './failure.ts';
-import type { Call, Method, Reply, Route } from './route.ts';
+import type { BodyShape, Call, Method, Reply, Route } from './route.ts';
 import { check, checkParameters, checkQuery, refusePrototypeKeys } from './validation.ts';
 
 /** Milliseconds in which the rest of a refused body is read and dropped, so that the sender gets to see the answer. */
@@ -105,22 +106,24 @@ export class Router {
     const checked = checkQuery(route.query, query);
     // Who asks before sending a body is told to send it only now: a refused gigabyte stays where it is.
     if (this.#waiting.delete(request)) response.writeContinue();
-    let body: unknown;
-    if (route.body !== undefined) {
-      const absent =
-        request.headers['content-length'] === undefined && request.headers['transfer-encoding'] === undefined;
-      const none = route.body.optional === true && (absent || request.headers['content-length'] === '0');
-      if (!none) requireType(request, route.body.type);
-      if (!none && route.body.schema !== undefined) {
-        body = await readJson(request);
-        refusePrototypeKeys(body, 'the body', route.body.values);
-        check(route.body.schema, body, 'the body');
-      }
-    }
+    const body = route.body === undefined ? undefined : await this.#read(route.body, request);
     const call: Call = { request, response, identity, params, query: checked, body };
     const forget = this.#remember(identity, response);
     response.once('close', forget);
     return route.handle(call as Call<never, never, never>);
+  }
+
+  /** Only what has a shape is read here; other bodies are their handlers'. */
+  async #read(shape: BodyShape<TSchema>, request: IncomingMessage): Promise<unknown> {
+    const untyped = request.headers['content-type'] === undefined;
+    if (shape.optional === true && untyped && (await isEmpty(request))) return undefined;
+    requireType(request, shape.type);
+    if (shape.schema === undefined) return undefined;
+    const body = await readJson(request);
+    if (body === undefined && shape.optional === true) return undefined;
+    refusePrototypeKeys(body, 'the body', shape.values);
+    check(shape.schema, body, 'the body');
+    return body;
   }
 
   #identify(route: Route, path: string, query: URLSearchParams, request: IncomingMessage): Identity {

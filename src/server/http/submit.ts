@@ -68,7 +68,7 @@ async function submit(core: Core, { body, identity, request }: Call<unknown, unk
     throw new Problem('invalid', 'an idempotency key has 1 to 256 characters');
   const { spec, code } = await specOf(core, body, key);
   // Under the same key other inputs are another job. (F-17)
-  const about = key === undefined ? undefined : digestOf(body.inputs);
+  const about = key === undefined ? undefined : digestOf(body);
   const { job, existing } = await core.submit(spec, identity.token, body.range === undefined, code, about);
   if (body.inputs !== undefined) await addAll(core, job, body.inputs, body.open === true);
   return {
@@ -87,9 +87,9 @@ function refuseContradictions(body: NewJob): void {
   if (range !== undefined && open === true) throw new Problem('invalid', 'a range is complete: leave "open" out');
 }
 
-function digestOf(inputs: readonly unknown[] | undefined): string {
+function digestOf({ inputs = [], open = false }: NewJob): string {
   return createHash('sha256')
-    .update(JSON.stringify(inputs ?? []))
+    .update(JSON.stringify([inputs, open]))
     .digest('hex');
 }
 

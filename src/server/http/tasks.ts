@@ -42,6 +42,11 @@ export function taskRoutes(core: Core): Route[] {
   ];
 }
 
+const partly = {
+  206: { description: 'The range of it that was asked for: large values only.' },
+  416: { description: 'It is not that long.' },
+};
+
 function valueRoutes(core: Core): Route[] {
   return [
     route({
@@ -50,7 +55,7 @@ function valueRoutes(core: Core): Route[] {
       access: READERS,
       ticket: true,
       summary: "A task's input: JSON, or bytes as they are.",
-      answers: { 200: { description: 'The input.', type: 'application/json' }, ...gone },
+      answers: { 200: { description: 'The input.', type: 'application/json' }, ...partly, ...gone },
       handle: async ({ params: { job, index }, request, response }) => {
         const { spec } = await mustExist(core, job, index);
         return sendValue(core, await inputOf(core, spec, job, index), request, response);
@@ -64,6 +69,7 @@ function valueRoutes(core: Core): Route[] {
       summary: "A task's result: JSON, or bytes as they are.",
       answers: {
         200: { description: 'The result.', type: 'application/json' },
+        ...partly,
         ...gone,
         409: { description: 'The task failed; "error" says how.' },
       },
