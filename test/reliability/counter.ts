@@ -6,17 +6,18 @@ import { type Cleanup, cleanUp } from '../support/cleanup.ts';
 export class Counter {
   /** Attempts by the key of their task. */
   readonly starts = new Map<string, string[]>();
-  #url = '';
+  #port = 0;
 
-  static async start(t: Cleanup): Promise<Counter> {
+  static async start(t: Cleanup, host = '127.0.0.1'): Promise<Counter> {
     const counter = new Counter();
     const server = createServer((request, response) => {
       const [key, attempt] = (request.url ?? '').slice(1).split('/') as [string, string];
       counter.starts.set(key, [...(counter.starts.get(key) ?? []), attempt]);
+      response.setHeader('x-starts', counter.starts.get(key)?.length ?? 0);
       response.end();
     });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    counter.#url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    await new Promise<void>((resolve) => server.listen(0, host, resolve));
+    counter.#port = (server.address() as AddressInfo).port;
     cleanUp(t, () => {
       server.closeAllConnections();
       server.close();
@@ -24,7 +25,11 @@ export class Counter {
     return counter;
   }
 
+  get port(): number {
+    return this.#port;
+  }
+
   get url(): string {
-    return this.#url;
+    return `http://127.0.0.1:${this.#port}`;
   }
 }
