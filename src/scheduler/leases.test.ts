@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Desk, type Grant } from '../../test/support/scheduler-desk.ts';
-import { ADOPTION_GRACE, BROWSER_ADOPTION_GRACE, BROWSER_LEASE_TIME, LATE_TICK, LEASE_TIME } from '../model/limits.ts';
+import {
+  ADOPTION_GRACE,
+  BROWSER_ADOPTION_GRACE,
+  BROWSER_LEASE_TIME,
+  LATE_TICK,
+  LEASE_TIME,
+  SPECULATE_AFTER,
+} from '../model/limits.ts';
 
 /** A job whose tasks are known to take this long, so that batches have a known size; its tasks so far have ended. */
 function measuredJob(desk: Desk, count: number, millis: number, changes = {}): { job: number; grant: Grant } {
@@ -264,6 +271,25 @@ test('R5: of two recovered leases with the same task the newer has it, and the o
     desk.sent().map(({ kind }) => kind),
     ['ack', 'revoke', 'dropBlock'],
   );
+});
+
+test('R5 R6: what failed under a newer lease may still succeed under the older one, also after a restart', () => {
+  const desk = new Desk();
+  desk.join('slow');
+  desk.join('fast');
+  const job = desk.job(2, { retries: 3 });
+  const [slow, fast] = desk.grants();
+  desk.done(fast!, fast!.runs, 10);
+  desk.passSlowly(SPECULATE_AFTER, 'slow', 'fast');
+  const [copy] = desk.grants('ack');
+  assert.deepEqual(copy?.runs, slow?.runs);
+  desk.fails(copy!, [slow!.runs[0]!.start]);
+  desk.restart();
+  desk.join('slow', {}, [{ lease: slow!.lease, runs: [...slow!.runs] }]);
+  desk.done(slow!);
+  const [ack] = desk.sent();
+  assert.ok(ack?.kind === 'ack' && ack.verdict === 'recorded');
+  assert.equal(desk.progress(job).state, 'done');
 });
 
 test('R5 F-19: recovering twice, with nothing in between, gives the same', () => {

@@ -1,4 +1,4 @@
-import type { Millis, WorkerId } from '../model/ids.ts';
+import type { LeaseId, Millis, WorkerId } from '../model/ids.ts';
 import type { BlockRecord, Job, LeaseRecord } from '../model/job.ts';
 import { ADOPTION_GRACE, BROWSER_ADOPTION_GRACE } from '../model/limits.ts';
 import { countRuns, type Run, runsOf, subtractRuns } from '../model/runs.ts';
@@ -49,17 +49,25 @@ function adopt(state: State, row: LeaseRecord): void {
   const lease = newLease(job, block, row, state.now);
   const ended = block.select(row.runs, 'ended');
   const newer = block.select(row.runs, 'leased');
+  // What failed under it last is not its own any more, whether or not the worker heard of that.
+  const failed = failedSince(block, row.runs, (by) => by === row.lease);
+  // What failed under a newer one is to be tried again; here it may still succeed.
+  const later = failedSince(block, row.runs, (by) => by > row.lease);
   enterLease(state, lease);
-  own(lease, subtractRuns(subtractRuns(row.runs, ended), newer));
-  setAway(lease, newer);
+  const gone = joinRuns(joinRuns(ended, newer), joinRuns(failed, later));
+  own(lease, subtractRuns(row.runs, gone));
+  setAway(lease, joinRuns(newer, later));
+}
+
+function failedSince(block: BlockState, runs: readonly Run[], is: (lease: LeaseId) => boolean): Run[] {
+  const aside = block.troubled(runs).filter((index) => block.stateOf(index) === 'aside');
+  return runsOf(aside.filter((index) => is(block.troubles.get(index)!.failedLease)));
 }
 
 function own(lease: Lease, runs: readonly Run[]): void {
   const { block } = lease;
   const plain = block.select(runs, 'ready');
-  // What failed under it, or under a newer one, is not its own any more, whether or not the worker heard of that.
-  const failed = block.troubled(runs).filter((index) => block.troubles.get(index)!.failedLease >= lease.id);
-  const aside = subtractRuns(block.select(runs, 'aside'), runsOf(failed));
+  const aside = block.select(runs, 'aside');
   block.move(plain, 'ready', 'leased');
   block.move(aside, 'aside', 'leased');
   lease.left = joinRuns(plain, aside);

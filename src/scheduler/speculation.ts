@@ -23,7 +23,8 @@ function copySlowest(state: State, job: OpenJob): boolean {
   const slowest = findSlowest(state, job);
   if (slowest === undefined) return false;
   const patience = Math.max(SPECULATE_AFTER, (2 * job.mean!) / 1000);
-  if (state.now - slowest.since < patience) {
+  // Compared as it is set: a difference of the two could be rounded to the other side, and the timer be due for ever.
+  if (state.now < slowest.since + patience) {
     job.speculateAt = slowest.since + patience;
     state.timers.set(job.speculateAt, () => {
       if (state.jobs.get(job.id) === job) state.jobChanged(job);
