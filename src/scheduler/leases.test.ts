@@ -283,12 +283,14 @@ test('R5 R6: what failed under a newer lease may still succeed under the older o
   desk.passSlowly(SPECULATE_AFTER, 'slow', 'fast');
   const [copy] = desk.grants('ack');
   assert.deepEqual(copy?.runs, slow?.runs);
+  desk.post({ kind: 'workerDrained', request: 0, worker: 'fast', drain: true });
   desk.fails(copy!, [slow!.runs[0]!.start]);
   desk.restart();
   desk.join('slow', {}, [{ lease: slow!.lease, runs: [...slow!.runs] }]);
+  desk.sent();
   desk.done(slow!);
   const [ack] = desk.sent();
-  assert.ok(ack?.kind === 'ack' && ack.verdict === 'recorded');
+  assert.ok(ack?.kind === 'ack' && ack.verdict === 'recorded', JSON.stringify(ack));
   assert.equal(desk.progress(job).state, 'done');
 });
 
