@@ -52,6 +52,17 @@ test('R19: higher priority first', () => {
   assert.equal(desk.grants('ack', 'dropBlock')[0]?.job, low);
 });
 
+test('R19: a job whose blocks are still in the store comes before the short tasks of one of lower priority', () => {
+  const clockwork = new Clockwork();
+  clockwork.duration = () => 20;
+  clockwork.join('w1');
+  clockwork.submit(1, 1_000);
+  clockwork.runUntil(500);
+  clockwork.submit(2, 10, { priority: 5 });
+  const end = clockwork.run(2);
+  assert.ok(end < 1_500, `it ended after ${end} ms`);
+});
+
 test('R19 L4: owners share evenly, jobs of one owner by weight', () => {
   const clockwork = new Clockwork();
   clockwork.duration = () => 10;

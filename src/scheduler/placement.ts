@@ -77,7 +77,8 @@ function holdsUp(state: State, job: OpenJob): boolean {
   const worker = job.shape.roomy.values().next().value!;
   for (const shape of state.shapes.byKey.values()) {
     const long = shape.heavy || !shape.fits.has(worker) ? undefined : shape.long.top();
-    if (long !== undefined && long.ready > 0 && precedes(long, job)) return true;
+    // Also one whose blocks are still in the store: they are asked for when a slot is free.
+    if (long !== undefined && precedes(long, job)) return true;
   }
   return false;
 }
