@@ -352,3 +352,18 @@ test('rows of one cause follow the rows they speak of, in the same group', async
     ['job', 'blobRef'],
   );
 });
+
+test('D14: rows about what was refused are not written, and nothing of their group is lost', async () => {
+  const desk = await Desk.start();
+  const blob = { kind: 'blobRef', job: 7, sha256: 'b'.repeat(64) } as const;
+  const [job, worker] = [7, 'nobody'];
+  desk.submit(1);
+  const runs = [{ start: 0, count: 1 }];
+  const column = packColumn(new Uint32Array(1), undefined, new Uint8Array(0));
+  const outcomes = { worker, lease: 1, job, runs, failures: [], elapsedMicros: 1 };
+  desk.loop.post({ kind: 'outcomes', ...outcomes }, column, [blob]);
+  desk.loop.post({ kind: 'inputsAdded', request: 0, job, first: 0, count: 1 }, column, [blob]);
+  await desk.clock.settle();
+  assert.equal(desk.loop.counters.failures, 0);
+  assert.deepEqual([...desk.disk.jobs.keys()], [1]);
+});

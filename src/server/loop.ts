@@ -108,13 +108,17 @@ export class Loop {
     else run();
   }
 
-  /** `column`: the bytes the event speaks of. `extra`: rows that belong to the same cause. False: not taken, the store is down. */
+  /**
+   * `column`: the bytes the event speaks of. `extra`: rows about what the event brings, of no use where that is refused.
+   * False: not taken, the store is down.
+   */
   post(event: Event, column?: PackedColumn, extra?: readonly Write[]): boolean {
     if (this.#brain === undefined || this.#stopped) return false;
     this.counters.events++;
-    this.#take(this.#brain.scheduler.handle(event, this.#clock.now()), event, column);
+    const commands = this.#brain.scheduler.handle(event, this.#clock.now());
+    this.#take(commands, event, column);
     // After the event's own rows: they may speak of a job that is one of those.
-    if (extra !== undefined) for (const write of extra) this.#add(write);
+    if (extra !== undefined && brings(commands, event)) for (const write of extra) this.#add(write);
     this.#planFlush();
     this.#setAlarm();
     return true;
@@ -339,6 +343,17 @@ export class Loop {
       this.post({ kind: 'tick' });
     });
   }
+}
+
+/** Whether something new came of it: a job, inputs, outcomes. Else there may not even be such a job (D14). */
+function brings(commands: readonly Command[], event: Event): boolean {
+  if (!('job' in event)) return false;
+  return commands.some((command) => {
+    if (command.kind !== 'write') return false;
+    const { write } = command;
+    if (write.kind === 'segment') return write.segment.job === event.job;
+    return (write.kind === 'job' || write.kind === 'inputs') && write.job === event.job;
+  });
 }
 
 /** A scheduler and the epoch under which it writes. */
