@@ -171,3 +171,13 @@ test('a job is forgotten once it has ended, and the pages are told', async () =>
   await assert.rejects(server.core.act(job, 'forget'), { code: 'unknown' });
   assert.equal(server.core.liveJobs, 0);
 });
+
+test('F-22: a disk that fails outside of a commit ends the server too', async () => {
+  const server = await ModelServer.start();
+  const told: string[] = [];
+  server.core.onBroken = (error) => told.push(error.code);
+  server.gate.refuses = 'broken';
+  // The number of the job is what cannot be written, and no commit follows.
+  await assert.rejects(submit(server));
+  assert.deepEqual(told, ['broken']);
+});

@@ -8,6 +8,7 @@ import type { Explanation } from '../scheduler/explain.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
 import type { BlobStore } from '../store/blobs.ts';
 import type { Store, StoreError } from '../store/store.ts';
+import { tellWhenBroken } from './broken-store.ts';
 import type { Clock } from './clock.ts';
 import { InputCache } from './input-cache.ts';
 import { JobNotices } from './job-notices.ts';
@@ -59,13 +60,14 @@ export class Core {
   readonly tallies = { done: 0, failed: 0, lost: 0, retried: 0 };
 
   constructor(options: { store: Store; blobs: BlobStore; clock: Clock }) {
-    this.store = options.store;
+    const store = tellWhenBroken(options.store, (error) => this.onBroken(error));
+    this.store = store;
     this.blobs = options.blobs;
-    this.farm = options.store.farm;
+    this.farm = store.farm;
     this.#clock = options.clock;
-    this.#notices = new JobNotices(options.store, options.blobs, this.#inputs);
+    this.#notices = new JobNotices(store, options.blobs, this.#inputs);
     this.loop = new Loop({
-      store: options.store,
+      store,
       clock: options.clock,
       inputs: this.#inputs,
       rebuild: () => this.#rebuild(),
@@ -80,10 +82,10 @@ export class Core {
         broken: (error) => this.onBroken(error),
       },
     });
-    this.#readers = new JobReaders(options.store);
+    this.#readers = new JobReaders(store);
     this.#requests = new Requests(this.loop);
     this.#submissions = new Submissions({
-      store: options.store,
+      store,
       blobs: options.blobs,
       clock: options.clock,
       requests: this.#requests,
