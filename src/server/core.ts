@@ -49,6 +49,7 @@ export class Core {
   readonly #readers: JobReaders;
   readonly #requests: Requests;
   readonly #submissions: Submissions;
+  #ended = false;
   /** Everything that changed and is on disk: the feed's source. */
   onChange: (change: Change) => void = () => {};
   onBroken: (error: StoreError) => void = () => {};
@@ -60,7 +61,7 @@ export class Core {
   readonly tallies = { done: 0, failed: 0, lost: 0, retried: 0 };
 
   constructor(options: { store: Store; blobs: BlobStore; clock: Clock }) {
-    const store = tellWhenBroken(options.store, (error) => this.onBroken(error));
+    const store = tellWhenBroken(options.store, (error) => this.#end(error));
     this.store = store;
     this.blobs = options.blobs;
     this.farm = store.farm;
@@ -79,7 +80,7 @@ export class Core {
           this.workerGateway.restart();
           this.onRebuilt();
         },
-        broken: (error) => this.onBroken(error),
+        broken: (error) => this.#end(error),
       },
     });
     this.#readers = new JobReaders(store);
@@ -105,6 +106,13 @@ export class Core {
 
   start(): Promise<void> {
     return this.loop.start();
+  }
+
+  /** Whoever runs the process is told once, however many find out. */
+  #end(error: StoreError): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.onBroken(error);
   }
 
   submit(asked: SubmitSpec, owner: string, open: boolean, code?: string, about?: string): Promise<Submitted> {
