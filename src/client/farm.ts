@@ -1,4 +1,5 @@
 import type { BlobRef } from '../model/envelope.ts';
+import { hasEnded } from '../model/job.ts';
 import { RUN_FUNCTIONS } from '../model/limits.ts';
 import { FarmError } from './farm-error.ts';
 import type { Inputs } from './feed.ts';
@@ -138,6 +139,13 @@ export class Farm {
   }
 
   async #allSent(): Promise<void> {
+    // The inputs of a job that has ended are of no use, and may have no end.
+    for (const job of this.#feeding) {
+      job.status().then(
+        ({ progress }) => hasEnded(progress.state) && job.abandon(),
+        () => {},
+      );
+    }
     const left = await Promise.allSettled([
       ...[...this.#runs.values()].flatMap((ours) => [...ours.values()].map((run) => run.close())),
       ...this.#leaving,
@@ -166,7 +174,7 @@ export class Farm {
       });
       shared = made;
       ours.set(key, made);
-      void made.open(code, options);
+      made.open(code, options);
     }
     return shared.run(input) ?? this.#runAlone(task, input, options);
   }

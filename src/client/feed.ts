@@ -43,11 +43,10 @@ export class Feed {
   }
 
   /** The rest. Resolves when all of it is on the server's disk and the job is closed, or has ended early. */
-  async run(wire: Wire, job: number, existing: boolean): Promise<void> {
+  async run(wire: Wire, job: number): Promise<void> {
     const writer = this.#writer;
+    writer.start(job);
     try {
-      if (existing && (await this.#isThere(wire, job))) return;
-      writer.start(job);
       if (this.#sync !== undefined) await this.#runSync(this.#sync);
       else if (this.#async !== undefined) await this.#runAsync(this.#async);
       writer.flush();
@@ -72,10 +71,10 @@ export class Feed {
   }
 
   /**
-   * A job that was submitted before with the same key. Its inputs were cut into blocks by time as well as by number, so
-   * the same ones can't be sent again place by place: what is there is skipped.
+   * Goes on with a job that was submitted before with the same key; false: all of it is there. Its inputs were cut into
+   * blocks by time as well as by number, so the same ones can't be sent again place by place: what is there is skipped.
    */
-  async #isThere(wire: Wire, job: number): Promise<boolean> {
+  async goOn(wire: Wire, job: number): Promise<boolean> {
     const { progress } = (await wire.request({ kind: 'status', job })) as { progress: JobProgress };
     const { total, open } = progress;
     if (this.#count !== undefined && (open ? total > this.#count : total !== this.#count)) {
@@ -85,7 +84,8 @@ export class Feed {
       );
     }
     if (open) this.#writer.skipTo(total);
-    return !open;
+    else this.stop();
+    return open;
   }
 
   async #runSync(iterator: Iterator<unknown>): Promise<void> {

@@ -149,8 +149,9 @@ export class Job<Out = unknown> {
   }
 
   /** Nothing more of it starts; what runs is told to stop. Resolves when that is on disk. */
-  cancel(): Promise<void> {
-    return this.#act('cancel');
+  async cancel(): Promise<void> {
+    await this.#act('cancel');
+    this.abandon();
   }
 
   /** Nothing more of it starts until `resume`. */

@@ -25,6 +25,7 @@ export class SharedRun {
   readonly #calls = new Map<number, Call>();
   readonly #onOver: (closing?: Promise<void>) => void;
   #job = 0;
+  #opening: Promise<void> | undefined;
   #stream: number | undefined;
   #flushing = false;
   #usedAt: number;
@@ -42,7 +43,11 @@ export class SharedRun {
   }
 
   /** Submits the job; calls made meanwhile wait. */
-  async open(code: TaskCode, options: JobOptions): Promise<void> {
+  open(code: TaskCode, options: JobOptions): void {
+    this.#opening = this.#open(code, options);
+  }
+
+  async #open(code: TaskCode, options: JobOptions): Promise<void> {
     try {
       // Its calls have nothing to do with each other: twenty that fail are no reason to stop the next.
       const body = await submitBody(this.#around, code, { maxFailures: Number.MAX_SAFE_INTEGER, ...options });
@@ -88,6 +93,7 @@ export class SharedRun {
     this.over = true;
     this.#cancelIdle?.();
     this.#flush();
+    await this.#opening;
     if (this.#job === 0 || this.#wire.ended !== undefined) return;
     if (this.#stream !== undefined && this.#calls.size === 0) this.#wire.closeStream(this.#stream);
     await this.#wire.request({ kind: 'close', job: this.#job, total: this.#writer.next });

@@ -22,6 +22,7 @@ export async function submitJob<Out>(
   inputs: Inputs<unknown>,
   options: JobOptions,
 ): Promise<Job<Out>> {
+  checkOptions(options);
   options.signal?.throwIfAborted();
   const body = await submitBody(around, code, options);
   if (inputs instanceof Range) {
@@ -32,7 +33,8 @@ export async function submitJob<Out>(
   await feed.begin();
   try {
     const { job, existing } = await submit(wire, body);
-    return track(wire, around, job, options, feed, existing);
+    const isOpen = !existing || (await feed.goOn(wire, job));
+    return track(wire, around, job, options, isOpen ? feed : undefined);
   } catch (error) {
     feed.stop();
     throw error;
@@ -69,7 +71,6 @@ function track<Out>(
   id: number,
   { signal, idempotencyKey }: JobOptions,
   feed?: Feed,
-  existing = false,
 ): Job<Out> {
   const fail = async (error: unknown): Promise<never> => {
     submission.failure = error;
@@ -83,7 +84,7 @@ function track<Out>(
     failure: undefined,
     signal,
     pace: feed?.pace,
-    submitted: (feed?.run(wire, id, existing) ?? Promise.resolve()).catch(fail),
+    submitted: (feed?.run(wire, id) ?? Promise.resolve()).catch(fail),
     over: () => {
       feed?.stop();
       signal?.removeEventListener('abort', cancel);

@@ -13,8 +13,10 @@ import { startWorker } from '../worker/node/join.ts';
 const slots = Number(process.argv[2]);
 
 const gone = new Promise<void>((resolve) => process.once('disconnect', resolve));
-const dataDir = await mkdtemp(join(tmpdir(), 'manyhands-farm-'));
-process.once('exit', () => rmSync(dataDir, { recursive: true, force: true, maxRetries: 3 }));
+const home = await mkdtemp(join(tmpdir(), 'manyhands-farm-'));
+process.once('exit', () => rmSync(home, { recursive: true, force: true, maxRetries: 3 }));
+// The worker's files too: if this process is killed, the program removes one directory.
+for (const name of ['TMPDIR', 'TMP', 'TEMP']) process.env[name] = home;
 // The program decides: it lets go when it ends, and may want to read results after the first Ctrl-C.
 for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
 process.once('SIGTERM', () => process.disconnect?.());
@@ -25,10 +27,10 @@ function tell(news: FarmProcessNews): void {
 
 try {
   const onBroken = (): never => process.exit(1);
-  const server = await startServer({ dataDir, port: 0, logLevel: 'error', onBroken });
+  const server = await startServer({ dataDir: join(home, 'data'), port: 0, logLevel: 'error', onBroken });
   const worker = startWorker({ url: server.joinUrl, ...(slots > 0 && { slots }) });
   if (!(await worker.joined)) throw new Error((await worker.ended).reason);
-  tell({ kind: 'ready', url: server.url, token: server.adminToken, dataDir });
+  tell({ kind: 'ready', url: server.url, token: server.adminToken, home });
   await gone;
   await worker.stop('the program that it worked for has ended');
   await server.close();

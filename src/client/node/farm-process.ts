@@ -5,7 +5,7 @@ import { FarmError } from '../farm-error.ts';
 
 /** What the process of an embedded farm says to the program that started it. */
 export type FarmProcessNews =
-  | { readonly kind: 'ready'; readonly url: string; readonly token: string; readonly dataDir: string }
+  | { readonly kind: 'ready'; readonly url: string; readonly token: string; readonly home: string }
   | { readonly kind: 'failed'; readonly reason: string };
 
 /** Milliseconds that it has to end by itself. */
@@ -18,14 +18,13 @@ export class FarmProcess {
   /** Resolves with a sentence when the process is gone, whoever wanted that. */
   readonly ended: Promise<string>;
   readonly #child: ChildProcess;
-  readonly #dataDir: string;
 
-  private constructor(child: ChildProcess, ended: Promise<string>, { url, token, dataDir }: Ready) {
+  private constructor(child: ChildProcess, ended: Promise<string>, { url, token, home }: Ready) {
     this.#child = child;
-    this.ended = ended;
+    // It removes its files itself, unless it was killed.
+    this.ended = ended.finally(() => rm(home, { recursive: true, force: true, maxRetries: 3 }).catch(() => {}));
     this.url = url;
     this.token = token;
-    this.#dataDir = dataDir;
   }
 
   /** `entry`: the module that the process runs. Rejects with a FarmError if it could not start. */
@@ -59,8 +58,6 @@ export class FarmProcess {
     const impatient = setTimeout(() => this.#child.kill('SIGKILL'), PATIENCE);
     await this.ended;
     clearTimeout(impatient);
-    // Gone already, unless it had to be killed.
-    await rm(this.#dataDir, { recursive: true, force: true });
   }
 }
 
