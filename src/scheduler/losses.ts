@@ -38,13 +38,19 @@ export function takeOrphans(state: State, job: OpenJob, worker: Worker): number 
 function isPoison(job: OpenJob, trouble: Trouble): boolean {
   if (trouble.lostWorkers.length >= POISON_WORKERS) return true;
   if (trouble.losses < POISON_WORKERS || job.shape.fits.size === 0) return false;
-  for (const worker of job.shape.fits) if (!trouble.lostWorkers.includes(worker.id)) return false;
-  return true;
+  return !othersAreLeft(job, trouble);
 }
 
-function avoids(job: OpenJob, worker: Worker, trouble: Trouble): boolean {
-  if (!trouble.lostWorkers.includes(worker.id)) return false;
-  for (const other of job.shape.fits) if (!trouble.lostWorkers.includes(other.id)) return true;
+/** It was lost under this task before, and another worker could try. */
+export function avoids(job: OpenJob, worker: Worker, trouble: Trouble): boolean {
+  return trouble.lostWorkers.includes(worker.id) && othersAreLeft(job, trouble);
+}
+
+/** Workers that were not lost under it and take tasks; one that is drained may never do so again. */
+function othersAreLeft(job: OpenJob, trouble: Trouble): boolean {
+  for (const other of job.shape.fits) {
+    if (!other.draining && !other.lost && !trouble.lostWorkers.includes(other.id)) return true;
+  }
   return false;
 }
 

@@ -6,7 +6,7 @@ import type { BlockState } from './block-state.ts';
 import { charge, joinQueue, leaveQueue, precedes } from './fairness.ts';
 import type { OpenJob } from './job-state.ts';
 import { grant } from './leases.ts';
-import { takeOrphans } from './losses.ts';
+import { avoids, takeOrphans } from './losses.ts';
 import { checkReservations, mayReserve, reserve, unreserve } from './reservations.ts';
 import { speculate } from './speculation.ts';
 import type { State } from './state.ts';
@@ -94,35 +94,46 @@ function serve(state: State, job: OpenJob, room: Room): boolean {
     reserve(state, job);
     return false;
   }
-  const worker = pickWorker(job, room);
-  const tasks = takeDue(state, job, worker) || takeReady(state, job, worker) || takeOrphans(state, job, worker);
-  if (state.jobs.get(job.id) !== job) return true;
-  if (job.more && !job.claiming && job.ready < claimAhead(job) / 2 + 1) claim(state, job);
-  else if (tasks === 0) return false;
-  if (tasks > 0) {
-    if (worker.reservedFor === job.shape) unreserve(state, job.shape);
-    charge(job, (tasks * job.estimate * job.spec.cpus) / 1000);
-    for (const shape of worker.shapes) {
-      shape.idle.delete(worker);
-      shape.roomy.delete(worker);
-    }
-    state.refreshWorker(worker);
+  let tasks = 0;
+  for (const worker of candidates(job, room)) {
+    tasks = give(state, job, worker);
+    if (state.jobs.get(job.id) !== job) return true;
+    if (tasks > 0) break;
   }
-  return true;
+  if (job.more && !job.claiming && job.ready < claimAhead(job) / 2 + 1) {
+    claim(state, job);
+    return true;
+  }
+  return tasks > 0;
 }
 
-function pickWorker(job: OpenJob, room: Room): Worker {
-  const workers = job.shape[room];
-  const [first] = workers as Set<Worker> & Iterable<Worker>;
-  const due = job.due[0];
-  if (due === undefined) return first!;
-  const failedOn = due.block.troubles.get(due.index)?.failedOn ?? [];
-  let looked = 0;
-  for (const worker of workers) {
-    if (!failedOn.includes(worker.id)) return worker;
-    if (++looked === WORKERS_LOOKED_AT) break;
+/** Returns how many tasks it was given; none where it should not have those that are to be given. */
+function give(state: State, job: OpenJob, worker: Worker): number {
+  const tasks = takeDue(state, job, worker) || takeReady(state, job, worker) || takeOrphans(state, job, worker);
+  if (tasks === 0 || state.jobs.get(job.id) !== job) return tasks;
+  if (worker.reservedFor === job.shape) unreserve(state, job.shape);
+  charge(job, (tasks * job.estimate * job.spec.cpus) / 1000);
+  for (const shape of worker.shapes) {
+    shape.idle.delete(worker);
+    shape.roomy.delete(worker);
   }
-  return first!;
+  state.refreshWorker(worker);
+  return tasks;
+}
+
+/** Those on which what is due has not failed come first; a task may be too dangerous for a few, so others follow. */
+function candidates(job: OpenJob, room: Room): Worker[] {
+  const due = job.due[0];
+  const failedOn = due === undefined ? [] : (due.block.troubles.get(due.index)?.failedOn ?? []);
+  const [good, bad]: [Worker[], Worker[]] = [[], []];
+  for (const worker of job.shape[room]) {
+    if (failedOn.includes(worker.id)) bad.push(worker);
+    else good.push(worker);
+    // The usual job: anybody will do.
+    if (due === undefined && job.orphans.size === 0) break;
+    if (good.length + bad.length === WORKERS_LOOKED_AT) break;
+  }
+  return [...good, ...bad];
 }
 
 function claim(state: State, job: OpenJob): void {
@@ -152,7 +163,7 @@ function takeDue(state: State, job: OpenJob, worker: Worker): number {
   if (first === undefined) return 0;
   const { block } = first;
   const trouble = block.troubles.get(first.index)!;
-  if (onLastChance(trouble) && (worker.lastChances > 0 || dangerous(job, worker, trouble.lostWorkers))) return 0;
+  if (onLastChance(trouble) && (worker.lastChances > 0 || avoids(job, worker, trouble))) return 0;
   const { failedOn } = trouble;
   if (worker.suspended && failedOn.includes(worker.id) && anotherCanTry(job, worker, failedOn)) return 0;
   const size = worker.suspended ? 1 : Math.min(batchSize(job), suspectBatch(trouble));
@@ -172,11 +183,4 @@ function takeDue(state: State, job: OpenJob, worker: Worker): number {
 
 function stillDue(job: OpenJob, block: BlockState, index: number): boolean {
   return job.blocks.get(block.first) === block && block.stateOf(index) === 'aside';
-}
-
-/** It was lost under this task before, and another worker could try. */
-function dangerous(job: OpenJob, worker: Worker, lostWorkers: readonly string[]): boolean {
-  if (!lostWorkers.includes(worker.id)) return false;
-  for (const other of job.shape.fits) if (!lostWorkers.includes(other.id)) return true;
-  return false;
 }

@@ -225,6 +225,20 @@ test('R10: a task that comes back to a worker it took down before waits for anot
   assert.equal(desk.progress(job).state, 'failed', 'as many losses, and nobody else could try');
 });
 
+test('R10 L1: a task that the first free worker should not have goes to the next one', () => {
+  const desk = new Desk();
+  desk.join('w1');
+  desk.job(1);
+  desk.leave('w1');
+  desk.join('w2');
+  desk.join('w1');
+  desk.join('w3');
+  desk.sent();
+  desk.leave('w2');
+  const [last] = desk.grants();
+  assert.equal(last?.worker, 'w3', 'w1 was lost under it, and is free');
+});
+
 test(`R11: a job whose first ${FIRST_FAILURES} outcomes all failed has failed`, () => {
   const desk = new Desk();
   desk.join('w1');
