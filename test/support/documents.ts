@@ -28,6 +28,8 @@ export interface Typed {
 
 /** Milliseconds that a command may take, on a machine that has other things to do. */
 const PATIENCE = 170_000;
+/** Milliseconds in which a server must have said where it is. */
+const START = 60_000;
 
 export function blocksOf(markdown: string): Block[] {
   const blocks: Block[] = [];
@@ -84,7 +86,7 @@ export async function typeDocument(t: Cleanup, file: string): Promise<number> {
       // Both streams into one, as in a terminal.
       const shell = ['sh', '-c', `exec 2>&1\n${command}`];
       if (block.word === 'stays') {
-        await start(t, shell, { cwd, env }).output(begins(output), { timeout: PATIENCE });
+        await start(t, shell, { cwd, env }).output(begins(output), { timeout: START });
         continue;
       }
       const { code, stdout } = await run(t, shell, { cwd, env, timeout: PATIENCE });
