@@ -14,16 +14,16 @@ export function announce(
   const { url, dashboardUrl, joinUrl, dataDir } = server;
   if (json) return `${JSON.stringify({ url, dashboardUrl, joinUrl, dataDir })}\n`;
   const lines = [
-    `dashboard  ${dashboardUrl}`,
-    `join       ${joinUrl}`,
-    `           (open it in a browser, or: manyhands join LINK)`,
-    `data       ${dataDir}`,
+    `dashboard: ${dashboardUrl}`,
+    `join: ${joinUrl}`,
+    '      (in the browser of a phone, or in a terminal: manyhands join LINK)',
+    `data: ${dataDir}`,
   ];
-  if (workers) lines.push(`working    here too, on ${workers} ${workers === 1 ? 'slot' : 'slots'}`);
+  if (workers) lines.push(`working: here too, on ${workers} ${workers === 1 ? 'slot' : 'slots'}`);
   const isReachable = server.open || publicUrl !== undefined;
-  if (!isReachable) lines.push('phones     manyhands serve --lan');
+  if (!isReachable) lines.push('phones: manyhands serve --lan');
   else if (joinUrl.startsWith('http:')) {
-    lines.push('warning    plain HTTP: whoever can listen on this network can read the token and the tasks');
+    lines.push('warning: plain HTTP, so whoever can listen on this network can read the token and the tasks');
   }
   const text = `${lines.join('\n')}\n`;
   return isReachable ? `${text}\n${renderUnicodeCompact(joinUrl, { border: 1 })}\n` : text;

@@ -23,6 +23,7 @@ export async function attend(job: Job, options: AttendOptions): Promise<JobProgr
   const failures = new Failures(bar);
   void watch(job, bar);
   const ended = { progress: undefined as JobProgress | undefined };
+  options.out.start();
   try {
     await printResults(arrivals(job, options, ended), {
       ...options,
@@ -90,9 +91,13 @@ async function watch(job: Job, bar: ProgressBar): Promise<void> {
   }
 }
 
-/** Failed tasks on stderr, a line and the place where it was thrown; gathered, because there may be many. */
+/**
+ * Failed tasks on stderr, a line and the place where it was thrown; gathered, because there may be many. A module that
+ * can't be loaded is told once, not for each of its tasks.
+ */
 class Failures {
   readonly #bar: ProgressBar;
+  readonly #modules = new Set<string>();
   #text = '';
   #planned: NodeJS.Immediate | undefined;
 
@@ -100,11 +105,16 @@ class Failures {
     this.#bar = bar;
   }
 
-  tell({ index, failure, attempts }: Failed): void {
-    const tries = attempts > 1 ? ` after ${attempts} attempts` : '';
+  tell(failed: Failed): void {
+    const { failure } = failed;
+    if (failure.name === 'TaskCodeError') {
+      if (this.#modules.has(failure.message)) return;
+      this.#modules.add(failure.message);
+      this.#text += `manyhands: ${printable(failure.message)}\n`;
+    } else {
+      this.#text += headline(failed);
+    }
     const [place] = failure.stack?.match(/^\s+at .*$/m) ?? [];
-    const what = failure.kind === 'error' ? `${failure.name}: ${failure.message}` : failure.message;
-    this.#text += `task ${index} failed${tries}: ${printable(what)}\n`;
     if (place !== undefined) this.#text += `    ${printable(place.trim())}\n`;
     this.#planned ??= setImmediate(() => this.flush());
   }
@@ -117,4 +127,10 @@ class Failures {
     process.stderr.write(this.#text);
     this.#text = '';
   }
+}
+
+function headline({ index, failure, attempts }: Failed): string {
+  const tries = attempts > 1 ? ` after ${attempts} attempts` : '';
+  const what = failure.kind === 'error' ? `${failure.name}: ${failure.message}` : failure.message;
+  return `task ${index} failed${tries}: ${printable(what)}\n`;
 }

@@ -51,15 +51,22 @@ const REFUSALS: Readonly<Record<string, number>> = {
   tooLarge: ExitCode.usage,
 };
 
-const SYSTEM: Readonly<Record<string, (error: NodeJS.ErrnoException) => string>> = {
-  ENOENT: (error) => `there is no ${error.path ?? 'such file'}`,
-  EACCES: (error) => `no permission for ${error.path ?? 'it'}`,
-  EPERM: (error) => `no permission for ${error.path ?? 'it'}`,
-  EISDIR: (error) => `${error.path ?? 'it'} is a directory`,
-  ENOTDIR: (error) => `${error.path ?? 'it'} is not a directory`,
-  EROFS: (error) => `${error.path ?? 'it'} is on a read-only file system`,
-  ENOSPC: () => 'the disk is full',
+/** What the system says, in words; the path comes before it. */
+const SYSTEM: Readonly<Record<string, { words: string; exitCode: number }>> = {
+  ENOENT: { words: 'there is no such file', exitCode: ExitCode.usage },
+  EACCES: { words: 'this user has no permission', exitCode: ExitCode.usage },
+  EPERM: { words: 'this user has no permission', exitCode: ExitCode.usage },
+  EISDIR: { words: 'it is a directory', exitCode: ExitCode.usage },
+  ENOTDIR: { words: 'a part of its path is not a directory', exitCode: ExitCode.usage },
+  EROFS: { words: 'it is on a read-only file system', exitCode: ExitCode.usage },
+  ENOSPC: { words: 'the disk is full', exitCode: ExitCode.failed },
+  EMFILE: { words: 'this process may not open more files (ulimit -n)', exitCode: ExitCode.failed },
 };
+
+/** The words for what the system said, without the path; undefined: not one that is known. */
+export function systemWords(error: unknown): string | undefined {
+  return SYSTEM[(error as NodeJS.ErrnoException).code ?? '']?.words;
+}
 
 /** One clear sentence for the person, and the exit code. */
 export function explain(error: unknown): { message: string; exitCode: number } {
@@ -70,7 +77,10 @@ export function explain(error: unknown): { message: string; exitCode: number } {
   const { code } = error as NodeJS.ErrnoException;
   if (error.name === 'FarmError') return { message: error.message, exitCode: REFUSALS[code ?? ''] ?? ExitCode.failed };
   const system = code === undefined ? undefined : SYSTEM[code];
-  if (system !== undefined) return { message: system(error), exitCode: ExitCode.usage };
+  if (system !== undefined) {
+    const { path } = error as NodeJS.ErrnoException;
+    return { message: path === undefined ? system.words : `${path}: ${system.words}`, exitCode: system.exitCode };
+  }
   return { message: error.message === '' ? error.name : error.message, exitCode: ExitCode.failed };
 }
 

@@ -1,9 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Farm } from '../client/farm.ts';
-import { nodeSurroundings } from '../client/node/surroundings.ts';
-import { Wire } from '../client/wire.ts';
+import type { Farm } from '../client/farm.ts';
+import type { ServerAddress } from './api.ts';
 import { NoServerError } from './errors.ts';
 import { findServer, type ServerOptions } from './find-server.ts';
 
@@ -15,42 +14,60 @@ export interface OpenOptions extends ServerOptions {
   readonly say: (text: string) => void;
 }
 
-/** The farm that the command is meant for: the one that was named, the one on this machine, or one for this command alone. */
-export async function openFarm(options: OpenOptions): Promise<Farm> {
+/**
+ * Looks for the farm that the command is meant for: the one that was named, the one on this machine, or one for this
+ * command alone. Resolves with what opens it; nothing has been started by then.
+ */
+export async function seekFarm(options: OpenOptions): Promise<() => Promise<Farm>> {
   const found = options.local === undefined ? await findServer(options) : undefined;
-  if (found !== undefined) return connectTo(found.url, found.token);
+  if (found !== undefined) return () => connectTo(found);
   if (options.mustStay) {
     throw new NoServerError(
       'no server runs on this machine, and one for this command alone would end with it: start one with "manyhands serve"',
     );
   }
-  return startOwn(options);
+  const { startServer } = await import('../server/server.ts');
+  return () => startOwn(startServer, options);
 }
 
-export async function connectTo(url: URL, token: string | undefined, own?: { close(): Promise<void> }): Promise<Farm> {
+export async function connectTo(
+  { url, token }: Pick<ServerAddress, 'url' | 'token'>,
+  own?: { close(): Promise<void> },
+): Promise<Farm> {
+  const [{ Farm }, { Wire }, { nodeSurroundings }] = await Promise.all([
+    import('../client/farm.ts'),
+    import('../client/wire.ts'),
+    import('../client/node/surroundings.ts'),
+  ]);
   const around = nodeSurroundings(url, token);
   const wire = new Wire(around);
   await wire.start();
   return new Farm(wire, around, url.href, own);
 }
 
+type StartServer = typeof import('../server/server.ts').startServer;
+
 /** A server and a worker in this process, whose data lasts as long as the command. */
-async function startOwn({ local, say }: OpenOptions): Promise<Farm> {
-  const { startServer } = await import('../server/server.ts');
-  const { startLocalWorker } = await import('./local-worker.ts');
+async function startOwn(startServer: StartServer, { local, say }: OpenOptions): Promise<Farm> {
   const dataDir = mkdtempSync(join(tmpdir(), 'manyhands-run-'));
   const remove = (): void => rmSync(dataDir, { recursive: true, force: true, maxRetries: 3 });
   process.once('exit', remove);
-  const server = await startServer({ dataDir, port: 0, logLevel: 'error' });
-  const worker = await startLocalWorker(server, local);
+  // While the server opens its data in a thread of its own there is time to load the rest.
+  const starting = startServer({ dataDir, port: 0, logLevel: 'error' });
+  const [{ startLocalWorker }] = await Promise.all([import('./local-worker.ts'), import('../client/wire.ts')]);
+  const server = await starting;
+  const worker = startLocalWorker(server, local);
   const slots = `${worker.slots} ${worker.slots === 1 ? 'slot' : 'slots'}`;
   const why = local === undefined ? 'no server found, so one runs' : 'a server runs';
-  say(`manyhands: ${why} for this command alone, with ${slots} on this machine\n`);
   const close = async (): Promise<void> => {
-    await worker.stop();
-    await server.close();
+    await Promise.all([worker.stop(), server.close()]);
     process.off('exit', remove);
     remove();
   };
-  return connectTo(new URL(server.url), server.adminToken, { close });
+  const [farm] = await Promise.all([
+    connectTo({ url: new URL(server.url), token: server.adminToken }, { close }),
+    worker.joined,
+  ]);
+  say(`manyhands: ${why} for this command alone, with ${slots} on this machine\n`);
+  return farm;
 }

@@ -1,9 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { Command, type CommanderError } from 'commander';
+import { addBackup } from './commands/backup.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addFarm } from './commands/farm.ts';
 import { addJobs } from './commands/jobs.ts';
 import { addJoin } from './commands/join.ts';
+import { addLater } from './commands/later.ts';
 import { addResults } from './commands/results.ts';
 import { addRun } from './commands/run.ts';
 import { addServe } from './commands/serve.ts';
@@ -23,9 +25,10 @@ export function buildProgram(version: string, finish: Finish): Command {
     .exitOverride()
     .addHelpText(
       'after',
-      '\nExit codes: 0 all done, 1 some task failed, 2 wrong usage or bad input, 3 no server, 130 interrupted.',
+      '\nExit codes: 0 all done, 1 some task failed, 2 wrong usage or bad input,\n3 no server or not allowed, 130 interrupted.',
     );
-  for (const add of [addServe, addJoin, addRun, addJobs, addResults, addFarm, addDoctor]) add(program, finish);
+  for (const add of [addServe, addJoin, addRun, addJobs, addResults, addFarm, addBackup, addDoctor, addLater])
+    add(program, finish);
   return program;
 }
 

@@ -94,6 +94,8 @@ export class ProgressBar {
   update(standing: Standing): void {
     this.#standing = standing;
     if (!this.isShown || this.#ended || this.#timer !== undefined) return;
+    // Whoever leaves in a hurry must not leave half a bar before the shell's prompt.
+    process.once('exit', this.#clearAtExit);
     this.#timer = setInterval(() => this.#draw(), REDRAW_EVERY);
     this.#timer.unref();
     this.#draw();
@@ -111,8 +113,11 @@ export class ProgressBar {
     this.#ended = true;
     clearInterval(this.#timer);
     this.#timer = undefined;
+    process.off('exit', this.#clearAtExit);
     this.clear();
   }
+
+  readonly #clearAtExit = (): void => this.clear();
 
   #draw(): void {
     const standing = this.#standing;

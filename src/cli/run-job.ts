@@ -1,52 +1,50 @@
+import { bundleModule } from '../client/code/bundle.ts';
 import type { Farm } from '../client/farm.ts';
 import type { Job } from '../client/job.ts';
+import { revive } from '../client/json-form.ts';
 import { Range } from '../client/range.ts';
-import type { TaskCode } from '../client/task-code.ts';
 import { attend, exitCodeOf, summaryOf } from './attend.ts';
 import type { RunOptions } from './commands/run.ts';
 import { ExitCode } from './errors.ts';
 import { openInputs, parseInput } from './inputs/inputs.ts';
 import { Interrupts } from './interrupts.ts';
-import { openFarm } from './open-farm.ts';
+import { seekFarm } from './open-farm.ts';
 import { Out, OutputClosed } from './output/out.ts';
 
-const asIs = (value: unknown): unknown => value;
-
-/** Submits, prints, waits; resolves with the exit code. */
-export async function runJob(code: TaskCode, args: string[], options: RunOptions): Promise<number> {
-  const inputs = await inputsOf(args, options);
-  const out = options.out === undefined ? Out.stdout() : Out.file(options.out);
+/** Submits, prints, waits; resolves with the exit code. What is wrong with the module or the inputs is told before anything is started. */
+export async function runJob(module: string, args: string[], options: RunOptions): Promise<number> {
   const say = options.quiet ? () => {} : (text: string) => void process.stderr.write(text);
-  const farm = await openFarm({ ...options, mustStay: options.detach, say });
-  const controls = new Controls(say);
+  // One waits for a process, the other loads modules: together they take as long as one of them.
+  const [code, open, inputs] = await together([
+    bundleModule(module),
+    seekFarm({ ...options, mustStay: options.detach, say }),
+    inputsOf(args, options),
+  ]);
+  const out = options.out === undefined ? Out.stdout() : Out.file(options.out);
+  const farm = await open();
+  const run = new Run(farm, say);
   try {
     const job = await farm.map(code, inputs, jobOptions(options));
     if (options.detach) return await detach(job, farm);
-    controls.job = job;
-    const progress = await attend(job, {
-      out,
-      form: options.json || options.out !== undefined ? 'records' : 'values',
-      ordered: options.unordered !== true,
-      defined: options.defined === true,
-      quiet: options.quiet === true,
-      readBlob: (ref) => farm.download(ref),
-    });
-    if (controls.interrupted) return ExitCode.interrupted;
-    if (progress === undefined) return ExitCode.failed;
-    say(summaryOf(job.id, progress) ?? '');
-    return exitCodeOf(progress);
+    return await run.attend(job, out, options);
   } catch (error) {
-    if (controls.interrupted) return ExitCode.interrupted;
-    if (!(error instanceof OutputClosed)) throw error;
-    // Nobody wants the rest: a job of our own server ends with it, any other is the server's to finish.
-    if (!farm.embedded) process.exit(ExitCode.done);
-    await controls.job?.cancel();
-    return ExitCode.done;
+    if (run.interrupted) run.leave(ExitCode.interrupted);
+    if (error instanceof OutputClosed) await run.unread();
+    throw error;
   } finally {
-    controls.end();
-    await closeQuietly(farm);
+    run.end();
     out.close();
+    // The job may have failed because of its inputs, which has been told by then.
+    await farm.close().catch(() => {});
   }
+}
+
+/** All of them, or the failure of the first one in the list that fails. */
+async function together<Results extends unknown[]>(promises: { [Key in keyof Results]: Promise<Results[Key]> }) {
+  const settled = await Promise.allSettled(promises);
+  const failed = settled.find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+  return settled.map((result) => (result as PromiseFulfilledResult<unknown>).value) as Results;
 }
 
 async function inputsOf(
@@ -54,8 +52,8 @@ async function inputsOf(
   { range, inputs, format }: RunOptions,
 ): Promise<Iterable<unknown> | AsyncIterable<unknown>> {
   if (range !== undefined) return new Range(range.start, range.step, range.count);
-  if (inputs !== undefined) return openInputs(inputs, format, asIs);
-  return args.length === 0 ? [undefined] : args.map((argument) => parseInput(argument, asIs));
+  if (inputs !== undefined) return openInputs(inputs, format, revive);
+  return args.length === 0 ? [undefined] : args.map((argument) => parseInput(argument, revive));
 }
 
 function jobOptions(options: RunOptions): Parameters<Farm['map']>[2] & object {
@@ -72,26 +70,61 @@ async function detach(job: Job, farm: Farm): Promise<number> {
   return ExitCode.done;
 }
 
-/** The job may have failed because of its inputs, which has been told by then. */
-async function closeQuietly(farm: Farm): Promise<void> {
-  await farm.close().catch(() => {});
-}
-
-/** What Ctrl-C does to a job: the first cancels it and waits for what was under way, the second leaves. */
-class Controls {
-  job: Job | undefined;
+/** One job and whoever watches it. */
+class Run {
+  readonly #farm: Farm;
+  readonly #say: (text: string) => void;
   readonly #interrupts: Interrupts;
+  #job: Job | undefined;
+  #submitted = false;
 
-  constructor(say: (text: string) => void) {
+  constructor(farm: Farm, say: (text: string) => void) {
+    this.#farm = farm;
+    this.#say = say;
+    // The first Ctrl-C cancels and waits for what was under way, the second leaves.
     this.#interrupts = new Interrupts(() => {
-      if (this.job === undefined) process.exit(ExitCode.interrupted);
-      say(`\nmanyhands: job ${this.job.id} is being cancelled; Ctrl-C again leaves at once\n`);
-      this.job.cancel().catch(() => process.exit(ExitCode.interrupted));
+      const job = this.#job;
+      if (job === undefined) return this.leave(ExitCode.interrupted);
+      say(`\nmanyhands: job ${job.id} is being cancelled; Ctrl-C again leaves at once\n`);
+      job.cancel().catch(() => this.leave(ExitCode.interrupted));
     });
   }
 
   get interrupted(): boolean {
     return this.#interrupts.interrupted;
+  }
+
+  async attend(job: Job, out: Out, options: RunOptions): Promise<number> {
+    this.#job = job;
+    job.submitted.then(
+      () => (this.#submitted = true),
+      () => {},
+    );
+    const progress = await attend(job, {
+      out,
+      form: options.json || options.out !== undefined ? 'records' : 'values',
+      ordered: options.unordered !== true,
+      defined: options.defined === true,
+      quiet: options.quiet === true,
+      readBlob: (ref) => this.#farm.download(ref),
+    });
+    if (progress !== undefined) this.#say(summaryOf(job.id, progress) ?? '');
+    if (this.interrupted) this.leave(ExitCode.interrupted);
+    return progress === undefined ? ExitCode.failed : exitCodeOf(progress);
+  }
+
+  /**
+   * Nobody wants the rest. A job that has all its inputs is the server's to finish, as when this program had died; one
+   * whose inputs would never be complete would wait for ever, and is ended.
+   */
+  async unread(): Promise<never> {
+    if (!this.#submitted) await this.#job?.cancel().catch(() => {});
+    return this.leave(ExitCode.done);
+  }
+
+  /** At once: a standard input that says nothing would hold up an orderly end. A server of our own, and its data, go with us. */
+  leave(exitCode: number): never {
+    process.exit(exitCode);
   }
 
   end(): void {

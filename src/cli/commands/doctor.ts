@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { ExitCode } from '../errors.ts';
 import { type ServerOptions, withServer } from '../find-server.ts';
+import { printJson } from '../output/print.ts';
 import { printable } from '../output/printable.ts';
 import type { Finish } from '../program.ts';
 
@@ -39,6 +40,6 @@ async function doctor(options: DoctorOptions): Promise<number> {
     const mark = hasColour ? `${COLOURS[finding.state]}${MARKS[finding.state]}\x1b[0m` : MARKS[finding.state];
     process.stdout.write(`${mark} ${finding.what.padEnd(14)}  ${printable(finding.words)}\n`);
   }
-  if (options.json) process.stdout.write(`${JSON.stringify(findings)}\n`);
+  if (options.json) printJson(findings);
   return findings.some(({ state }) => state === 'wrong') ? ExitCode.failed : ExitCode.done;
 }

@@ -3,6 +3,8 @@ import type { WorkerView } from '../../model/feed.ts';
 import type { TokenRecord } from '../../model/records.ts';
 import { parseDuration } from '../arguments/duration.ts';
 import { apiOf, type ServerOptions, withServer } from '../find-server.ts';
+import { findWorker } from '../find-worker.ts';
+import { print, printJson } from '../output/print.ts';
 import { formatCount, formatTime, table } from '../output/table.ts';
 
 interface ListOptions extends ServerOptions {
@@ -23,7 +25,8 @@ export function addFarm(program: Command): void {
   for (const [name, description] of ACTIONS) {
     withServer(program.command(`${name} <worker>`).description(description)).action(
       async (worker: string, options: ServerOptions) => {
-        await (await apiOf(options)).post(`v1/workers/${encodeURIComponent(worker)}/${name}`);
+        const api = await apiOf(options);
+        await api.post(`v1/workers/${await findWorker(worker, api)}/${name}`);
       },
     );
   }
@@ -48,13 +51,9 @@ export function addFarm(program: Command): void {
   );
 }
 
-function print(things: readonly object[]): void {
-  process.stdout.write(things.map((thing) => `${JSON.stringify(thing)}\n`).join(''));
-}
-
 async function listWorkers(options: ListOptions): Promise<void> {
   const { workers } = await (await apiOf(options)).get<{ workers: WorkerView[] }>('v1/workers');
-  if (options.json) return print(workers);
+  if (options.json) return printJson(...workers);
   const right = (title: string) => ({ title, align: 'right' as const });
   const titles = [
     { title: 'WORKER' },
@@ -68,7 +67,7 @@ async function listWorkers(options: ListOptions): Promise<void> {
     ...[id, state, String(busy), String(slots), formatCount(done), formatCount(failed)],
     platform === undefined ? name : `${name} (${platform})`,
   ]);
-  process.stdout.write(table([...titles, { title: 'NAME' }], rows));
+  print(table([...titles, { title: 'NAME' }], rows));
 }
 
 interface CreateOptions extends ListOptions {
@@ -80,16 +79,17 @@ interface CreateOptions extends ListOptions {
 async function createToken({ role, name, expires, ...options }: CreateOptions): Promise<void> {
   const body = { role, ...(name !== undefined && { name }), ...(expires !== undefined && { expiresIn: expires }) };
   const made = await (await apiOf(options)).post<{ token: string }>('v1/tokens', body);
-  process.stdout.write(options.json ? `${JSON.stringify(made)}\n` : `${made.token}\n`);
+  if (options.json) printJson(made);
+  else print(`${made.token}\n`);
 }
 
 async function listTokens(options: ListOptions): Promise<void> {
   const { tokens } = await (await apiOf(options)).get<{ tokens: Omit<TokenRecord, 'hash'>[] }>('v1/tokens');
-  if (options.json) return print(tokens);
+  if (options.json) return printJson(...tokens);
   const titles = ['TOKEN', 'ROLE', 'MADE', 'ENDS', 'NAME'].map((title) => ({ title }));
   const rows = tokens.map(({ id, role, createdAt, expiresAt, revokedAt, name }) => {
     const ends = revokedAt === undefined ? (expiresAt === undefined ? 'never' : formatTime(expiresAt)) : 'revoked';
     return [id, role, formatTime(createdAt), ends, name];
   });
-  process.stdout.write(table(titles, rows));
+  print(table(titles, rows));
 }

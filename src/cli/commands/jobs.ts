@@ -4,7 +4,7 @@ import { formatDuration } from '../arguments/duration.ts';
 import { wholeNumber } from '../arguments/numbers.ts';
 import { findJob } from '../find-job.ts';
 import { apiOf, type ServerOptions, withServer } from '../find-server.ts';
-import { printableText } from '../output/printable.ts';
+import { print, printJson } from '../output/print.ts';
 import { formatCount, formatTime, sheet, table } from '../output/table.ts';
 
 interface ListOptions extends ServerOptions {
@@ -49,10 +49,7 @@ const ACTIONS = [
 
 async function listJobs(options: ListOptions): Promise<void> {
   const { jobs } = await (await apiOf(options)).get<{ jobs: JobView[] }>(`v1/jobs?limit=${options.limit}`);
-  if (options.json) {
-    process.stdout.write(jobs.map((job) => `${JSON.stringify(job)}\n`).join(''));
-    return;
-  }
+  if (options.json) return printJson(...jobs);
   const rows = jobs.map(({ id, spec, progress }) => [
     String(id),
     progress.state,
@@ -64,13 +61,14 @@ async function listJobs(options: ListOptions): Promise<void> {
   ]);
   const right = (title: string) => ({ title, align: 'right' as const });
   const titles = [right('JOB'), { title: 'STATE' }, right('DONE'), right('FAILED'), right('TASKS')];
-  process.stdout.write(table([...titles, { title: 'SUBMITTED' }, { title: 'NAME' }], rows));
+  print(table([...titles, { title: 'SUBMITTED' }, { title: 'NAME' }], rows));
 }
 
 async function showJob(job: string, options: ListOptions): Promise<void> {
   const api = await apiOf(options);
   const view = await api.get<JobView>(`v1/jobs/${await findJob(job, api)}`);
-  process.stdout.write(options.json ? `${JSON.stringify(view)}\n` : jobSheet(view));
+  if (options.json) printJson(view);
+  else print(jobSheet(view));
 }
 
 function jobSheet({ id, spec, progress, running, waiting }: JobView): string {
@@ -97,10 +95,8 @@ async function showLogs(job: string, index: string | undefined, options: ListOpt
   const task = index === undefined ? '' : `/tasks/${wholeNumber('INDEX', 0)(index)}`;
   for (let after: number | undefined = 0; after !== undefined; ) {
     const page: LogPage = await api.get<LogPage>(`v1/jobs/${id}${task}/logs?after=${after}`);
-    const lines = page.logs.map((log) =>
-      options.json ? `${JSON.stringify(log)}\n` : `${log.index}: ${printableText(log.text).trimEnd()}\n`,
-    );
-    process.stdout.write(lines.join(''));
+    if (options.json) printJson(...page.logs);
+    else print(page.logs.map(({ index, text }) => `${index}: ${text.trimEnd()}\n`).join(''));
     after = page.next;
   }
 }
@@ -110,8 +106,8 @@ async function explainTask(job: string, index: string, options: ListOptions): Pr
   const task = wholeNumber('INDEX', 0)(index);
   const path = `v1/jobs/${await findJob(job, api)}/tasks/${task}/explain`;
   const { state, reasons } = await api.get<{ state: string; reasons: readonly string[] }>(path);
-  if (options.json) process.stdout.write(`${JSON.stringify({ state, reasons })}\n`);
-  else process.stdout.write(sheet([['state', state], ...reasons.map((reason): [string, string] => ['', reason])]));
+  if (options.json) printJson({ state, reasons });
+  else print(sheet([['state', state], ...reasons.map((reason): [string, string] => ['', reason])]));
 }
 
 async function act(action: (typeof ACTIONS)[number][0], job: string, options: ServerOptions): Promise<void> {

@@ -4,8 +4,10 @@ import { wholeNumber } from '../arguments/numbers.ts';
 import { collectLabel, collectResource } from '../arguments/pairs.ts';
 import { CommandError, ExitCode, NoServerError, UsageError } from '../errors.ts';
 import { givenToken } from '../find-server.ts';
+import { print, printJson } from '../output/print.ts';
 import { printable } from '../output/printable.ts';
 import type { Finish } from '../program.ts';
+import { laterOption } from './later.ts';
 
 interface JoinOptions {
   slots?: number;
@@ -30,6 +32,12 @@ export function addJoin(program: Command, finish: Finish): void {
     .option('--label <key=value>', 'say something of this worker that a job may require', collectLabel)
     .option('--resource <key=amount>', 'something countable that tasks may ask for, such as gpu=2', collectResource)
     .option('--deny <what>', 'let tasks do less: net')
+    .addOption(
+      laterOption(
+        '--allow <what>',
+        (what) => `--allow ${what} is not in this version yet: workers run JavaScript tasks only`,
+      ),
+    )
     .option('--env <name>', 'let tasks see this environment variable', (name, all: string[] = []) => [...all, name])
     .option('--idle-exit <duration>', 'leave after so long without a task', parseDuration)
     .option('--max-time <duration>', 'after so long finish what runs and leave', parseDuration)
@@ -97,13 +105,13 @@ interface Status {
 }
 
 function sayJson(status: Status): void {
-  process.stdout.write(`${JSON.stringify(status)}\n`);
+  printJson(status);
 }
 
 function sayWords(where: string): (status: Status) => void {
   return (status) => {
     const line = wordsOf(status, where);
-    if (line !== undefined) process.stdout.write(`${printable(line)}\n`);
+    if (line !== undefined) print(`${printable(line)}\n`);
   };
 }
 

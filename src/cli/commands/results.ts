@@ -1,17 +1,8 @@
 import type { Command } from 'commander';
-import type { Farm } from '../../client/farm.ts';
-import type { Job } from '../../client/job.ts';
-import { Api } from '../api.ts';
-import { attend, exitCodeOf, summaryOf } from '../attend.ts';
-import { ExitCode } from '../errors.ts';
-import { findJob } from '../find-job.ts';
-import { mustFindServer, type ServerOptions, withServer } from '../find-server.ts';
-import { connectTo } from '../open-farm.ts';
-import { Out } from '../output/out.ts';
+import { type ServerOptions, withServer } from '../find-server.ts';
 import type { Finish } from '../program.ts';
-import { ProgressBar } from '../progress.ts';
 
-interface ResultOptions extends ServerOptions {
+export interface FollowOptions extends ServerOptions {
   out?: string;
   json?: true;
   unordered?: true;
@@ -26,61 +17,21 @@ export function addResults(program: Command, finish: Finish): void {
     .option('--json', 'print records')
     .option('--unordered', 'as they come')
     .option('--defined', 'leave out results that are undefined')
-    .option('--quiet', 'no progress bar')
-    .action(async (job: string, options: ResultOptions) => finish(await results(job, options)));
-  for (const [name, description] of [
-    ['wait', 'wait until jobs have ended, and exit as they did'],
-    ['watch', 'show how far jobs are until they have ended'],
-  ] as const) {
-    withServer(program.command(`${name} <job...>`).description(description))
-      .option('--quiet', 'say nothing')
-      .action(async (jobs: string[], options: ResultOptions) => finish(await wait(jobs, options)));
-  }
-}
-
-async function results(text: string, options: ResultOptions): Promise<number> {
-  return withFarm(options, async (farm, api) => {
-    const job = farm.job(await findJob(text, api));
-    await job.status();
-    const out = options.out === undefined ? Out.stdout() : Out.file(options.out);
-    const progress = await attend(job, {
-      out,
-      form: options.json || options.out !== undefined ? 'records' : 'values',
-      ordered: options.unordered !== true,
-      defined: options.defined === true,
-      quiet: options.quiet === true,
-      readBlob: (ref) => farm.download(ref),
+    .option('--quiet', 'no progress bar and no remarks')
+    .action(async (job: string, options: FollowOptions) => {
+      const { results } = await import('../follow-job.ts');
+      finish(await results(job, options));
     });
-    out.close();
-    return progress === undefined ? ExitCode.failed : exitCodeOf(progress);
-  });
-}
-
-async function wait(texts: string[], options: ResultOptions): Promise<number> {
-  return withFarm(options, async (farm, api) => {
-    let exitCode: number = ExitCode.done;
-    for (const text of texts) exitCode ||= await waitFor(farm.job(await findJob(text, api)), options.quiet === true);
-    return exitCode;
-  });
-}
-
-async function waitFor(job: Job, quiet: boolean): Promise<number> {
-  const bar = new ProgressBar(process.stderr, { quiet });
-  for await (const { progress, running } of job.progress()) {
-    bar.update({ total: progress.total, isOpen: progress.open, done: progress.done, failed: progress.failed, running });
-  }
-  bar.end();
-  const { progress } = await job.status();
-  if (!quiet) process.stderr.write(summaryOf(job.id, progress) ?? '');
-  return exitCodeOf(progress);
-}
-
-async function withFarm(options: ServerOptions, use: (farm: Farm, api: Api) => Promise<number>): Promise<number> {
-  const server = await mustFindServer(options);
-  const farm = await connectTo(server.url, server.token);
-  try {
-    return await use(farm, new Api(server));
-  } finally {
-    await farm.close();
-  }
+  withServer(program.command('wait <job...>').description('wait until jobs have ended, and exit as they did'))
+    .option('--quiet', 'no progress bar and no remarks')
+    .action(async (jobs: string[], options: FollowOptions) => {
+      const { wait } = await import('../follow-job.ts');
+      finish(await wait(jobs, options));
+    });
+  withServer(program.command('watch <job...>').description('show how far jobs are until they have ended'))
+    .option('--json', 'one line of JSON for each change')
+    .action(async (jobs: string[], options: FollowOptions) => {
+      const { watch } = await import('../follow-job.ts');
+      finish(await watch(jobs, options));
+    });
 }

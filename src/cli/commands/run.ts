@@ -1,5 +1,4 @@
 import { type Command, Option } from 'commander';
-import type { TaskCode } from '../../client/task-code.ts';
 import { parseDuration } from '../arguments/duration.ts';
 import { positiveNumber, wholeNumber } from '../arguments/numbers.ts';
 import { collectLabel } from '../arguments/pairs.ts';
@@ -7,7 +6,7 @@ import { type NumberRange, parseRange } from '../arguments/range.ts';
 import { parseSize } from '../arguments/size.ts';
 import { UsageError } from '../errors.ts';
 import { type ServerOptions, withServer } from '../find-server.ts';
-import { FORMATS, type Format } from '../inputs/inputs.ts';
+import { FORMATS, type Format } from '../inputs/formats.ts';
 import type { Finish } from '../program.ts';
 
 export interface RunOptions extends ServerOptions {
@@ -67,10 +66,8 @@ async function run(module: string, args: string[], options: RunOptions): Promise
   if (options.detach && options.local !== undefined) {
     throw new UsageError('--detach needs a server that stays, --local starts one for this command alone');
   }
-  const { bundleModule } = await import('../../client/code/bundle.ts');
-  const code: TaskCode = await bundleModule(module);
   const { runJob } = await import('../run-job.ts');
-  return runJob(code, args, options);
+  return runJob(module, args, options);
 }
 
 function checkInputs(args: string[], options: RunOptions): void {

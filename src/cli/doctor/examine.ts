@@ -31,11 +31,11 @@ export async function* examine(options: ServerOptions & { port: number }): Async
 async function* examineServer(server: ServerAddress): AsyncGenerator<Finding> {
   const api = new Api({ ...server, token: undefined });
   const started = performance.now();
-  let date: string | null;
+  let date: string | undefined;
   try {
-    const response = await api.fetch('GET', '/healthz');
-    await response.text();
-    date = response.headers.get('date');
+    const response = await api.open('GET', '/healthz');
+    response.resume();
+    date = response.headers.date;
   } catch (error) {
     yield { what: 'server', state: 'wrong', words: explain(error).message };
     return;
@@ -46,7 +46,7 @@ async function* examineServer(server: ServerAddress): AsyncGenerator<Finding> {
     state: 'ok',
     words: `answers at ${server.url.origin} in ${elapsed.toFixed(0)} ms (found by ${server.foundBy})`,
   };
-  if (date !== null) yield clockFinding(Date.parse(date), Date.now());
+  if (date !== undefined) yield clockFinding(Date.parse(date), Date.now());
   yield await tokenFinding(server);
 }
 
@@ -68,7 +68,7 @@ async function tokenFinding(server: ServerAddress): Promise<Finding> {
   const api = new Api(server);
   const may = async (path: string): Promise<boolean | string> => {
     try {
-      await (await api.fetch('GET', path)).body?.cancel();
+      (await api.open('GET', path)).destroy();
       return true;
     } catch (error) {
       const { message, exitCode } = explain(error);

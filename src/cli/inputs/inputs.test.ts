@@ -3,7 +3,8 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { temporaryDirectory } from '../../../test/support/directories.ts';
-import { type Format, openInputs, parseInput, readInputs } from './inputs.ts';
+import type { Format } from './formats.ts';
+import { openInputs, parseInput, readInputs } from './inputs.ts';
 
 const asIs = (value: unknown) => value;
 
@@ -15,7 +16,7 @@ async function read(text: string | Uint8Array, format: Format, pieces = [1, 3, 1
     async function* cut() {
       for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
     }
-    const values = await Array.fromAsync(readInputs({ name: 'some.file', bytes: cut() }, format, asIs));
+    const values = await Array.fromAsync(await readInputs({ name: 'some.file', bytes: cut() }, format, asIs));
     if (first !== undefined) assert.deepEqual(values, first);
     first = values;
   }

@@ -2,12 +2,9 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { UsageError } from '../errors.ts';
-import { readCsv } from './csv.ts';
+import type { Format } from './formats.ts';
 import { readJsonLines } from './jsonl.ts';
 import { readLines, type Source } from './lines.ts';
-
-export const FORMATS = ['lines', 'jsonl', 'csv', 'tsv'] as const;
-export type Format = (typeof FORMATS)[number];
 
 const BY_EXTENSION: Readonly<Record<string, Format>> = {
   '.jsonl': 'jsonl',
@@ -16,12 +13,21 @@ const BY_EXTENSION: Readonly<Record<string, Format>> = {
   '.tsv': 'tsv',
 };
 
+/** Puts back the values that JSON has no words for, as they are written in every listing and file. */
+export type Revive = (parsed: unknown) => unknown;
+
 /** An argument that is JSON means that value; any other text means itself. */
-export function parseInput(argument: string, revive: (parsed: unknown) => unknown): unknown {
+export function parseInput(argument: string, revive: Revive): unknown {
+  let parsed: unknown;
   try {
-    return revive(JSON.parse(argument));
+    parsed = JSON.parse(argument);
   } catch {
     return argument;
+  }
+  try {
+    return revive(parsed);
+  } catch (error) {
+    throw new UsageError(`the input ${argument}: ${(error as Error).message}`, { cause: error });
   }
 }
 
@@ -29,27 +35,18 @@ export function parseInput(argument: string, revive: (parsed: unknown) => unknow
 export async function openInputs(
   file: string,
   format: Format | undefined,
-  revive: (parsed: unknown) => unknown,
+  revive: Revive,
 ): Promise<AsyncIterable<unknown>> {
   const source = file === '-' ? { name: 'standard input', bytes: process.stdin } : await openFile(file);
   return readInputs(source, format ?? BY_EXTENSION[extname(file).toLowerCase()] ?? 'lines', revive);
 }
 
-export function readInputs(
-  source: Source,
-  format: Format,
-  revive: (parsed: unknown) => unknown,
-): AsyncGenerator<unknown> {
-  switch (format) {
-    case 'lines':
-      return readLines(source);
-    case 'jsonl':
-      return readJsonLines(source, revive);
-    case 'csv':
-      return readCsv(source, ',');
-    case 'tsv':
-      return readCsv(source, '\t');
-  }
+export async function readInputs(source: Source, format: Format, revive: Revive): Promise<AsyncGenerator<unknown>> {
+  if (format === 'lines') return readLines(source);
+  if (format === 'jsonl') return readJsonLines(source, revive);
+  // Its parser takes a while to load, and few files are of its kind.
+  const { readCsv } = await import('./csv.ts');
+  return readCsv(source, format === 'csv' ? ',' : '\t');
 }
 
 async function openFile(file: string): Promise<Source> {

@@ -1,18 +1,25 @@
 import { InputError } from './input-error.ts';
+import type { Revive } from './inputs.ts';
 import { lineGroups, type Source } from './lines.ts';
 
 /** One JSON value a line. Strict: a line that is no JSON, an empty one too, ends it with its number. */
-export async function* readJsonLines(source: Source, revive: (parsed: unknown) => unknown): AsyncGenerator<unknown> {
+export async function* readJsonLines(source: Source, revive: Revive): AsyncGenerator<unknown> {
   for await (const { first, lines } of lineGroups(source)) {
     for (let i = 0; i < lines.length; i++) yield parse(source, lines[i] as string, first + i, revive);
   }
 }
 
-function parse(source: Source, line: string, number: number, revive: (parsed: unknown) => unknown): unknown {
+function parse(source: Source, line: string, number: number, revive: Revive): unknown {
   if (line.trim() === '') throw new InputError(source.name, number, 'is empty; each line must be one JSON value');
+  let parsed: unknown;
   try {
-    return revive(JSON.parse(line));
+    parsed = JSON.parse(line);
   } catch (error) {
     throw new InputError(source.name, number, `is not JSON: ${(error as Error).message}`, { cause: error });
+  }
+  try {
+    return revive(parsed);
+  } catch (error) {
+    throw new InputError(source.name, number, (error as Error).message, { cause: error });
   }
 }

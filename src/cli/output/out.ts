@@ -1,5 +1,6 @@
-import { closeSync, openSync, write } from 'node:fs';
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, write } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { CommandError, ExitCode, systemWords, UsageError } from '../errors.ts';
 
 /** The reader has gone, as `head` does when it has seen enough: no failure, but nothing more is wanted. */
 export class OutputClosed extends Error {
@@ -14,26 +15,43 @@ const FULL_PIPE_PAUSE = 2;
  * server included, while a slow reader thinks; here only the writer waits.
  */
 export class Out {
-  readonly #fd: number;
-  readonly #own: boolean;
   readonly isTerminal: boolean;
+  readonly #fd: number;
+  /** Of a file of our own; for people. */
+  readonly #path: string | undefined;
+  #isEmpty = false;
 
-  private constructor(fd: number, own: boolean, isTerminal: boolean) {
+  private constructor(fd: number, path: string | undefined, isTerminal: boolean) {
     this.#fd = fd;
-    this.#own = own;
+    this.#path = path;
     this.isTerminal = isTerminal;
   }
 
   static stdout(): Out {
-    return new Out(1, false, process.stdout.isTTY === true);
+    return new Out(1, undefined, process.stdout.isTTY === true);
   }
 
+  /** What the file holds is lost only once there is something to put in its place: see {@link start}. */
   static file(path: string): Out {
-    return new Out(openSync(path, 'w'), true, false);
+    try {
+      return new Out(openSync(path, constants.O_WRONLY | constants.O_CREAT, 0o666), path, false);
+    } catch (error) {
+      throw new UsageError(`--out: ${path} can't be written: ${systemWords(error) ?? (error as Error).message}`, {
+        cause: error,
+      });
+    }
+  }
+
+  /** From here on the file holds what is written and nothing else. */
+  start(): void {
+    if (this.#path === undefined || this.#isEmpty) return;
+    this.#isEmpty = true;
+    if (fstatSync(this.#fd).isFile()) ftruncateSync(this.#fd);
   }
 
   /** Rejects with {@link OutputClosed} when nobody reads any more. One call at a time. */
   async write(data: Uint8Array | string): Promise<void> {
+    this.start();
     const bytes = typeof data === 'string' ? Buffer.from(data) : data;
     for (let at = 0; at < bytes.length; ) {
       try {
@@ -41,10 +59,14 @@ export class Out {
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException;
         if (code === 'EPIPE' || code === 'ECONNRESET') throw new OutputClosed('nobody reads the output');
-        if (code !== 'EAGAIN') throw error;
+        if (code !== 'EAGAIN') throw this.#refused(error);
         await sleep(FULL_PIPE_PAUSE);
       }
     }
+  }
+
+  close(): void {
+    if (this.#path !== undefined) closeSync(this.#fd);
   }
 
   #once(bytes: Uint8Array, at: number): Promise<number> {
@@ -55,7 +77,12 @@ export class Out {
     });
   }
 
-  close(): void {
-    if (this.#own) closeSync(this.#fd);
+  #refused(error: unknown): Error {
+    const what = this.#path ?? 'standard output';
+    return new CommandError(
+      `${what} can't be written: ${systemWords(error) ?? (error as Error).message}`,
+      ExitCode.failed,
+      { cause: error },
+    );
   }
 }

@@ -1,0 +1,27 @@
+import { type Command, Option } from 'commander';
+import { UsageError } from '../errors.ts';
+
+/** What people may have read of and this version does not have yet: not listed, and honest when it is asked for. */
+const COMMANDS: Readonly<Record<string, string>> = {
+  exec: 'tasks are functions of JavaScript or TypeScript modules so far, see "manyhands run"',
+  trace: '"manyhands show" says how long a job took, "manyhands logs" what it printed',
+};
+
+export function addLater(program: Command): void {
+  for (const [name, instead] of Object.entries(COMMANDS)) {
+    program
+      .command(`${name} [anything...]`, { hidden: true })
+      .allowUnknownOption()
+      .helpOption(false)
+      .action(() => {
+        throw new UsageError(`"manyhands ${name}" is not in this version yet; ${instead}`);
+      });
+  }
+}
+
+/** An option that exists only to say that it is not there yet. */
+export function laterOption(flags: string, sentence: (value: string) => string): Option {
+  return new Option(flags).hideHelp().argParser((value: string) => {
+    throw new UsageError(sentence(value));
+  });
+}

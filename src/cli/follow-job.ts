@@ -1,0 +1,127 @@
+import type { Farm } from '../client/farm.ts';
+import type { Job } from '../client/job.ts';
+import { hasEnded, type JobProgress } from '../model/job.ts';
+import { Api } from './api.ts';
+import { attend, exitCodeOf, summaryOf } from './attend.ts';
+import type { FollowOptions } from './commands/results.ts';
+import { ExitCode } from './errors.ts';
+import { findJob } from './find-job.ts';
+import { mustFindServer, type ServerOptions } from './find-server.ts';
+import { Interrupts } from './interrupts.ts';
+import { connectTo } from './open-farm.ts';
+import { Out } from './output/out.ts';
+import { formatCount } from './output/table.ts';
+import { ProgressBar } from './progress.ts';
+
+/** Milliseconds between two lines about a job where nobody sees a bar: enough to follow it, few enough for a log. */
+const LINE_EVERY = 1_000;
+
+export async function results(text: string, options: FollowOptions): Promise<number> {
+  return withJobs([text], options, async ([job], farm) => {
+    const out = options.out === undefined ? Out.stdout() : Out.file(options.out);
+    const progress = await attend(job as Job, {
+      out,
+      form: options.json || options.out !== undefined ? 'records' : 'values',
+      ordered: options.unordered !== true,
+      defined: options.defined === true,
+      quiet: options.quiet === true,
+      readBlob: (ref) => farm.download(ref),
+    });
+    out.close();
+    return progress === undefined ? ExitCode.failed : exitCodeOf(progress);
+  });
+}
+
+export async function wait(texts: string[], options: FollowOptions): Promise<number> {
+  return withJobs(texts, options, async (jobs) => {
+    let exitCode: number = ExitCode.done;
+    for (const job of jobs) exitCode ||= await waitFor(job, options.quiet === true);
+    return exitCode;
+  });
+}
+
+export async function watch(texts: string[], options: FollowOptions): Promise<number> {
+  return withJobs(texts, options, async (jobs) => {
+    let exitCode: number = ExitCode.done;
+    for (const job of jobs) {
+      const code = options.json ? await watchAsJson(job) : await watchInWords(job);
+      exitCode ||= code;
+    }
+    return exitCode;
+  });
+}
+
+async function waitFor(job: Job, quiet: boolean): Promise<number> {
+  const progress = await showUntilEnd(job, quiet);
+  if (!quiet) process.stderr.write(summaryOf(job.id, progress) ?? '');
+  return exitCodeOf(progress);
+}
+
+/** A bar on a terminal, nothing elsewhere. */
+async function showUntilEnd(job: Job, quiet: boolean, onReport?: (words: string) => void): Promise<JobProgress> {
+  const bar = new ProgressBar(process.stderr, { quiet });
+  let last: JobProgress | undefined;
+  try {
+    for await (const { progress, running } of job.progress()) {
+      const { total, open, done, failed } = progress;
+      bar.update({ total, isOpen: open, done, failed, running });
+      if (!bar.isShown) onReport?.(wordsOf(job.id, progress, running));
+      last = progress;
+    }
+  } finally {
+    bar.end();
+  }
+  return last ?? (await job.status()).progress;
+}
+
+async function watchInWords(job: Job): Promise<number> {
+  let saidAt = Number.NEGATIVE_INFINITY;
+  const progress = await showUntilEnd(job, false, (words) => {
+    const now = performance.now();
+    if (now - saidAt < LINE_EVERY) return;
+    saidAt = now;
+    process.stdout.write(words);
+  });
+  process.stdout.write(wordsOf(job.id, progress, 0));
+  return exitCodeOf(progress);
+}
+
+async function watchAsJson(job: Job): Promise<number> {
+  let last: JobProgress | undefined;
+  for await (const { progress, running, waiting } of job.progress()) {
+    process.stdout.write(`${JSON.stringify({ id: job.id, progress, running, waiting })}\n`);
+    last = progress;
+  }
+  return exitCodeOf(last ?? (await job.status()).progress);
+}
+
+function wordsOf(id: number, { state, total, open, done, failed, cancelled }: JobProgress, running: number): string {
+  const parts = [`${formatCount(done)} of ${formatCount(total)}${open ? '+' : ''} done`];
+  if (failed > 0) parts.push(`${formatCount(failed)} failed`);
+  if (cancelled > 0) parts.push(`${formatCount(cancelled)} cancelled`);
+  if (running > 0 && !hasEnded(state)) parts.push(`${formatCount(running)} running`);
+  return `job ${id} ${state}: ${parts.join(', ')}\n`;
+}
+
+async function withJobs(
+  texts: string[],
+  options: ServerOptions,
+  use: (jobs: Job[], farm: Farm) => Promise<number>,
+): Promise<number> {
+  const server = await mustFindServer(options);
+  const api = new Api(server);
+  // The job is none of ours: an interrupted onlooker leaves it alone.
+  const interrupts = new Interrupts(() => process.exit(ExitCode.interrupted));
+  const ids: number[] = [];
+  for (const text of texts) ids.push(await findJob(text, api));
+  const farm = await connectTo(server);
+  try {
+    const jobs = ids.map((id) => farm.job(id));
+    // One that does not exist is told before any is waited for.
+    for (const job of jobs) await job.status();
+    return await use(jobs, farm);
+  } finally {
+    interrupts.end();
+    await farm.close();
+  }
+}

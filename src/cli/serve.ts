@@ -1,0 +1,71 @@
+import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { startServer } from '../server/server.ts';
+import { announce } from './announce.ts';
+import type { ServeOptions } from './commands/serve.ts';
+import { ExitCode, systemWords, UsageError } from './errors.ts';
+import { dataDirectoryOf } from './find-server.ts';
+import { startLocalWorker } from './local-worker.ts';
+
+/** Serves until it is told to stop; resolves with the exit code. */
+export async function serve(options: ServeOptions): Promise<number> {
+  const dataDir = dataDirectoryOf(options);
+  makeWritable(dataDir);
+  let broken: Error | undefined;
+  const stopped = Promise.withResolvers<void>();
+  const { lan, host, port, publicUrl, keep } = options;
+  const server = await startServer({
+    dataDir,
+    ...(lan && { lan }),
+    ...(host !== undefined && { host }),
+    ...(port !== undefined && { port }),
+    ...(publicUrl !== undefined && { publicUrl }),
+    ...(keep !== undefined && { keep }),
+    onBroken: (error) => {
+      broken = error;
+      stopped.resolve();
+    },
+  });
+  stopOnSignals(stopped.resolve);
+  process.stdout.write(announce(server, options));
+  const worker = options.workers ? startLocalWorker(server, options.workers) : undefined;
+  await worker?.joined;
+  await stopped.promise;
+  await worker?.stop();
+  await server.close();
+  if (broken !== undefined) throw broken;
+  return ExitCode.done;
+}
+
+function stopOnSignals(stop: () => void): void {
+  let asked = false;
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      // Who asks again has lost patience; what was acknowledged is on disk whatever happens.
+      if (asked) process.exit(ExitCode.interrupted);
+      asked = true;
+      stop();
+    });
+  }
+}
+
+/** Tells in one sentence why nothing can be kept there. One folder after the other: some file systems take `recursive` for an invitation to try for ever. */
+function makeWritable(dataDir: string): void {
+  try {
+    for (const folder of missingFolders(dataDir)) mkdirSync(folder, { mode: 0o700 });
+    accessSync(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return;
+    const why = code === 'ENOENT' ? 'no folder can be made there' : (systemWords(error) ?? message);
+    throw new UsageError(`the data directory ${dataDir} can't be used: ${why}; choose another with --data DIR`, {
+      cause: error,
+    });
+  }
+}
+
+function missingFolders(directory: string): string[] {
+  const missing: string[] = [];
+  for (let at = directory; !existsSync(at) && path.dirname(at) !== at; at = path.dirname(at)) missing.unshift(at);
+  return missing;
+}
