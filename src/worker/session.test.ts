@@ -185,6 +185,29 @@ describe('chunks', () => {
     assert.equal(bench.take('runChunk').length, 1);
   });
 
+  test('P8 F-34: after a reconnect, jobs of which nothing is left here are forgotten', () => {
+    const bench = new Bench().join();
+    for (const job of [1, 2]) {
+      bench.job(job);
+      bench.tasks(job, job, 0, 1);
+    }
+    const [first, second] = bench.take('runChunk');
+    bench.done(first!.slot, first!.chunk);
+    bench.handle({ kind: 'disconnected', reason: 'cut' });
+    bench.pass(1_000);
+    // Job 1 ended meanwhile, so nobody will ever speak of it again.
+    bench.open();
+    assert.deepEqual(
+      bench.take('forgetJob').map(({ job }) => job),
+      [1],
+    );
+    // What still runs is told of by its own end; a job that comes again is not fetched again.
+    bench.say({ kind: 'job', job: 2, name: 'j', code: second!.job.code });
+    assert.deepEqual(bench.take('fetchCode'), []);
+    bench.done(second!.slot, second!.chunk);
+    assert.deepEqual(bench.take('forgetJob'), []);
+  });
+
   test('a task that is granted again is not run again', () => {
     const bench = new Bench({ slots: 1 }).join();
     bench.job(1);

@@ -171,6 +171,7 @@ export class Session {
     }
     this.#link.welcomed(now, welcome.silence, this.#options.beats ? welcome.pingEvery : undefined);
     this.#work.farm = welcome.farm;
+    this.#work.forgetIdleJobs();
     // A server that drains this worker says so again on each connection.
     this.#draining = false;
     this.#emit({ kind: 'status', status: { state: 'joined', worker: welcome.worker, farm: welcome.farm } });

@@ -101,6 +101,11 @@ export class Work {
     this.#tidyJob(job);
   }
 
+  /** On a new connection the server speaks of each job anew (P8), but not of those that ended while it could not be heard. */
+  forgetIdleJobs(): void {
+    for (const { facts } of [...this.#jobs.values()]) this.jobOver(facts.job);
+  }
+
   /** Tasks of a known job, checked already. A task that is here already is not taken twice. */
   add(grant: Grant, now: Millis): void {
     const here = this.#here(grant.lease, grant.runs);
