@@ -5,6 +5,7 @@ import { type TestContext, test } from 'node:test';
 import { decode } from 'fast-png';
 import { connect } from 'manyhands';
 import { repository, temporaryDirectory } from '../../test/support/directories.ts';
+import { typeDocument } from '../../test/support/documents.ts';
 import { type Running, start } from '../../test/support/processes.ts';
 
 interface Trial {
@@ -77,4 +78,8 @@ test('an option that does not exist is named', async (t) => {
   const { code, stderr } = await startDemo(t, '--nice').demo.exit();
   assert.equal(code, 2);
   assert.match(stderr, /^demo: Unknown option '--nice'/);
+});
+
+test('its README prints what it says it prints', { timeout: 170_000 }, async (t) => {
+  assert.equal(await typeDocument(t, 'examples/render/README.md'), 1);
 });
