@@ -154,10 +154,15 @@ export async function writeAll(response: ServerResponse, source: AsyncIterable<U
 
 /** False: the reader is gone, or took nothing for so long that it was cut. */
 export function drained(response: ServerResponse, patience = ANSWER_STALL): Promise<boolean> {
-  return taken(response, patience, (done) => response.once('drain', done));
+  return taken(response, patience, (done) => response.once('drain', () => done()));
 }
 
-function taken(response: ServerResponse, patience: number, begin: (done: () => void) => void): Promise<boolean> {
+/** `begin` is given what to call once the reader has taken what was written, or with why it never will. */
+function taken(
+  response: ServerResponse,
+  patience: number,
+  begin: (done: (error?: Error | null) => void) => void,
+): Promise<boolean> {
   return new Promise((resolve) => {
     const settle = (open: boolean) => {
       if (open) response.setTimeout(0);
@@ -165,10 +170,11 @@ function taken(response: ServerResponse, patience: number, begin: (done: () => v
       resolve(open);
     };
     const onClose = () => settle(false);
-    // The socket's clock starts anew with everything that the other side takes, and at its end the socket is cut.
+    // The socket's clock starts anew whenever something was taken since it was last looked at; else the socket is cut.
     response.setTimeout(patience);
     response.once('close', onClose);
     if (response.destroyed) settle(false);
-    else begin(() => settle(!response.destroyed));
+    // A write to a reader that has gone fails at once, long before the answer is known to be closed.
+    else begin((error) => settle(error == null && !response.destroyed));
   });
 }
