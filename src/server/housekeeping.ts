@@ -3,6 +3,7 @@ import { hasEnded } from '../model/job.ts';
 import { BLOB_GRACE, HOUSEKEEPING_INTERVAL, PAGE_ROWS_MAX } from '../model/limits.ts';
 import type { Core } from './core.ts';
 import type { Feed } from './feed.ts';
+import { collectBlobs } from './garbage.ts';
 
 /** Now and then forgets ended jobs older than `keep`, and blobs that no job refers to once their grace has passed. */
 export function startHousekeeping(core: Core, feed: Feed, log: Logger, keep: number | undefined): () => Promise<void> {
@@ -38,18 +39,4 @@ async function forgetOldJobs(core: Core, feed: Feed, endedBefore: number, stoppe
     if (last === undefined || jobs.length < PAGE_ROWS_MAX) return;
     before = last.id;
   }
-}
-
-async function collectBlobs(core: Core, olderThan: number, stopped: () => boolean): Promise<void> {
-  let candidates: string[] = [];
-  const sweep = async () => {
-    for (const sha256 of await core.store.unreferenced(candidates)) await core.blobs.delete(sha256);
-    candidates = [];
-  };
-  for await (const sha256 of core.blobs.list(olderThan)) {
-    if (stopped()) return;
-    candidates.push(sha256);
-    if (candidates.length >= PAGE_ROWS_MAX) await sweep();
-  }
-  if (candidates.length > 0) await sweep();
 }
