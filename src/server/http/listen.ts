@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
@@ -9,14 +9,14 @@ import {
   HEADERS_TIME,
   KEEP_ALIVE_TIME,
   RESERVED_DESCRIPTORS,
-  STRANGERS_PER_ADDRESS,
 } from '../../model/limits.ts';
 import type { Authority, Upgrade } from '../auth/authority.ts';
-import { networkOf } from '../auth/failed-attempts.ts';
 import { Problem } from '../problem.ts';
 import { FarmSocket } from '../sockets.ts';
+import { refuse, refuseGarbage } from './bare-refusal.ts';
 import { problemOf } from './failure.ts';
 import type { Router } from './router.ts';
+import { Strangers } from './strangers.ts';
 
 export interface Listener {
   readonly server: Server;
@@ -49,17 +49,8 @@ export function createListener(parts: {
   server.maxConnections = mostConnections();
   const strangers = new Strangers();
   router.onKnown = (request) => strangers.known(request.socket);
-  const sockets = new WebSocketServer({
-    noServer: true,
-    WebSocket: FarmSocket,
-    clientTracking: false,
-    maxPayload: FRAME_BYTES,
-    maxFragments: FRAME_FRAGMENTS,
-    maxBufferedChunks: 1_024,
-    perMessageDeflate: false,
-    handleProtocols: (_, request) => chosen.get(request)?.protocol ?? false,
-  });
   const chosen = new WeakMap<IncomingMessage, Upgrade>();
+  const sockets = createSockets((request) => chosen.get(request)?.protocol);
   /** The newest answer of each connection. */
   const answers = new WeakMap<Duplex, ServerResponse>();
   server.on('connection', (socket: Socket) => strangers.arrived(socket));
@@ -77,9 +68,6 @@ export function createListener(parts: {
     if (answer?.headersSent && !answer.writableFinished) socket.destroy();
     else refuseGarbage(error, socket);
   });
-  sockets.on('wsClientError', (error, socket) =>
-    refuse(socket, new Problem('invalid', `no WebSocket: ${error.message}`)),
-  );
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy());
     // Sent behind a request whose answer is still under way: nothing may be written into that.
@@ -103,65 +91,30 @@ export function createListener(parts: {
   };
 }
 
+/** What of HTTP becomes a WebSocket, within its limits. (T-13) */
+function createSockets(protocolOf: (request: IncomingMessage) => string | undefined): WebSocketServer {
+  const sockets = new WebSocketServer({
+    noServer: true,
+    WebSocket: FarmSocket,
+    clientTracking: false,
+    maxPayload: FRAME_BYTES,
+    maxFragments: FRAME_FRAGMENTS,
+    maxBufferedChunks: 1_024,
+    perMessageDeflate: false,
+    handleProtocols: (_, request) => protocolOf(request) ?? false,
+  });
+  sockets.on('wsClientError', (error, socket) =>
+    refuse(socket, new Problem('invalid', `no WebSocket: ${error.message}`)),
+  );
+  return sockets;
+}
+
 async function closeServer(server: Server, patience: number): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
   const timer = setTimeout(() => server.closeAllConnections(), patience);
   await closed;
   clearTimeout(timer);
-}
-
-/** Connections of each address that have not shown a valid token yet. (T-28) */
-class Strangers {
-  readonly #counts = new Map<string, number>();
-  readonly #strange = new WeakMap<Socket, string>();
-
-  arrived(socket: Socket): void {
-    const network = networkOf(socket.remoteAddress ?? '');
-    const count = (this.#counts.get(network) ?? 0) + 1;
-    if (count > STRANGERS_PER_ADDRESS) {
-      socket.destroy();
-      return;
-    }
-    this.#counts.set(network, count);
-    this.#strange.set(socket, network);
-    socket.once('close', () => this.known(socket));
-  }
-
-  known(socket: Socket): void {
-    const network = this.#strange.get(socket);
-    if (network === undefined) return;
-    this.#strange.delete(socket);
-    const left = (this.#counts.get(network) ?? 1) - 1;
-    if (left === 0) this.#counts.delete(network);
-    else this.#counts.set(network, left);
-  }
-}
-
-/** An answer on a connection that has no request any more, or none yet, and its end. */
-function refuse(socket: Duplex, problem: Problem): void {
-  const text = `${JSON.stringify(problem.body)}\n`;
-  const headers = {
-    ...problem.headers,
-    connection: 'close',
-    'content-type': 'application/problem+json',
-    'content-length': Buffer.byteLength(text),
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
-  };
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.end(`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\n${lines.join('')}\r\n${text}`, () =>
-    socket.destroy(),
-  );
-}
-
-/** What is not HTTP is told so and cut; so is a head that takes too long, or is too long. */
-function refuseGarbage(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
-  else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT')
-    refuse(socket, new Problem('timeout', 'the request took too long'));
-  else if (error.code === 'HPE_HEADER_OVERFLOW') refuse(socket, new Problem('headers', 'the headers are too large'));
-  else refuse(socket, new Problem('invalid', 'this is not HTTP/1.1'));
 }
 
 /** As many as the process may open, less some for the store. Above that new ones are refused and the others served. (F-35) */

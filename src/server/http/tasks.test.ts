@@ -93,25 +93,27 @@ test('what tasks said, gave and failed with is told task by task', async (t) => 
     assert.deepEqual([bytes.headers['content-type'], [...bytes.body]], ['application/octet-stream', [1, 2, 255]]);
     assert.equal((await farm.ask('GET', `/v1/jobs/${job}/tasks/4/output`)).text, 'null');
   });
-  await t.test('what they printed, page by page', async () => {
-    type Page = { logs: { index: number; stream: string; text: string; cursor: number }[]; next?: number };
-    const one = await farm.json<Page>('GET', `/v1/jobs/${job}/tasks/0/logs`);
-    assert.equal(one.logs.map(({ text }) => text).join(''), 'input is small\ncareful\n');
-    assert.deepEqual(
-      one.logs.map(({ stream }) => stream),
-      ['stdout', 'stderr'],
-    );
-    const all = await farm.json<Page>('GET', `/v1/jobs/${job}/logs`);
-    assert.deepEqual([...new Set(all.logs.map(({ index }) => index))].sort(), [0, 1, 2, 3, 4]);
-    const paged: Page['logs'] = [];
-    for (let next: number | undefined = 0; next !== undefined; ) {
-      const page: Page = await farm.json('GET', `/v1/jobs/${job}/logs?limit=3&after=${next}`);
-      paged.push(...page.logs);
-      next = page.next;
-    }
-    assert.deepEqual(paged, all.logs);
-  });
+  await t.test('what they printed, page by page', () => printed(job));
 });
+
+async function printed(job: number): Promise<void> {
+  type Page = { logs: { index: number; stream: string; text: string; cursor: number }[]; next?: number };
+  const one = await farm.json<Page>('GET', `/v1/jobs/${job}/tasks/0/logs`);
+  assert.equal(one.logs.map(({ text }) => text).join(''), 'input is small\ncareful\n');
+  assert.deepEqual(
+    one.logs.map(({ stream }) => stream),
+    ['stdout', 'stderr'],
+  );
+  const all = await farm.json<Page>('GET', `/v1/jobs/${job}/logs`);
+  assert.deepEqual([...new Set(all.logs.map(({ index }) => index))].sort(), [0, 1, 2, 3, 4]);
+  const paged: Page['logs'] = [];
+  for (let next: number | undefined = 0; next !== undefined; ) {
+    const page: Page = await farm.json('GET', `/v1/jobs/${job}/logs?limit=3&after=${next}`);
+    paged.push(...page.logs);
+    next = page.next;
+  }
+  assert.deepEqual(paged, all.logs);
+}
 
 test('a failure that retry has opened again is history', async () => {
   const job = await farm.submit({
