@@ -1,6 +1,6 @@
 import type { BlobRef } from '../model/envelope.ts';
 import { hasEnded } from '../model/job.ts';
-import { RUN_FUNCTIONS } from '../model/limits.ts';
+import { CLOSE_PATIENCE, RUN_FUNCTIONS } from '../model/limits.ts';
 import { FarmError } from './farm-error.ts';
 import type { Inputs } from './feed.ts';
 import { Job } from './job.ts';
@@ -129,13 +129,27 @@ export class Farm {
 
   async #close(): Promise<void> {
     try {
-      if (!this.embedded) await Promise.race([this.#allSent(), this.#wire.whenEnded]);
+      if (!this.embedded) await Promise.race([this.#allSent(), this.#wire.whenEnded, this.#serverGone()]);
     } finally {
       this.#wire.stop('the farm was closed by this program');
       for (const job of this.#feeding) job.abandon();
       this.#around.blobs.close();
       await this.#server?.close();
     }
+  }
+
+  /** Rejects when a server that is gone does not come back; settles in no other way. */
+  #serverGone(): Promise<never> {
+    return new Promise((_, reject) => {
+      const look = (): void => {
+        if (this.#wire.ended !== undefined) return;
+        if (this.#wire.lostFor < CLOSE_PATIENCE) return void this.#around.alarm(CLOSE_PATIENCE / 5, look);
+        const message =
+          'the server is gone, and what this program had still to send with it: see what its jobs have got';
+        reject(new FarmError('unreachable', message));
+      };
+      look();
+    });
   }
 
   async #allSent(): Promise<void> {

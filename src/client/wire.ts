@@ -52,6 +52,7 @@ export class Wire {
   #cancelAlarm: (() => void) | undefined;
   #holds = 0;
   #ended: FarmError | undefined;
+  #lostAt: number | undefined;
   /** Told of every change of the connection. */
   onStatus: (status: SessionStatus) => void = () => {};
 
@@ -144,6 +145,11 @@ export class Wire {
     return this.#over.promise;
   }
 
+  /** Milliseconds since the connection was lost; 0: it is there. */
+  get lostFor(): number {
+    return this.#lostAt === undefined ? 0 : this.#around.now() - this.#lostAt;
+  }
+
   stop(reason: string): void {
     this.#handle({ kind: 'stop', reason });
   }
@@ -227,7 +233,11 @@ export class Wire {
 
   #status(status: SessionStatus): void {
     this.onStatus(status);
-    if (status.state === 'joined') this.#joined.resolve(status.farm);
+    if (status.state === 'waiting') this.#lostAt ??= this.#around.now();
+    if (status.state === 'joined') {
+      this.#lostAt = undefined;
+      this.#joined.resolve(status.farm);
+    }
     if (status.state !== 'ended') return;
     const error = new FarmError(status.failed ? 'unreachable' : 'closed', status.reason);
     this.#ended = error;

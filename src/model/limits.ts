@@ -111,6 +111,9 @@ export const RETRY_BACKOFF_MAX = 60_000;
 /** Milliseconds between a worker's connect and its hello, before the socket is closed: a stranger may not sit on one. */
 export const HELLO_TIME = 10_000;
 
+/** Milliseconds that a worker waits after a silence that is too long, so that it reads what came while it stalled itself. */
+export const SILENCE_DOUBT = 1_000;
+
 /** Milliseconds of the first reconnect delay and the longest; the delay is drawn evenly from zero up to the doubled bound. */
 export const RECONNECT_BASE = 500;
 export const RECONNECT_CAP = 60_000;
@@ -329,6 +332,9 @@ export const BIG_BLOB_BYTES = 8 * MiB;
 
 /** Milliseconds without a `run` after which the job that they share is closed. */
 export const RUN_JOB_IDLE = 10_000;
+
+/** Milliseconds that a program which closes its farm waits for a server that is gone: a restart takes one or two seconds. */
+export const CLOSE_PATIENCE = 5_000;
 
 /** Bytes of a blob that are gathered before they are written, and read at once: few calls, and little memory a transfer. */
 export const BLOB_CHUNK_BYTES = 1 * MiB;
