@@ -1,5 +1,5 @@
 import type { Millis } from '../model/ids.ts';
-import { HELLO_TIME, RECONNECT_BASE, RECONNECT_CAP } from '../model/limits.ts';
+import { HELLO_TIME, RECONNECT_BASE, RECONNECT_CAP, SILENCE_DOUBT } from '../model/limits.ts';
 
 type LinkState = 'idle' | 'connecting' | 'greeting' | 'open' | 'waiting' | 'ended';
 
@@ -13,6 +13,8 @@ export class Link {
   #failures = 0;
   #heardAt: Millis = 0;
   #silence: Millis = 0;
+  /** When a silence that is too long will be believed. */
+  #believeAt: Millis | undefined;
   #beatEvery: Millis | undefined;
   #beatAt: Millis = 0;
   #retryAt: Millis = 0;
@@ -20,19 +22,20 @@ export class Link {
   connecting(now: Millis): void {
     this.state = 'connecting';
     this.attempts += 1;
-    this.#heardAt = now;
+    this.heard(now);
     this.#silence = HELLO_TIME;
   }
 
   heard(now: Millis): void {
     this.#heardAt = now;
+    this.#believeAt = undefined;
   }
 
   welcomed(now: Millis, silence: Millis, beatEvery: Millis | undefined): void {
     this.state = 'open';
     this.joined = true;
     this.#failures = 0;
-    this.#heardAt = now;
+    this.heard(now);
     this.#silence = silence;
     this.#beatEvery = beatEvery;
     this.#beatAt = now + (beatEvery ?? 0);
@@ -52,8 +55,14 @@ export class Link {
     return this.state === 'connecting' || this.state === 'greeting' || this.state === 'open';
   }
 
+  /**
+   * Whether the connection is dead. A silence that is too long is looked at twice: this process may have stalled itself,
+   * with what came meanwhile still unread.
+   */
   isSilent(now: Millis): boolean {
-    return this.connected && now - this.#heardAt >= this.#silence;
+    if (!this.connected || now - this.#heardAt < this.#silence) return false;
+    this.#believeAt ??= now + SILENCE_DOUBT;
+    return now >= this.#believeAt;
   }
 
   mayRetry(now: Millis): boolean {
@@ -70,7 +79,7 @@ export class Link {
   get wakeAt(): Millis | undefined {
     if (this.state === 'waiting') return this.#retryAt;
     if (!this.connected) return undefined;
-    const silent = this.#heardAt + this.#silence;
+    const silent = this.#believeAt ?? this.#heardAt + this.#silence;
     return this.state === 'open' && this.#beatEvery !== undefined ? Math.min(silent, this.#beatAt) : silent;
   }
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Effect } from '../../test/support/session-bench.ts';
 import { Bench, columnOf } from '../../test/support/session-bench.ts';
-import { KEPT_OUTCOME_BYTES, RECONNECT_BASE, RECONNECT_CAP } from '../model/limits.ts';
+import { KEPT_OUTCOME_BYTES, RECONNECT_BASE, RECONNECT_CAP, SILENCE_DOUBT } from '../model/limits.ts';
 import { packColumn } from '../protocol/column.ts';
 import type { Chunk } from './runner.ts';
 
@@ -32,8 +32,24 @@ describe('connections', () => {
     bench.handle({ kind: 'heard' });
     bench.pass(24_000);
     assert.deepEqual(bench.take('disconnect'), []);
-    bench.pass(1_000);
+    bench.pass(1_000 + SILENCE_DOUBT);
     assert.equal(bench.take('disconnect')[0]?.code, 4408);
+  });
+
+  test('P13: a worker that stalled itself reads what came meanwhile before it believes in silence (F-28)', () => {
+    const bench = new Bench().join();
+    bench.now += 40_000;
+    bench.handle({ kind: 'tick' });
+    bench.handle({ kind: 'heard' });
+    bench.pass(24_000);
+    assert.deepEqual(bench.take('disconnect'), []);
+    const starting = new Bench();
+    starting.handle({ kind: 'start' });
+    starting.now += 15_000;
+    starting.handle({ kind: 'tick' });
+    starting.open();
+    starting.pass(5_000);
+    assert.deepEqual(starting.take('disconnect'), []);
   });
 
   test('P13: who cannot see pings says beat', () => {
