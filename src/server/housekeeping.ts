@@ -1,42 +1,60 @@
 import type { Logger } from 'pino';
-import { hasEnded } from '../model/job.ts';
 import { BLOB_GRACE, HOUSEKEEPING_INTERVAL, PAGE_ROWS_MAX } from '../model/limits.ts';
+import type { Clock } from './clock.ts';
 import type { Core } from './core.ts';
-import type { Feed } from './feed.ts';
 import { collectBlobs } from './garbage.ts';
 
 /** Now and then forgets ended jobs older than `keep`, and blobs that no job refers to once their grace has passed. */
-export function startHousekeeping(core: Core, feed: Feed, log: Logger, keep: number | undefined): () => Promise<void> {
-  let stopped = false;
-  let round: Promise<void> = Promise.resolve();
-  const isStopped = () => stopped;
-  const timer = setInterval(() => {
-    round = round
-      .then(async () => {
-        if (keep !== undefined) await forgetOldJobs(core, feed, Date.now() - keep, isStopped);
-        await collectBlobs(core, Date.now() - BLOB_GRACE, isStopped);
-      })
-      .catch((error: unknown) => log.warn({ err: error }, 'housekeeping failed and will be tried again'));
-  }, HOUSEKEEPING_INTERVAL);
-  timer.unref();
-  return async () => {
-    stopped = true;
-    clearInterval(timer);
-    await round;
-  };
-}
+export class Housekeeping {
+  readonly #core: Core;
+  readonly #clock: Clock;
+  readonly #log: Pick<Logger, 'warn'>;
+  readonly #keep: number | undefined;
+  #round: Promise<void> = Promise.resolve();
+  #cancel: () => void = () => {};
+  #stopped = false;
 
-async function forgetOldJobs(core: Core, feed: Feed, endedBefore: number, stopped: () => boolean): Promise<void> {
-  for (let before = Number.MAX_SAFE_INTEGER; !stopped(); ) {
-    const jobs = await core.store.listJobs({ before, limit: PAGE_ROWS_MAX, states: ['done', 'failed', 'cancelled'] });
-    for (const { id, progress } of jobs) {
-      if (stopped()) return;
-      if (!hasEnded(progress.state) || (progress.endedAt ?? Number.MAX_SAFE_INTEGER) >= endedBefore) continue;
-      await core.act(id, 'forget');
-      feed.dropJob(id);
+  constructor(parts: { core: Core; clock: Clock; log: Pick<Logger, 'warn'>; keep: number | undefined }) {
+    this.#core = parts.core;
+    this.#clock = parts.clock;
+    this.#log = parts.log;
+    this.#keep = parts.keep;
+  }
+
+  /** The next round begins a while after the last has ended. */
+  start(): void {
+    this.#cancel = this.#clock.alarm(HOUSEKEEPING_INTERVAL, () => {
+      this.#round = this.#keepHouse()
+        .catch((error: unknown) => this.#log.warn({ err: error }, 'housekeeping failed and will be tried again'))
+        .then(() => {
+          if (!this.#stopped) this.start();
+        });
+    });
+  }
+
+  /** Resolves when a round that has begun has come to a point where it can stop. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancel();
+    await this.#round;
+  }
+
+  async #keepHouse(): Promise<void> {
+    if (this.#keep !== undefined) await this.#forgetOldJobs(this.#clock.wall() - this.#keep);
+    await collectBlobs(this.#core, this.#clock.wall() - BLOB_GRACE, () => this.#stopped);
+  }
+
+  async #forgetOldJobs(endedBefore: number): Promise<void> {
+    const states = ['done', 'failed', 'cancelled'] as const;
+    for (let before = Number.MAX_SAFE_INTEGER; !this.#stopped; ) {
+      const jobs = await this.#core.store.listJobs({ before, limit: PAGE_ROWS_MAX, states });
+      for (const { id, progress } of jobs) {
+        if (this.#stopped) return;
+        if ((progress.endedAt ?? Number.MAX_SAFE_INTEGER) < endedBefore) await this.#core.act(id, 'forget');
+      }
+      const last = jobs.at(-1);
+      if (last === undefined || jobs.length < PAGE_ROWS_MAX) return;
+      before = last.id;
     }
-    const last = jobs.at(-1);
-    if (last === undefined || jobs.length < PAGE_ROWS_MAX) return;
-    before = last.id;
   }
 }

@@ -18,7 +18,7 @@ import { systemClock } from './clock.ts';
 import { configOf, ownAddresses, type ServerConfig, type ServerOptions, StartError } from './config.ts';
 import { Core } from './core.ts';
 import { Feed } from './feed.ts';
-import { startHousekeeping } from './housekeeping.ts';
+import { Housekeeping } from './housekeeping.ts';
 import { createListener, type Listener } from './http/listen.ts';
 import { Router } from './http/router.ts';
 import { allRoutes } from './http/routes.ts';
@@ -71,10 +71,11 @@ async function serve(
   const parts = await assemble(core, log, config.dataDir);
   const { authority, listener, feed, clients } = parts;
   const { tokens, guard } = authority;
-  const housekeeper = startHousekeeping(core, feed, log, config.keep);
+  const housekeeping = new Housekeeping({ core, clock: systemClock, log, keep: config.keep });
+  housekeeping.start();
   const stop = async () => {
     listener.server.close();
-    await housekeeper();
+    await housekeeping.stop();
     core.workerGateway.close(CloseCode.restart, 'the server stops');
     clients.close(CloseCode.restart, 'the server stops');
     feed.close();

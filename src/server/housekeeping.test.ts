@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { test } from 'node:test';
+import { ModelServer } from '../../test/support/model-server.ts';
+import { codeOf, SQUARE } from '../../test/support/raw-worker.ts';
+import { BLOB_GRACE, HOUSEKEEPING_INTERVAL } from '../model/limits.ts';
+import { Housekeeping } from './housekeeping.ts';
+
+const MINUTE = 60_000;
+const range = { start: 0, step: 1, count: 3 };
+
+async function submit(server: ModelServer, code = SQUARE): Promise<number> {
+  const spec = { name: 'job', code: codeOf(code), range };
+  return (await server.clock.outcome(server.core.submit(spec, 'me', false, code))).job;
+}
+
+function keeping(server: ModelServer, keep: number | undefined): { warnings: unknown[]; housekeeping: Housekeeping } {
+  const warnings: unknown[] = [];
+  const log = { warn: (facts: unknown) => void warnings.push(facts) };
+  const housekeeping = new Housekeeping({ core: server.core, clock: server.clock, log, keep });
+  housekeeping.start();
+  return { warnings, housekeeping };
+}
+
+test('--keep forgets jobs so long after their end, and no others', async () => {
+  const server = await ModelServer.start();
+  const forgotten: number[] = [];
+  server.core.onForgotten = (job) => forgotten.push(job);
+  const { warnings, housekeeping } = keeping(server, 10 * MINUTE);
+  const [old, young, live] = [await submit(server), await submit(server), await submit(server)];
+  await server.clock.outcome(server.core.act(old, 'cancel'));
+  await server.clock.advance(6 * MINUTE);
+  await server.clock.outcome(server.core.act(young, 'cancel'));
+  await server.clock.advance(3 * MINUTE);
+  assert.deepEqual(forgotten, []);
+  await server.clock.advance(2 * MINUTE + HOUSEKEEPING_INTERVAL);
+  assert.deepEqual(forgotten, [old]);
+  assert.deepEqual([...server.disk.jobs.keys()], [young, live]);
+  await server.clock.advance(60 * MINUTE);
+  assert.deepEqual(forgotten, [old, young]);
+  assert.deepEqual([...server.disk.jobs.keys()], [live], 'a job that runs is never forgotten');
+  assert.deepEqual(warnings, []);
+  await housekeeping.stop();
+  assert.equal(server.clock.alarms, 0);
+});
+
+test('without --keep nothing that ended is forgotten', async () => {
+  const server = await ModelServer.start();
+  keeping(server, undefined);
+  const job = await submit(server);
+  await server.clock.outcome(server.core.act(job, 'cancel'));
+  await server.clock.advance(48 * 60 * MINUTE);
+  assert.deepEqual([...server.disk.jobs.keys()], [job]);
+});
+
+test('D9 S5: blobs without a job go when their grace is over; those of a job when it is forgotten', async () => {
+  const server = await ModelServer.start();
+  const job = await submit(server);
+  const code = codeOf(SQUARE).sha256;
+  const stray = createHash('sha256').update('stray').digest('hex');
+  await server.blobs.put(
+    stray,
+    (async function* () {
+      yield Buffer.from('stray');
+    })(),
+  );
+  const there = async (sha256: string) => (await server.blobs.read(sha256)) !== undefined;
+  keeping(server, 30 * MINUTE);
+  await server.clock.advance(BLOB_GRACE - HOUSEKEEPING_INTERVAL);
+  assert.deepEqual([await there(stray), await there(code)], [true, true]);
+  await server.clock.advance(3 * HOUSEKEEPING_INTERVAL);
+  assert.deepEqual([await there(stray), await there(code)], [false, true]);
+  await server.clock.outcome(server.core.act(job, 'cancel'));
+  await server.clock.advance(31 * MINUTE);
+  assert.equal(await there(code), false, 'long unused, and nobody refers to it any more');
+});
+
+test('a round that fails is told and tried again', async () => {
+  const server = await ModelServer.start();
+  const { warnings } = keeping(server, MINUTE);
+  const job = await submit(server);
+  await server.clock.outcome(server.core.act(job, 'cancel'));
+  server.gate.refuses = 'busy';
+  await server.clock.advance(3 * MINUTE);
+  assert.ok(warnings.length > 0);
+  server.gate.refuses = undefined;
+  await server.clock.advance(2 * MINUTE);
+  assert.equal(server.disk.jobs.size, 0);
+});
