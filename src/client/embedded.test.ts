@@ -70,7 +70,7 @@ describe('without a server, a program has a farm of its own', () => {
     const tree = await waitFor(
       () => {
         const pids = treeOf(running.pid);
-        return pids.length >= 3 && pids;
+        return pids.length >= 3 ? pids : undefined;
       },
       { what: 'the program, its farm and a task', timeout: 60_000 },
     );
