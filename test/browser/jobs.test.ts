@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { after, describe, test } from 'node:test';
+
+import { startWorker } from '../../src/worker/node/join.ts';
+import { noBrowser } from '../support/browser.ts';
+import { cleanUp } from '../support/cleanup.ts';
+import { waitFor } from '../support/wait.ts';
+import { WatchedFarm } from '../support/watched-farm.ts';
+
+const watched = (noBrowser === false ? await WatchedFarm.start({ after }) : {}) as WatchedFarm;
+const { farm } = watched;
+
+describe('the pages of jobs, tasks and workers in Chromium', { skip: noBrowser }, () => {
+  test('a job shows its results, failures by what they say, tasks, log, and what was asked for', async (t) => {
+    const job = await watched.submit({ retries: 0, timeout: 5_000 });
+    await watched.ended(job);
+    const { page, quiet } = await watched.open(t, `/jobs/${job}`);
+    await page.getByRole('heading', { level: 1, name: 'squares' }).waitFor();
+    await page.getByText('6 × RangeError: no answer for').waitFor();
+    await page.getByText('Where', { exact: true }).click();
+    await page.locator('.failures pre', { hasText: /^RangeError: no answer for \d+\n +at / }).waitFor();
+    await page.locator('.results li', { hasText: '"square": 1 }' }).waitFor();
+    const tasks = page.locator('.tasks tbody tr');
+    await tasks.nth(19).waitFor();
+    assert.match((await tasks.nth(7).textContent()) ?? '', /7failedRangeError: no answer for 7/);
+    assert.match((await tasks.nth(3).textContent()) ?? '', /3doneundefined/);
+    await page.getByRole('button', { name: 'Later' }).click();
+    await page.getByText('20 to 39 of 60').waitFor();
+    await page.getByLabel('Go to').fill('59');
+    await page.getByLabel('Go to').press('Enter');
+    await page.getByText('40 to 59 of 60').waitFor();
+    await page.getByRole('row', { name: /^59/ }).waitFor();
+    await page.locator('.log li', { hasText: 'task 12' }).waitFor();
+    await page.getByText('squares.js (js').waitFor();
+    await page.getByText('0 to 59', { exact: true }).waitFor();
+    quiet();
+  });
+
+  test('a job is paused, resumed, cancelled for good only on a second word, and retried', async (t) => {
+    const job = await watched.submit({ range: { start: 0, step: 1, count: 2_000 }, maxFailures: 5_000 });
+    const { page, quiet } = await watched.open(t, `/jobs/${job}`);
+    const actions = page.getByRole('group', { name: 'Actions' });
+    await actions.getByRole('button', { name: 'Pause' }).click();
+    await page
+      .locator('.standing')
+      .getByText(/^paus(ed|ing)$/)
+      .waitFor();
+    await actions.getByRole('button', { name: 'Resume' }).click();
+    await page.locator('.standing').getByText('running').waitFor();
+    await page.getByText(/^\d+ × RangeError/).waitFor();
+    await actions.getByRole('button', { name: 'Cancel', exact: true }).click();
+    await actions.getByRole('button', { name: 'No, go on' }).click();
+    await actions.getByRole('button', { name: 'Cancel', exact: true }).click();
+    await actions.getByRole('button', { name: /^Cancel [\d,]+ tasks for good$/ }).click();
+    await page.getByText('It ended early: cancelled by request').waitFor();
+    await actions.getByRole('button', { name: /^Retry \d+ failed$/ }).click();
+    await page.getByText('Retried').waitFor();
+    await watched.ended(job);
+    quiet();
+  });
+
+  test('results and a task are saved through tickets, which are used up', async (t) => {
+    const job = await watched.submit({ range: { start: 0, step: 1, count: 5 } });
+    await watched.ended(job);
+    const { page, quiet } = await watched.open(t, `/jobs/${job}`);
+    const [results] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'Download results' }).click(),
+    ]);
+    assert.equal(results.suggestedFilename(), `job-${job}.ndjson`);
+    const text = await (await results.createReadStream()).toArray();
+    assert.equal(Buffer.concat(text).toString().trim().split('\n').length, 5);
+    assert.equal((await page.request.get(results.url())).status(), 401, 'the ticket was used');
+    await page.getByRole('link', { name: '4', exact: true }).first().click();
+    await page.getByRole('heading', { level: 1, name: 'Task 4' }).waitFor();
+    const [output] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'Download the output' }).click(),
+    ]);
+    assert.deepEqual(JSON.parse(Buffer.concat(await (await output.createReadStream()).toArray()).toString()), {
+      n: 4,
+      square: 16,
+    });
+    quiet();
+  });
+
+  test('a task says why it waits, then where it runs, then what came of it', async (t) => {
+    const job = await watched.submit({ requires: { place: 'moon' }, range: { start: 0, step: 1, count: 9 } });
+    const { page, quiet } = await watched.open(t, `/jobs/${job}/tasks/8`);
+    await page.getByRole('heading', { name: 'Why it waits' }).waitFor();
+    await page.getByText('No connected worker can run it.').waitFor();
+
+    const worker = startWorker({ url: farm.server.joinUrl, slots: 1, name: 'moon base', labels: { place: 'moon' } });
+    cleanUp(t, () => worker.stop());
+    await page.getByRole('heading', { name: 'Output' }).waitFor();
+    await page.locator('pre', { hasText: '"square": 64' }).waitFor();
+    await page.getByRole('link', { name: 'moon base' }).click();
+    await page.getByRole('heading', { level: 1, name: 'moon base' }).waitFor();
+    await page.getByText('Label place').waitFor();
+    await page.goBack();
+    await page.getByRole('link', { name: 'Previous' }).click();
+    await page.getByRole('heading', { level: 1, name: 'Task 7' }).waitFor();
+    await page.getByText('RangeError: no answer for 7').first().waitFor();
+    await page.locator('.log li', { hasText: 'task 7' }).waitFor();
+    quiet();
+  });
+
+  test('a worker is drained and stopped by an admin', async (t) => {
+    const worker = startWorker({ url: farm.server.joinUrl, slots: 1, name: 'short guest' });
+    cleanUp(t, () => worker.stop());
+    const { page, quiet } = await watched.open(t, '/');
+    await page.getByRole('link', { name: 'short guest' }).click();
+    await page.getByRole('button', { name: 'Drain' }).click();
+    await page.getByText('draining').waitFor();
+    await page.getByRole('button', { name: 'Give it tasks again' }).click();
+    await page.getByText('idle').waitFor();
+    await page.getByRole('button', { name: 'Stop', exact: true }).click();
+    await page.getByRole('button', { name: 'Stop it for good' }).click();
+    await worker.ended;
+    await page.getByRole('heading', { level: 1, name: /slots/ }).waitFor();
+    quiet();
+  });
+
+  test('who may only read sees everything and is offered nothing', async (t) => {
+    const job = await watched.submit({ range: { start: 0, step: 1, count: 500 }, maxFailures: 999 });
+    const { page, quiet } = await watched.open(t, `/jobs/${job}`, farm.tokens.read);
+    const names = async () => page.getByRole('group', { name: 'Actions' }).getByRole('button').allTextContents();
+    await page.getByText(/^\d+ of 500$/).waitFor();
+    await waitFor(async () => (await names()).length > 0, { what: 'an offer', timeout: 20_000 });
+    assert.deepEqual(await names(), ['Download results']);
+    await page.getByRole('link', { name: 'manyhands' }).click();
+    await page.getByText('The whole link was printed when the server started').waitFor();
+    await farm.json('POST', `/v1/jobs/${job}/cancel`);
+    quiet();
+  });
+});
