@@ -9,7 +9,6 @@ export class TaskLogs {
   readonly #loop: Loop;
   readonly #clock: Clock;
   readonly #bytes = new Map<JobId, number>();
-  onLog: (log: LogRecord) => void = () => {};
 
   constructor(loop: Loop, clock: Clock) {
     this.#loop = loop;
@@ -19,7 +18,7 @@ export class TaskLogs {
   add(log: Omit<LogRecord, 'at'>): void {
     const before = this.#bytes.get(log.job) ?? 0;
     if (before > JOB_LOG_BYTES) return;
-    const after = before + log.text.length;
+    const after = before + Buffer.byteLength(log.text);
     this.#bytes.set(log.job, after);
     const text =
       after > JOB_LOG_BYTES
@@ -27,10 +26,7 @@ export class TaskLogs {
         : log.text;
     const record: LogRecord = { ...log, text, at: this.#clock.wall() };
     // Output is not worth an error of its own: if the disk is full, the outcomes will say so.
-    this.#loop.write([{ kind: 'log', log: record }]).then(
-      () => this.onLog(record),
-      () => {},
-    );
+    this.#loop.write([{ kind: 'log', log: record }]).catch(() => {});
   }
 
   forget(job: JobId): void {

@@ -58,8 +58,7 @@ export class WorkerOutbox {
   }
 
   jobOver(job: JobId): void {
-    if (this.#waiting !== undefined) this.#waiting.push(() => this.jobOver(job));
-    else if (this.#told.delete(job)) this.#transmit({ kind: 'jobOver', job });
+    if (this.#told.delete(job)) this.send({ kind: 'jobOver', job });
   }
 
   grant(grant: Grant): void {
