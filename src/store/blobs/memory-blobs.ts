@@ -12,6 +12,11 @@ export class MemoryBlobs implements BlobStore {
     this.#now = now;
   }
 
+  /** Without a trace, for tests: {@link size} makes a blob young. */
+  has(sha256: string): boolean {
+    return this.#whole.has(sha256);
+  }
+
   async put(sha256: string, bytes: AsyncIterable<Uint8Array>): Promise<{ size: number }> {
     const size = await this.size(sha256);
     if (size !== undefined) return { size };

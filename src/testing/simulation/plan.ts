@@ -6,8 +6,19 @@ export interface Plan {
   readonly seed: number;
   /** Milliseconds of chaos before everything heals. */
   readonly chaos: Millis;
-  readonly network: { readonly latency: readonly [Millis, Millis]; readonly slowFrames: number };
+  readonly network: {
+    readonly latency: readonly [Millis, Millis];
+    readonly slowFrames: number;
+    /** Share of HTTP requests and of their answers that are lost. */
+    readonly httpLoss: number;
+    /** Worker sockets lose, repeat and reorder messages, which no real socket does: it shows hidden assumptions. */
+    readonly datagrams?: { readonly drop: number; readonly repeat: number; readonly reorder: number };
+  };
   readonly disk: { readonly latency: readonly [Millis, Millis]; readonly slowCommits: number };
+  /** Parts per million by which each node's clock runs fast or slow, at most. */
+  readonly drift: number;
+  /** Blobs are collected this often. */
+  readonly collectEvery: Millis;
   readonly workers: readonly WorkerPlan[];
   readonly clients: number;
   readonly jobs: readonly JobPlan[];
@@ -26,7 +37,10 @@ export interface WorkerPlan {
   /** Times as long as usual. */
   readonly slowness: number;
   readonly device: 'node' | 'browser';
+  /** It speaks the text subprotocol. */
+  readonly json: boolean;
   readonly labels: Readonly<Record<string, string>>;
+  readonly resources: Readonly<Record<string, number>>;
   /** When it dies for good, never to be replaced. */
   readonly goneAt?: Millis;
 }
@@ -35,9 +49,12 @@ export interface JobPlan {
   readonly client: number;
   readonly at: Millis;
   readonly count: number;
-  /** Absent: a range. Else the tasks of each block of inputs, and the pause between two. */
-  readonly blocks?: { readonly size: number; readonly pause: Millis };
+  /** Absent: a range. Else how inputs come: so many at a time with pauses between, or all at once. */
+  readonly inputs?: { readonly size: number; readonly pause: Millis };
+  /** How its results are read: messages with a small credit, whole batches, or record by record. */
+  readonly reading: 'messages' | 'batches' | 'records';
   readonly order: 'index' | 'completion';
+  /** Bytes; of `messages` only. */
   readonly credit: number;
   readonly retries: number;
   readonly timeout?: Millis;
@@ -45,6 +62,7 @@ export interface JobPlan {
   readonly fenced: boolean;
   readonly maxFailures: number;
   readonly requires: Readonly<Record<string, string>>;
+  readonly resources: Readonly<Record<string, number>>;
   readonly cpus: number;
   /** Milliseconds of a task: evenly between these on a logarithmic scale. */
   readonly cost: readonly [Millis, Millis];
@@ -57,54 +75,73 @@ export interface JobPlan {
   };
   /** Tasks that kill the whole worker. */
   readonly poison: readonly number[];
+  /** Share of tasks whose results travel as blobs. */
+  readonly blobs: number;
+  /** Its code is too big to travel inline. */
+  readonly bigCode: boolean;
+  /** Share of tasks that print. */
+  readonly prints: number;
   readonly cancelAfter?: Millis;
   readonly pause?: { readonly after: Millis; readonly for: Millis };
   /** Its client asks once for the failed tasks to be tried again. */
   readonly retryFailed: boolean;
+  /** Its client deletes it at the end. */
+  readonly forget: boolean;
 }
 
 /** Where a server dies: now, or at the n-th commit or message from now on. */
 export type CrashSite = 'now' | 'beforeCommit' | 'afterCommit' | 'betweenSends' | 'inRecovery';
 
+interface At {
+  readonly at: Millis;
+}
+
+interface Spell extends At {
+  readonly for: Millis;
+}
+
+interface Of {
+  readonly node: string;
+}
+
 export type Fault =
   /** The connection breaks: the shares of what is under way that is lost, and when each side notices (absent: never). */
-  | {
-      readonly kind: 'cut';
-      readonly at: Millis;
-      readonly node: string;
-      readonly loseUp: number;
-      readonly loseDown: number;
-      readonly nodeNotices?: Millis;
-      readonly serverNotices?: Millis;
-    }
+  | (At &
+      Of & {
+        readonly kind: 'cut';
+        readonly loseUp: number;
+        readonly loseDown: number;
+        readonly nodeNotices?: Millis;
+        readonly serverNotices?: Millis;
+      })
   /** The node closes its socket and comes back while its last frames are still under way. */
-  | { readonly kind: 'lateFrames'; readonly at: Millis; readonly node: string; readonly for: Millis }
-  | {
-      readonly kind: 'slow';
-      readonly at: Millis;
-      readonly node: string;
-      readonly way: 'up' | 'down' | 'both';
-      readonly for: Millis;
-    }
+  | (Spell & Of & { readonly kind: 'lateFrames' })
+  | (Spell & Of & { readonly kind: 'slow'; readonly way: 'up' | 'down' | 'both' })
   /** Nothing gets through and nobody is told, until it is over. */
-  | { readonly kind: 'partition'; readonly at: Millis; readonly node: string; readonly for: Millis }
-  | {
+  | (Spell & Of & { readonly kind: 'partition' })
+  | (At & {
       readonly kind: 'crash';
-      readonly at: Millis;
       readonly site: CrashSite;
       readonly nth: number;
       readonly down: Millis;
+      /** What was being written when it died is there. */
       readonly applied: boolean;
-    }
+    })
+  /** It is told to stop, saves what it has, and is started again. */
+  | (At & { readonly kind: 'restart'; readonly down: Millis })
   /** The server is paused, another takes over, and the first wakes again. */
-  | { readonly kind: 'zombie'; readonly at: Millis; readonly for: Millis }
-  | { readonly kind: 'diskFull' | 'diskStall'; readonly at: Millis; readonly for: Millis }
+  | (Spell & { readonly kind: 'zombie' })
+  | (Spell & { readonly kind: 'freezeServer' })
+  /** Somebody sets the server's wall clock. */
+  | (At & { readonly kind: 'wallStep'; readonly by: Millis })
+  | (Spell & { readonly kind: 'diskFull' | 'diskStall' })
   /** A sync fails: done or not, nobody knows. */
-  | { readonly kind: 'diskBroken'; readonly at: Millis; readonly applied: boolean }
-  | { readonly kind: 'killWorker'; readonly at: Millis; readonly node: string; readonly back: Millis }
-  | { readonly kind: 'freezeWorker'; readonly at: Millis; readonly node: string; readonly for: Millis }
-  | { readonly kind: 'killSlot'; readonly at: Millis; readonly node: string }
-  | { readonly kind: 'killClient'; readonly at: Millis; readonly node: string; readonly back: Millis }
-  | { readonly kind: 'drain'; readonly at: Millis; readonly node: string; readonly for: Millis }
-  | { readonly kind: 'stopWorker'; readonly at: Millis; readonly node: string }
-  | { readonly kind: 'leaveWorker'; readonly at: Millis; readonly node: string };
+  | (At & { readonly kind: 'diskBroken'; readonly applied: boolean })
+  | (At & Of & { readonly kind: 'killWorker' | 'killClient'; readonly back: Millis })
+  | (Spell & Of & { readonly kind: 'freezeWorker' })
+  | (At & Of & { readonly kind: 'killSlot' })
+  | (Spell & Of & { readonly kind: 'drain' })
+  | (At & Of & { readonly kind: 'stopWorker' | 'leaveWorker' });
+
+export const workerName = (number: number): string => `w${number}`;
+export const clientName = (number: number): string => `c${number}`;

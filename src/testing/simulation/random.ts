@@ -39,6 +39,11 @@ export class Random {
     return low + this.next() * (high - low);
   }
 
+  /** As often between 1 and 10 as between 10 and 100. */
+  logarithmic(low: number, high: number): number {
+    return low * (high / low) ** this.next();
+  }
+
   chance(probability: number): boolean {
     return this.next() < probability;
   }

@@ -1,17 +1,28 @@
 import type { Millis } from '../../model/ids.ts';
-import type { Frame } from '../../protocol/frames.ts';
+import type { Write } from '../../model/records.ts';
+import type { Decoded, Frame } from '../../protocol/frames.ts';
+import type { ServerToWorker } from '../../protocol/worker-messages.ts';
+import type { Change as FeedChange } from '../../scheduler/commands.ts';
+import { MemoryBlobs } from '../../store/blobs/memory-blobs.ts';
 import { MemoryDisk } from '../../store/memory/memory-disk.ts';
 import { StoreError } from '../../store/store.ts';
-import { MemoryBlobs } from './memory-blobs.ts';
-import type { Change } from './model-disk.ts';
-import type { Link, Network } from './network.ts';
+import type { Link } from './link.ts';
+import type { Network } from './network.ts';
 import type { Observer } from './observer.ts';
 import type { CrashSite, Plan } from './plan.ts';
 import { Random } from './random.ts';
 import { ServerProcess, type Surroundings } from './server-process.ts';
+import type { Change } from './watched-store.ts';
 import type { World } from './world.ts';
 
-interface CrashOrder {
+/** 2023-11-14, so that wall clock times look like some. */
+const WALL = 1_700_000_000_000;
+/** Milliseconds until a supervisor starts a server again that ended by itself. */
+const SUPERVISOR_PAUSE = 1_000;
+/** Milliseconds that a server has to stop by itself, before it is killed. */
+const STOP_PATIENCE = 10_000;
+
+export interface CrashOrder {
   readonly site: CrashSite;
   left: number;
   readonly down: Millis;
@@ -24,12 +35,17 @@ interface Flying {
   readonly apply: () => void;
 }
 
-/** The machine of the server: its disk, and one process after the other. */
+/** The machine of the server: its disk, its clock, and one process after the other. */
 export class ServerHost implements Surroundings {
   readonly world: World;
   readonly disk = new MemoryDisk('simulated');
-  readonly blobs = new MemoryBlobs();
+  readonly blobs: MemoryBlobs;
+  readonly collectEvery: Millis;
   process: ServerProcess | undefined;
+  /** Added to the time of day, by who set the clock. */
+  wallStep: Millis = 0;
+  /** Hears what the feed would. */
+  changed: (change: FeedChange) => void = () => {};
   readonly #network: Network;
   readonly #observer: Observer;
   readonly #random: Random;
@@ -41,7 +57,7 @@ export class ServerHost implements Surroundings {
   #stalledUntil: Millis = -1;
   #break: { applied: boolean } | undefined;
   #flying: Flying | undefined;
-  #cancelRestart: (() => void) | undefined;
+  #zombie: ServerProcess | undefined;
 
   constructor(world: World, network: Network, observer: Observer, plan: Plan) {
     this.world = world;
@@ -50,10 +66,15 @@ export class ServerHost implements Surroundings {
     this.#random = new Random(plan.seed, 'server');
     this.#latency = plan.disk.latency;
     this.#slowCommits = plan.disk.slowCommits;
+    this.collectEvery = plan.collectEvery;
+    this.blobs = new MemoryBlobs(() => this.wall());
+  }
+
+  wall(): number {
+    return WALL + this.world.now + this.wallStep;
   }
 
   boot(): void {
-    this.#cancelRestart = undefined;
     this.#lives += 1;
     this.disk.holder = undefined;
     const process = new ServerProcess(this, this.#lives);
@@ -67,8 +88,8 @@ export class ServerHost implements Surroundings {
   crash(down: Millis, applied: boolean): void {
     const { process } = this;
     if (process === undefined) return;
+    if (!process.listens && process.alive) this.world.sometimes('crash before the server listened');
     this.#kill(process, applied);
-    this.process = undefined;
     this.world.note(() => `server  dies, back in ${Math.round(down)} ms`);
     this.#restartIn(down);
   }
@@ -78,18 +99,48 @@ export class ServerHost implements Surroundings {
     else this.#order = order;
   }
 
-  /** The process is paused, another one is started on the same data, and the first wakes after a while. */
+  /** It is told to stop, as for an upgrade (F-43). */
+  restart(down: Millis): void {
+    const { process } = this;
+    if (process === undefined || !process.listens || process.paused) return;
+    this.world.sometimes('the server stopped when it was told to');
+    this.world.note(() => 'server  is told to stop');
+    const gone = () => {
+      if (!process.alive) return;
+      const current = this.process === process;
+      this.#kill(process, true);
+      if (current) this.#restartIn(down);
+    };
+    this.world.stir();
+    process.stop().then(gone, gone);
+    this.world.after(STOP_PATIENCE, 1, gone);
+  }
+
+  freeze(pause: Millis): void {
+    const { process } = this;
+    if (process === undefined || !process.listens) return;
+    process.pause();
+    this.world.note(() => `server  sleeps for ${Math.round(pause)} ms`);
+    this.world.after(pause, 1, () => {
+      if (process.alive && process.paused && process !== this.#zombie) process.resume();
+      this.world.sometimes('the server slept');
+    });
+  }
+
+  /** The process is paused, another one is started on the same data, and the first wakes after a while (F-41). */
   replaceByAnother(pause: Millis): void {
     const old = this.process;
-    if (old === undefined || !old.listens) return;
+    if (old === undefined || !old.listens || old.paused) return;
     old.pause();
+    this.#zombie = old;
     this.world.note(() => `server  is paused for ${Math.round(pause)} ms, another takes over`);
     this.boot();
     this.world.after(pause, 1, () => {
+      if (!old.alive) return;
       this.world.sometimes('a paused server woke up after another took over');
       old.resume();
     });
-    // Whoever lets it sleep for ever is not simulated: a fenced process ends when it notices.
+    // It may have nothing to write, and then never notices: somebody does.
     this.world.after(pause + 60_000, 1, () => this.#kill(old, false));
   }
 
@@ -111,93 +162,109 @@ export class ServerHost implements Surroundings {
     this.#fullUntil = -1;
     this.#stalledUntil = -1;
     this.#slowCommits = 0;
-    if (this.process !== undefined) return;
-    this.#cancelRestart?.();
-    this.boot();
+    if (this.#zombie !== undefined) this.#kill(this.#zombie, false);
+    if (this.process?.paused) this.process.resume();
+    if (this.process === undefined) this.boot();
   }
 
   write(process: ServerProcess, change: Change, apply: () => void): Promise<void> {
-    const early = process === this.process ? this.#crashBefore(process) : undefined;
-    if (early !== undefined) return early;
+    if (process === this.process && this.#diesBefore(process)) return new Promise<never>(() => {});
     const flying: Flying = { process, change, apply };
     this.#flying = flying;
     return new Promise<void>((resolve, reject) => {
       this.world.after(this.#writeTime(), 1, () => {
         if (this.#flying === flying) this.#flying = undefined;
         if (!process.alive) return;
-        this.world.stir();
-        this.#land(
-          process,
-          change,
-          apply,
-          () => process.inside(resolve),
-          (error) => process.inside(() => reject(error)),
-        );
+        // The disk goes on with what a paused process asked for; its answer waits.
+        const error = this.#land(process, change, apply);
+        if (!process.alive) return;
+        process.inside(() => (error === undefined ? resolve() : reject(error)));
       });
     });
   }
 
-  #land(
-    process: ServerProcess,
-    change: Change,
-    apply: () => void,
-    resolve: () => void,
-    reject: (error: Error) => void,
-  ): void {
-    if (this.world.now < this.#fullUntil && change.verb === 'commit') {
+  #land(process: ServerProcess, change: Change, apply: () => void): Error | undefined {
+    if (this.world.now < this.#fullUntil) {
       this.world.sometimes('the disk was full');
-      return reject(new StoreError('full', 'no space left on the simulated disk'));
+      this.world.note(() => `disk    is full: ${change.verb} refused`);
+      return new StoreError('full', 'no space left on the simulated disk');
     }
     const broken = process === this.process ? this.#break : undefined;
     if (broken === undefined || broken.applied) {
-      try {
-        apply();
-      } catch (error) {
-        this.#observer.refused(change, error as Error);
-        return reject(error as Error);
-      }
-      this.#observer.applied(change, this.disk);
-      this.world.mix(change.verb.length);
+      const refusal = this.#apply(change, apply);
+      if (refusal !== undefined) return refusal;
     }
     if (broken !== undefined) {
       this.#break = undefined;
-      this.world.sometimes('a sync failed');
-      return reject(new StoreError('broken', 'the simulated disk failed to sync'));
+      this.world.sometimes(broken.applied ? 'a sync failed after all was written' : 'a sync failed');
+      return new StoreError('broken', 'the simulated disk failed to sync');
     }
-    if (process === this.process && this.#isDue('afterCommit')) {
+    if (process === this.process && change.verb === 'commit' && this.#isDue('afterCommit')) {
       this.world.sometimes('crash between commit and reply');
-      return this.#obey();
+      this.#obey();
     }
-    resolve();
+    return undefined;
   }
 
-  departing(process: ServerProcess, link: Link, frame: Frame): boolean {
+  #apply(change: Change, apply: () => void): Error | undefined {
+    try {
+      apply();
+    } catch (error) {
+      this.#observer.refused(change, error as Error);
+      return error as Error;
+    }
+    this.#observer.applied(change, this.disk);
+    if (change.verb === 'commit') this.#checkBlobs(change.writes);
+    this.world.mix(change.verb.length);
+    return undefined;
+  }
+
+  #checkBlobs(writes: readonly Write[]): void {
+    for (const write of writes) {
+      if (write.kind === 'blobRef' && !this.blobs.has(write.sha256))
+        this.world.fail('S5', `job ${write.job} refers to blob ${write.sha256}, which is not there`);
+    }
+  }
+
+  departing(
+    process: ServerProcess,
+    link: Link,
+    frame: Frame,
+  ): { readonly decoded?: Decoded<ServerToWorker> } | undefined {
     if (process === this.process && this.#isDue('betweenSends')) {
       this.world.sometimes('crash between two messages');
       this.#obey();
-      return false;
+      return undefined;
     }
-    this.#observer.departed(process, link, frame, this.disk);
-    return true;
+    return this.#observer.departed(process, link, frame, this.disk);
+  }
+
+  arriving(process: ServerProcess, link: Link, frame: Frame | undefined): void {
+    this.#observer.arrived(process, link, frame);
+  }
+
+  /** S5: what a job refers to is there. */
+  collected(): void {
+    for (const [id, { blobs }] of this.disk.jobs) {
+      for (const sha256 of blobs)
+        if (!this.blobs.has(sha256)) this.world.fail('S5', `blob ${sha256} of job ${id} is gone`);
+    }
   }
 
   ended(process: ServerProcess, reason: string): void {
     if (!process.alive) return;
+    const current = process === this.process;
     this.world.note(() => `server  ends by itself: ${reason}`);
-    this.world.sometimes(process === this.process ? 'the server gave up its disk' : 'a fenced server ended itself');
+    this.world.sometimes(current ? 'the server gave up its disk' : 'a fenced server ended itself');
     this.#kill(process, false);
-    if (process !== this.process) return;
-    this.process = undefined;
-    this.#restartIn(1_000);
+    if (current) this.#restartIn(SUPERVISOR_PAUSE);
   }
 
-  #crashBefore(process: ServerProcess): Promise<void> | undefined {
-    const recovering = !process.listens;
-    if (recovering && this.#isDue('inRecovery')) this.world.sometimes('crash during recovery');
-    else if (!recovering && this.#isDue('beforeCommit')) this.world.sometimes('crash before a commit');
-    else return undefined;
+  #diesBefore(process: ServerProcess): boolean {
+    if (process.listens ? !this.#isDue('beforeCommit') : !this.#isDue('inRecovery')) return false;
+    this.world.sometimes(process.listens ? 'crash before a commit' : 'crash during recovery');
     this.#obey();
-    return new Promise<never>(() => {});
+    return true;
   }
 
   #isDue(site: CrashSite): boolean {
@@ -214,13 +281,15 @@ export class ServerHost implements Surroundings {
   }
 
   #kill(process: ServerProcess, applied: boolean): void {
+    if (process === this.process) this.process = undefined;
+    if (process === this.#zombie) this.#zombie = undefined;
     if (!process.alive) return;
     const flying = this.#flying;
     // What was being written when the power went may be there or not.
-    if (applied && flying?.process === process) {
+    if (applied && flying?.process === process && this.world.now >= this.#fullUntil) {
       this.#flying = undefined;
       this.world.sometimes('crash with a commit under way that was kept');
-      this.#applyLate(flying);
+      this.#apply(flying.change, flying.apply);
     }
     process.die();
     for (const link of this.#network.links) {
@@ -230,17 +299,10 @@ export class ServerHost implements Surroundings {
     }
   }
 
-  #applyLate({ change, apply }: Flying): void {
-    try {
-      apply();
-    } catch (error) {
-      return this.#observer.refused(change, error as Error);
-    }
-    this.#observer.applied(change, this.disk);
-  }
-
   #restartIn(down: Millis): void {
-    this.#cancelRestart = this.world.after(down, 1, () => this.boot());
+    this.world.after(down, 1, () => {
+      if (this.process === undefined) this.boot();
+    });
   }
 
   #writeTime(): Millis {

@@ -1,19 +1,23 @@
 import process from 'node:process';
 import type { Millis } from '../../model/ids.ts';
 
-interface Happening {
+/** More than this at one moment is a loop that never ends. */
+const MOST_AT_ONCE = 100_000;
+
+/** Something that will happen, unless it is called off. */
+export interface Happening {
   readonly time: Millis;
   readonly order: number;
   readonly who: number;
   run: (() => void) | undefined;
 }
 
-/** What a simulation found to be wrong: `rule` is the broken invariant. */
+/** What a simulation found to be wrong: `rule` is the broken invariant of faults.md, or the number of a fault. */
 export class Violation extends Error {
   readonly rule: string;
 
-  constructor(rule: string, message: string) {
-    super(`${rule}: ${message}`);
+  constructor(rule: string, message: string, options?: ErrorOptions) {
+    super(`${rule}: ${message}`, options);
     this.name = 'Violation';
     this.rule = rule;
   }
@@ -28,22 +32,22 @@ export class World {
   events = 0;
   readonly reached = new Map<string, number>();
   trace: ((line: string) => void) | undefined;
-  failure: Error | undefined;
+  failure: Violation | undefined;
   readonly #heap: Happening[] = [];
   #order = 0;
   #hash = 0x811c9dc5;
   #stirred = false;
+  /** What has happened without time passing. */
+  #instant = 0;
 
-  /** `who`: a small number for the trace and the hash. Returns its cancel. */
-  at(time: Millis, who: number, run: () => void): () => void {
-    const happening: Happening = { time: Math.max(time, this.now), order: this.#order++, who, run };
+  /** `who`: a small number for the trace and the hash. */
+  at(time: Millis, who: number, run: () => void): Happening {
+    const happening: Happening = { time: time > this.now ? time : this.now, order: this.#order++, who, run };
     this.#push(happening);
-    return () => {
-      happening.run = undefined;
-    };
+    return happening;
   }
 
-  after(delay: Millis, who: number, run: () => void): () => void {
+  after(delay: Millis, who: number, run: () => void): Happening {
     return this.at(this.now + delay, who, run);
   }
 
@@ -57,13 +61,14 @@ export class World {
   }
 
   /** The first violation ends the run. */
-  fail(rule: string, message: string): void {
-    this.failure ??= new Violation(rule, `${message} (at ${Math.round(this.now)} ms)`);
-    this.trace?.(`!! ${rule}: ${message}`);
+  fail(rule: string, message: string, cause?: unknown): void {
+    const when = `${message} (at ${Math.round(this.now)} ms)`;
+    this.failure ??= new Violation(rule, when, cause === undefined ? {} : { cause });
+    this.trace?.(`!! ${rule}: ${when}`);
   }
 
   note(text: () => string): void {
-    if (this.trace !== undefined) this.trace(text());
+    if (this.trace !== undefined) this.trace(`${this.now.toFixed(1).padStart(11)}  ${text()}`);
   }
 
   mix(value: number): void {
@@ -83,11 +88,18 @@ export class World {
       if (next === undefined || next.time > end) break;
       this.#pop();
       if (next.run === undefined) continue;
+      this.#instant = next.time > this.now ? 0 : this.#instant + 1;
+      if (this.#instant > MOST_AT_ONCE) this.fail('L3', `${MOST_AT_ONCE} things happened at the same moment`);
       this.now = next.time;
       this.events++;
       this.mix(Math.round(next.time * 1000));
       this.mix(next.who);
-      next.run();
+      try {
+        next.run();
+      } catch (error) {
+        // In a real process nobody would have caught it.
+        this.fail('F-36', `an exception: ${(error as Error).message}`, error);
+      }
       if (this.#stirred) {
         this.#stirred = false;
         await settled();
@@ -127,6 +139,11 @@ export class World {
     }
     heap[at] = last;
   }
+}
+
+/** It will not happen. */
+export function callOff(happening: Happening | undefined): void {
+  if (happening !== undefined) happening.run = undefined;
 }
 
 function isBefore(a: Happening, b: Happening): boolean {

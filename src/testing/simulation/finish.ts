@@ -1,0 +1,81 @@
+import { IDLE_SHAPES, SETTLED_LEASES } from '../../model/limits.ts';
+import type { ClientMachine } from './client-machine.ts';
+import { leftIn } from './drained.ts';
+import type { Stage } from './machine.ts';
+import type { Watch } from './watch.ts';
+import type { WorkerMachine } from './worker-machine.ts';
+
+const MINUTE = 60_000;
+
+/** What may be left, by the end of its path, and how much of it. */
+const MAY_REMAIN: ReadonlyMap<string, number> = new Map([
+  ['settled', SETTLED_LEASES],
+  ['byKey', IDLE_SHAPES],
+  ['#unused', IDLE_SHAPES],
+  // Of the last thing that happened.
+  ['#effects', 8],
+]);
+
+/** When all is done: nobody holds anything any more, on disk or in memory (F-34), and all budgets were kept. */
+export async function finish(
+  stage: Stage,
+  watch: Watch,
+  workers: readonly WorkerMachine[],
+  clients: readonly ClientMachine[],
+): Promise<void> {
+  const { world, host, observer } = stage;
+  await world.run(world.now + 2 * MINUTE);
+  watch.look();
+  observer.checkBudgets();
+  for (const worker of workers) checkIdle(stage, worker);
+  await forgetAll(stage);
+  stage.over = true;
+  for (const { life } of workers) life?.inside(() => life.handle({ kind: 'stop', reason: 'the simulation is over' }));
+  for (const { life } of clients) life?.inside(() => void life.farm.close().catch(() => {}));
+  // The longest timer of the scheduler is that of a silent browser.
+  await world.run(world.now + 5 * MINUTE);
+  const { process, disk } = host;
+  if (process === undefined) return world.fail('L1', 'there is no server at the end');
+  if (world.failure !== undefined) return;
+  const rows = [disk.jobs, disk.forgetting, disk.leases, disk.idempotency];
+  if (rows.some(({ size }) => size > 0))
+    world.fail('F-34', `rows are left: ${rows.map(({ size }) => size).join(', ')}`);
+  const wakeAt = process.core.loop.scheduler?.wakeAt();
+  if (wakeAt !== undefined) world.fail('F-34', `the scheduler still waits for ${wakeAt}`);
+  process.inside(() => void process.collect(Number.POSITIVE_INFINITY));
+  await world.run(world.now + MINUTE);
+  for await (const sha256 of host.blobs.names()) world.fail('S5', `blob ${sha256} is left`);
+  const skip = new Set<unknown>([process, disk, host, host.blobs, world, process.store]);
+  check(stage, leftIn(process.core, 'core', skip));
+  check(stage, leftIn(process.clients, 'clients', skip));
+  for (const { life, name } of clients) if (life !== undefined) check(stage, leftIn(life.wire, name, new Set([life])));
+}
+
+/** A worker that is connected and has nothing to do remembers nothing but its slots and what it said last. */
+function checkIdle(stage: Stage, { life, name }: WorkerMachine): void {
+  if (life === undefined) return;
+  if (!life.session.idle) stage.world.fail('F-34', `${name} is not idle`);
+  const left = leftIn(life.session, name, new Set());
+  for (const [path, size] of left)
+    if (!/\.(#slots|#effects|runners)$/.test(path)) stage.world.fail('F-34', `${path} still holds ${size}`);
+}
+
+async function forgetAll({ world, host }: Stage): Promise<void> {
+  const { process, disk } = host;
+  if (process === undefined) return;
+  for (const job of [...disk.jobs.keys(), ...disk.forgetting.keys()]) {
+    process.inside(() => {
+      process.core.act(job, 'forget').catch((error: unknown) => {
+        world.fail('L1', `job ${job} cannot be forgotten: ${String(error)}`, error);
+      });
+    });
+  }
+  await world.run(world.now + MINUTE);
+}
+
+function check({ world }: Stage, left: ReadonlyMap<string, number>): void {
+  for (const [path, size] of left) {
+    const field = path.slice(path.lastIndexOf('.') + 1);
+    if (size > (MAY_REMAIN.get(field) ?? 0)) world.fail('F-34', `${path} still holds ${size}`);
+  }
+}

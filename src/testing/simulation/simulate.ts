@@ -1,0 +1,171 @@
+import { POISON_WORKERS } from '../../model/limits.ts';
+import type { Change } from '../../scheduler/commands.ts';
+import { ClientMachine } from './client-machine.ts';
+import { Fate } from './fate.ts';
+import { finish } from './finish.ts';
+import type { Stage } from './machine.ts';
+import { Network } from './network.ts';
+import { Observer } from './observer.ts';
+import type { JobPlan, Plan } from './plan.ts';
+import { ServerHost } from './server-host.ts';
+import { THROWS_FIRST } from './tasks.ts';
+import { Watch } from './watch.ts';
+import { WorkerMachine } from './worker-machine.ts';
+import { type Violation, World } from './world.ts';
+
+const MINUTE = 60_000;
+const UNDRAIN_EVERY = 5_000;
+
+export interface Verdict {
+  readonly plan: Plan;
+  readonly failure: Violation | undefined;
+  /** Of all that happened: the same plan gives the same. */
+  readonly hash: string;
+  readonly events: number;
+  /** Milliseconds of virtual time. */
+  readonly passed: number;
+  readonly messages: number;
+  /** How often what was reached. */
+  readonly reached: ReadonlyMap<string, number>;
+}
+
+export interface SimulateOptions {
+  /** Gets a line for each thing that happens. */
+  readonly trace?: (line: string) => void;
+}
+
+/** Runs one plan: chaos, then healing until all is done, then a look at what is left. */
+export async function simulate(plan: Plan, options: SimulateOptions = {}): Promise<Verdict> {
+  const simulation = new Simulation(plan, options);
+  const strange = (error: unknown) => simulation.world.fail('F-36', `an unhandled rejection: ${String(error)}`, error);
+  process.on('unhandledRejection', strange);
+  try {
+    await simulation.run();
+    // Rejections are told at the end of a turn.
+    await new Promise((resolve) => setImmediate(resolve));
+  } finally {
+    process.off('unhandledRejection', strange);
+  }
+  return simulation.verdict();
+}
+
+class Simulation {
+  readonly world = new World();
+  readonly #plan: Plan;
+  readonly #stage: Stage;
+  readonly #observer: Observer;
+  readonly #workers: WorkerMachine[];
+  readonly #clients: ClientMachine[];
+  readonly #fate: Fate;
+  readonly #watch: Watch;
+  readonly #thrown = new Map<string, number>();
+  readonly #killed = new Map<string, Set<string>>();
+
+  constructor(plan: Plan, { trace }: SimulateOptions) {
+    const { world } = this;
+    this.#plan = plan;
+    world.trace = trace;
+    const network = new Network(world, plan);
+    this.#observer = new Observer(world, plan.jobs);
+    const host = new ServerHost(world, network, this.#observer, plan);
+    this.#stage = {
+      plan,
+      world,
+      network,
+      host,
+      observer: this.#observer,
+      healed: false,
+      over: false,
+      thrown: (job, index) => this.#throws(job, index),
+      killed: (job, index, worker) => this.#noteKill(job, index, worker),
+    };
+    host.changed = (change) => this.#noteChange(change);
+    this.#workers = plan.workers.map((_, number) => new WorkerMachine(this.#stage, number));
+    this.#clients = Array.from({ length: plan.clients }, (_, number) => new ClientMachine(this.#stage, number));
+    this.#fate = new Fate(this.#stage, this.#workers, this.#clients);
+    this.#watch = new Watch(this.#stage, Math.max(100, plan.chaos / 200));
+    host.boot();
+    for (const machine of [...this.#workers, ...this.#clients])
+      world.after(machine.random.between(10, 500), 2 * machine.who, () => machine.boot());
+  }
+
+  async run(): Promise<void> {
+    const { world } = this;
+    await world.run(this.#plan.chaos);
+    world.note(() => '------- everything heals');
+    this.#stage.healed = true;
+    this.#fate.heal();
+    this.#undrain();
+    const done = () => this.#clients.every(({ over }) => over);
+    await world.run(world.now + patience(this.#plan), done);
+    if (world.failure === undefined && !done()) this.#complain();
+    if (world.failure !== undefined) return;
+    await finish(this.#stage, this.#watch, this.#workers, this.#clients);
+  }
+
+  /** Somebody looks after the workers that were set aside; those that were not there come back. */
+  #undrain(): void {
+    this.world.after(UNDRAIN_EVERY, 0, () => {
+      this.#fate.undrainAll();
+      this.#undrain();
+    });
+  }
+
+  verdict(): Verdict {
+    const { failure, hash, events, now, reached } = this.world;
+    return { plan: this.#plan, failure, hash, events, passed: now, messages: this.#observer.messages.count, reached };
+  }
+
+  #throws(job: number, index: number): boolean {
+    const key = `${job}/${index}`;
+    const times = this.#thrown.get(key) ?? 0;
+    this.#thrown.set(key, times + 1);
+    return times < THROWS_FIRST;
+  }
+
+  #noteKill(job: number, index: number, worker: string): void {
+    const key = `${job}/${index}/${this.#observer.jobs.get(job)?.generation}`;
+    const killed = this.#killed.get(key) ?? new Set();
+    this.#killed.set(key, killed.add(worker));
+    this.world.sometimes('a task killed its worker');
+    if (killed.size > POISON_WORKERS)
+      this.world.fail('S9', `task ${job}/${index} has killed ${killed.size} workers: ${[...killed].join(', ')}`);
+  }
+
+  #noteChange(change: Change): void {
+    if (change.kind === 'speculated') this.world.sometimes('a second copy was started');
+    if (change.kind !== 'worker' || change.state !== 'suspended') return;
+    this.#observer.suspensions++;
+    this.world.sometimes('a worker was suspended');
+  }
+
+  /** L1: says what hangs. */
+  #complain(): void {
+    const { world } = this;
+    const { process } = this.#stage.host;
+    const open = this.#clients.flatMap(({ programs }) => programs.filter(({ over }) => !over));
+    const words = open.map(({ number, job }) => {
+      const seen = job === undefined ? undefined : this.#observer.jobs.get(job);
+      return `job ${number} (${job ?? 'not submitted'}): ${JSON.stringify(seen?.progress)}`;
+    });
+    const why = process?.core.loop.scheduler?.jobs().map(({ job, progress }) => {
+      const index = Array.from({ length: progress.total }, (_, i) => i).find(
+        (i) => process.core.explain(job, i).state !== 'ended',
+      );
+      return index === undefined ? '' : `task ${job}/${index}: ${JSON.stringify(process.core.explain(job, index))}`;
+    });
+    world.fail('L1', [...words, ...(why ?? ['there is no scheduler'])].join('\n  '));
+  }
+}
+
+/** Milliseconds in which all must be done once everything works: what is left of the work, and what it takes to notice. */
+function patience({ jobs, workers, network, disk }: Plan): number {
+  const slowest = Math.max(...workers.map(({ slowness }) => slowness));
+  const turn = 4 * network.latency[1] + 3 * disk.latency[1];
+  const work = (job: JobPlan) =>
+    job.count * (2 * job.cost[1] + turn) +
+    20 * job.cost[1] * slowest +
+    (job.timeout ?? 0) * (1 + job.count * job.trouble.hangs * (1 + job.retries)) +
+    (job.inputs?.pause ?? 0);
+  return 20 * MINUTE + jobs.reduce((sum, job) => sum + work(job), 0);
+}

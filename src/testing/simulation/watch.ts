@@ -1,0 +1,90 @@
+import type { Millis, WorkerId } from '../../model/ids.ts';
+import { BROWSER_LEASE_TIME, LEASE_TIME } from '../../model/limits.ts';
+import { Scheduler } from '../../scheduler/scheduler.ts';
+import type { Stage } from './machine.ts';
+import { recoveredFrom } from './rebuilt.ts';
+import type { ServerProcess } from './server-process.ts';
+
+/** Milliseconds by which the end of a lease may be noticed too late. */
+const SLACK = 1_000;
+/** A rebuild is compared at one look of so many. */
+const REBUILD_EVERY = 8;
+
+/** Looks at the living server now and then: what it knows agrees with itself, with the disk and with who was heard. */
+export class Watch {
+  readonly #stage: Stage;
+  readonly #every: Millis;
+  #looks = 0;
+
+  constructor(stage: Stage, every: Millis) {
+    this.#stage = stage;
+    this.#every = every;
+    this.#later();
+  }
+
+  #later(): void {
+    this.#stage.world.after(this.#every, 0, () => {
+      this.look();
+      this.#later();
+    });
+  }
+
+  look(): void {
+    const { process } = this.#stage.host;
+    const scheduler = process?.core.loop.scheduler;
+    if (process === undefined || process.paused || !process.listens || scheduler === undefined) return;
+    this.#looks += 1;
+    scheduler.checkInvariants();
+    this.#checkSilence(process, scheduler);
+    if (this.#looks % REBUILD_EVERY === 0 && process.core.loop.backlogBytes === 0)
+      this.#checkRebuilt(process, scheduler);
+  }
+
+  /** L2: a worker that is heard keeps its tasks, a silent one loses them in time. */
+  #checkSilence(process: ServerProcess, scheduler: Scheduler): void {
+    const { world } = this.#stage;
+    for (const { worker, state } of scheduler.workers()) {
+      const heard = process.heard.get(worker.id);
+      if (heard === undefined) continue;
+      const lease = worker.kind === 'browser' ? BROWSER_LEASE_TIME : LEASE_TIME;
+      if (state === 'lost') {
+        const silence = world.now - heard.at;
+        world.sometimes('a silent worker lost its leases');
+        if (silence < lease - SLACK) this.#fail(worker.id, `was lost after ${Math.round(silence)} ms of silence`);
+        continue;
+      }
+      // What was silent while this machine slept may have been heard by nobody.
+      const silence = world.now - Math.max(heard.at, process.resumedAt);
+      if (silence > lease + SLACK) this.#fail(worker.id, `keeps its leases after ${Math.round(silence)} ms of silence`);
+    }
+  }
+
+  #fail(worker: WorkerId, what: string): void {
+    this.#stage.world.fail('L2', `worker ${worker} ${what}`);
+  }
+
+  /** What a crash would make of it now is the same as what is (R5, D2). */
+  #checkRebuilt(process: ServerProcess, live: Scheduler): void {
+    const { world, host } = this.#stage;
+    const now = process.now();
+    const rebuilt = new Scheduler({
+      epoch: host.disk.epoch,
+      now,
+      wallOffset: process.wall() - now,
+      recovered: recoveredFrom(host.disk),
+    });
+    rebuilt.checkInvariants();
+    for (const { job, progress, waiting, running } of live.jobs()) {
+      const again = rebuilt.job(job);
+      if (again === undefined) return world.fail('S6', `job ${job} would be lost by a crash`);
+      const [is, would] = [JSON.stringify(progress), JSON.stringify(again.progress)];
+      if (is !== would) return world.fail('S6', `after a crash job ${job} would be ${would}, but is ${is}`);
+      if (waiting + running !== again.waiting + again.running)
+        return world.fail(
+          'S6',
+          `after a crash ${again.waiting + again.running} tasks of job ${job} would be left, not ${waiting + running}`,
+        );
+    }
+    if (rebuilt.jobs().length !== live.jobs().length) world.fail('S6', 'a crash would bring back a job that has ended');
+  }
+}

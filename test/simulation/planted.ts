@@ -1,0 +1,97 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { registerHooks } from 'node:module';
+import path from 'node:path';
+
+/** A bug: a piece of the program's text, which occurs once, and what stands there instead. */
+export interface Bug {
+  readonly name: string;
+  readonly find: string;
+  readonly put: string;
+}
+
+/** The planted bugs of faults.md, 4.5, as far as this program could have them. */
+export const BUGS: readonly Bug[] = [
+  {
+    name: 'reply before commit',
+    find: '    this.#committing = group;\n',
+    put: '    this.#committing = group;\n    this.#performAll(group);\n    group.effects = [];\n',
+  },
+  {
+    name: 'no epoch check',
+    find: 'if (epoch === this.#disk.epoch) return;',
+    put: 'if (epoch > 0) return;',
+  },
+  {
+    name: 'lease timer not re-armed after adoption',
+    find: 'for (const [worker, grace] of patience) state.timers.set(state.now + grace, () => giveUp(state, worker));',
+    put: 'void giveUp;',
+  },
+  {
+    name: 'result accepted after cancel',
+    find: "if (job !== undefined) endJob(state, job, 'cancel', event.reason);",
+    put: "if (job !== undefined) state.timers.set(state.now + 500, () => endJob(state, job, 'cancel', event.reason));",
+  },
+  {
+    name: 'idempotency key forgotten at recovery',
+    find: '      disk.epoch += 1;\n',
+    put: '      disk.epoch += 1;\n      disk.idempotency.clear();\n',
+  },
+  {
+    name: 'garbage collected before it is referred to',
+    find: 'for await (const sha256 of blobs.list(olderThan)) {',
+    put: 'olderThan = Infinity;\n  for await (const sha256 of blobs.list(olderThan)) {',
+  },
+  {
+    name: 'retry counter not persisted',
+    find: 'rows.push({ index, count: 1, charged, failedOn,',
+    put: 'rows.push({ index, count: 1, charged: 0 * charged, failedOn,',
+  },
+  {
+    name: 'heartbeat from an old connection renews the new lease',
+    find: 'if (this.id !== undefined && !this.#over) this.#gateway.heard(this.id);',
+    put: 'if (this.id !== undefined) this.#gateway.heard(this.id);',
+  },
+  {
+    name: 'segment number not persisted',
+    find: '    this.segments = progress.segments;\n',
+    put: '    this.segments = 0;\n',
+  },
+  {
+    name: 'poison counter reset on restart',
+    find: 'const trouble: Trouble = { charged, failedOn, failedLease, losses, lostWorkers, notBefore };',
+    put: 'const trouble: Trouble = { charged, failedOn, failedLease, losses: 0, lostWorkers: [], notBefore };',
+  },
+  {
+    name: 'drain forgets waiting tasks',
+    find: "this.#releaseAll('this worker is drained');",
+    put: 'this.#work.takeAllBack();',
+  },
+];
+
+const source = path.join(import.meta.dirname, '../../src');
+
+/** The file of the program in which the bug can be planted; refuses one whose text has changed. */
+export function placeOf({ name, find }: Bug): string {
+  const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) =>
+    /(?<!\.test)\.ts$/.test(file),
+  );
+  const places = files.filter((file) => readFileSync(path.join(source, file), 'utf8').split(find).length === 2);
+  if (places.length === 1) return path.join(source, places[0] as string);
+  throw new Error(
+    `the bug '${name}' can be planted in ${places.length} places, not one: look for the text it changes, and say in planted.ts what it is now`,
+  );
+}
+
+/** From now on the program is loaded with this bug in it. */
+export function plantBug(name: string): void {
+  const bug = BUGS.find((each) => each.name === name);
+  if (bug === undefined) throw new Error(`there is no bug '${name}': ${BUGS.map((each) => each.name).join(', ')}`);
+  const place = placeOf(bug);
+  registerHooks({
+    load(url, context, nextLoad) {
+      const loaded = nextLoad(url, context);
+      if (!url.startsWith('file:') || new URL(url).pathname !== place) return loaded;
+      return { ...loaded, source: String(loaded.source).replace(bug.find, () => bug.put) };
+    },
+  });
+}

@@ -1,0 +1,76 @@
+import { drawPlan, type Plan, simulate, type Verdict } from '../../src/testing/index.ts';
+
+/** What many runs came to. */
+export interface Totals {
+  runs: number;
+  events: number;
+  messages: number;
+  /** Milliseconds of virtual time. */
+  passed: number;
+  /** Milliseconds of processor time. */
+  spent: number;
+  faults: number;
+  readonly reached: Map<string, number>;
+  readonly failures: Verdict[];
+}
+
+export interface SweepOptions {
+  /** Told of each run. */
+  readonly onVerdict?: (verdict: Verdict) => void;
+  /** Whether to go on. */
+  readonly more?: (totals: Totals) => boolean;
+}
+
+/** Runs one seed after the other. */
+export async function sweep(seeds: Iterable<number>, options: SweepOptions = {}): Promise<Totals> {
+  return sweepPlans(plansOf(seeds), options);
+}
+
+export async function sweepPlans(plans: Iterable<Plan>, { onVerdict, more }: SweepOptions = {}): Promise<Totals> {
+  const totals: Totals = {
+    ...{ runs: 0, events: 0, messages: 0, passed: 0, spent: 0, faults: 0 },
+    reached: new Map(),
+    failures: [],
+  };
+  const started = process.cpuUsage();
+  for (const plan of plans) {
+    const verdict = await simulate(plan);
+    totals.runs++;
+    totals.events += verdict.events;
+    totals.messages += verdict.messages;
+    totals.passed += verdict.passed;
+    for (const [what, times] of verdict.reached) {
+      totals.reached.set(what, (totals.reached.get(what) ?? 0) + times);
+      if (what.startsWith('fault: ')) totals.faults += times;
+    }
+    if (verdict.failure !== undefined) totals.failures.push(verdict);
+    const { user, system } = process.cpuUsage(started);
+    totals.spent = (user + system) / 1_000;
+    onVerdict?.(verdict);
+    if (more?.(totals) === false) break;
+  }
+  return totals;
+}
+
+function* plansOf(seeds: Iterable<number>): Generator<Plan> {
+  for (const seed of seeds) yield drawPlan(seed);
+}
+
+export function* numbers(first: number, last: number): Generator<number> {
+  for (let seed = first; seed <= last; seed++) yield seed;
+}
+
+/** One line for each failure, which says how to see it again. */
+export function complaint({ plan, failure, hash }: Verdict): string {
+  return `seed ${plan.seed}: ${failure?.message ?? 'fine'} [${hash}]\n  again: npm run sim -- --seed ${plan.seed} --trace`;
+}
+
+export function summary({ runs, events, messages, passed, spent, faults }: Totals): string {
+  const seconds = spent / 1_000;
+  const hours = passed / 3_600_000;
+  const rate = (count: number) => Math.round(count / seconds).toLocaleString('en');
+  return [
+    `${runs} runs, ${faults} faults, ${events.toLocaleString('en')} events, ${messages.toLocaleString('en')} messages of servers`,
+    `${hours.toFixed(0)} hours in ${seconds.toFixed(0)} s of processor time: ${rate(events)} events/s, ${(hours / seconds).toFixed(1)} hours/s`,
+  ].join('\n');
+}
