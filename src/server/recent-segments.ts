@@ -2,50 +2,69 @@ import type { JobId } from '../model/ids.ts';
 import { RECENT_SEGMENT_BYTES } from '../model/limits.ts';
 import type { StoredSegment } from '../store/store.ts';
 
+/** Entries before the first one worth a compaction of their list. */
+const FEW = 64;
+
+interface JobSegments {
+  readonly job: JobId;
+  readonly segments: Map<number, StoredSegment>;
+  bytes: number;
+}
+
 /** The newest segments, so that a stream that keeps up never reads from the store. */
 export class RecentSegments {
-  readonly #jobs = new Map<JobId, Map<number, StoredSegment>>();
-  /** Order of arrival over all jobs, to push out the oldest. */
-  readonly #order: { job: JobId; seq: number; bytes: number }[] = [];
+  readonly #jobs = new Map<JobId, JobSegments>();
+  /** In the order of their arrival over all jobs, to push out the oldest. Those before `#oldest`, and of jobs that were forgotten, are gone. */
+  #order: { readonly of: JobSegments; readonly seq: number }[] = [];
   #oldest = 0;
+  /** Entries of `#order` that are not gone. */
+  #count = 0;
   #bytes = 0;
 
   put(stored: StoredSegment): void {
     const { job, seq } = stored.segment;
-    let segments = this.#jobs.get(job);
-    if (segments === undefined) this.#jobs.set(job, (segments = new Map()));
-    segments.set(seq, stored);
-    this.#order.push({ job, seq, bytes: stored.column.length });
+    let of = this.#jobs.get(job);
+    if (of === undefined) this.#jobs.set(job, (of = { job, segments: new Map(), bytes: 0 }));
+    of.segments.set(seq, stored);
+    of.bytes += stored.column.length;
     this.#bytes += stored.column.length;
+    this.#order.push({ of, seq });
+    this.#count++;
     while (this.#bytes > RECENT_SEGMENT_BYTES && this.#oldest < this.#order.length - 1) this.#dropOldest();
-    if (this.#oldest > 1024 && this.#oldest * 2 > this.#order.length) {
-      this.#order.splice(0, this.#oldest);
-      this.#oldest = 0;
-    }
+    this.#compact();
   }
 
   get(job: JobId, seq: number): StoredSegment | undefined {
-    return this.#jobs.get(job)?.get(seq);
+    return this.#jobs.get(job)?.segments.get(seq);
   }
 
   /** The job has ended and nobody streams it: what is asked for later comes from the store. */
   forget(job: JobId): void {
-    const segments = this.#jobs.get(job);
-    if (segments === undefined) return;
+    const of = this.#jobs.get(job);
+    if (of === undefined) return;
     this.#jobs.delete(job);
-    for (let i = this.#oldest; i < this.#order.length; i++) {
-      const entry = this.#order[i] as { job: JobId; bytes: number };
-      if (entry.job !== job) continue;
-      this.#bytes -= entry.bytes;
-      entry.bytes = 0;
-    }
+    this.#bytes -= of.bytes;
+    this.#count -= of.segments.size;
+    of.segments.clear();
+    this.#compact();
   }
 
   #dropOldest(): void {
-    const entry = this.#order[this.#oldest++] as { job: JobId; seq: number; bytes: number };
-    this.#bytes -= entry.bytes;
-    const segments = this.#jobs.get(entry.job);
-    segments?.delete(entry.seq);
-    if (segments?.size === 0) this.#jobs.delete(entry.job);
+    const { of, seq } = this.#order[this.#oldest++] as { of: JobSegments; seq: number };
+    const stored = of.segments.get(seq);
+    if (stored === undefined) return;
+    of.segments.delete(seq);
+    of.bytes -= stored.column.length;
+    this.#bytes -= stored.column.length;
+    this.#count--;
+    if (of.segments.size === 0) this.#jobs.delete(of.job);
+  }
+
+  /** Once more than half of the list is gone: each entry is then moved about once. */
+  #compact(): void {
+    const length = this.#order.length;
+    if (length <= 2 * this.#count || (length < FEW && this.#count > 0)) return;
+    this.#order = this.#order.slice(this.#oldest).filter(({ of, seq }) => of.segments.has(seq));
+    this.#oldest = 0;
   }
 }
