@@ -44,7 +44,7 @@ export class WorkerConnection implements Connection {
   }
 
   heard(): void {
-    if (this.id !== undefined) this.#gateway.heard(this.id);
+    if (this.id !== undefined && !this.#over) this.#gateway.heard(this.id);
   }
 
   tooLarge(): void {
