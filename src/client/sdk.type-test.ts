@@ -130,11 +130,13 @@ export function failing(error: unknown): void {
   if (error instanceof FarmError) same<typeof error.code, string>(true);
 }
 
-export function context(of: TaskContext): void {
+export async function context(of: TaskContext): Promise<void> {
   same<typeof of.signal, AbortSignal>(true);
   same<[typeof of.index, typeof of.attempt, typeof of.key], [number, string, string]>(true);
   same<ReturnType<typeof of.log>, void>(true);
   of.progress(0.5, 'half way');
-  of.blob('0'.repeat(64)).then((bytes) => same<typeof bytes, Uint8Array>(true));
-  of.blob(new Uint8Array(1)).then((ref) => same<typeof ref, { sha256: string; size: number }>(true));
+  const bytes = await of.blob('0'.repeat(64));
+  same<typeof bytes, Uint8Array>(true);
+  const ref = await of.blob(new Uint8Array(1));
+  same<typeof ref, { sha256: string; size: number }>(true);
 }
