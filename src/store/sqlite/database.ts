@@ -60,13 +60,14 @@ export function hasWalResetFault(version: string): boolean {
 
 /**
  * The version of the data as the header of the file has it (bytes 60 to 63): read without SQLite, which writes the log
- * into the file when it closes it, even where it was only looked at.
+ * into the file when it closes it, even where it was only looked at. 0: unknown, also where it is no database at all.
  */
 function versionInFile(file: string): number {
   const header = Buffer.alloc(64);
   const descriptor = openSync(file, 'r');
   try {
-    return readSync(descriptor, header, 0, 64, 0) === 64 ? header.readUInt32BE(60) : 0;
+    const isWhole = readSync(descriptor, header, 0, 64, 0) === 64;
+    return isWhole && header.toString('latin1', 0, 16) === 'SQLite format 3\0' ? header.readUInt32BE(60) : 0;
   } finally {
     closeSync(descriptor);
   }
@@ -125,7 +126,7 @@ function explain(error: unknown, dir: string, file: string): StoreError {
   if (known.code === 'damaged') {
     return new StoreError(
       'damaged',
-      `${file} is damaged (${known.message}). Nothing was deleted. To restore: move it and its -wal file aside, and copy your latest 'manyhands backup' to its place.`,
+      `${file} is damaged (${known.message}). Nothing was deleted. To restore: unpack your latest 'manyhands backup' in an empty directory (tar -xf FILE -C DIR) and serve that with --data DIR.`,
       { cause: error },
     );
   }
