@@ -23,7 +23,6 @@ export async function attend(job: Job, options: AttendOptions): Promise<JobProgr
   const failures = new Failures(bar);
   void watch(job, bar);
   const ended = { progress: undefined as JobProgress | undefined };
-  options.out.start();
   try {
     await printResults(arrivals(job, options, ended), {
       ...options,
@@ -33,6 +32,7 @@ export async function attend(job: Job, options: AttendOptions): Promise<JobProgr
         if (options.out.isTerminal) bar.clear();
       },
     });
+    options.out.start();
   } finally {
     failures.flush();
     bar.end();

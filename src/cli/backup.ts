@@ -1,8 +1,9 @@
 import { once } from 'node:events';
+import { statSync } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { formatSize } from './arguments/size.ts';
-import { CommandError, ExitCode, systemWords } from './errors.ts';
+import { CommandError, ExitCode, explain, systemWords } from './errors.ts';
 import { apiOf, type ServerOptions } from './find-server.ts';
 
 /**
@@ -10,7 +11,9 @@ import { apiOf, type ServerOptions } from './find-server.ts';
  * that name stays what it was.
  */
 export async function backup(file: string, options: ServerOptions): Promise<void> {
-  const response = await (await apiOf(options)).open('GET', 'v1/backup');
+  const api = await apiOf(options);
+  if (file !== '-') refuseDirectory(file);
+  const response = await api.open('GET', 'v1/backup');
   if (file === '-') return toStdout(response);
   const partial = `${file}.partial`;
   const handle = await openPrivately(partial, file);
@@ -26,6 +29,12 @@ export async function backup(file: string, options: ServerOptions): Promise<void
     `saved ${formatSize(size)} in ${file}; it holds the tokens of this farm, so keep it as safe as the server.\n` +
       `To restore: mkdir DIR && tar -xf ${file} -C DIR && manyhands serve --data DIR\n`,
   );
+}
+
+/** Told before the server takes the trouble. */
+function refuseDirectory(file: string): void {
+  if (!statSync(file, { throwIfNoEntry: false })?.isDirectory()) return;
+  throw notWritten(file, Object.assign(new Error(), { code: 'EISDIR' }));
 }
 
 async function openPrivately(partial: string, file: string): Promise<FileHandle> {
@@ -76,5 +85,5 @@ async function* parts(response: IncomingMessage): AsyncGenerator<Buffer> {
 
 function notWritten(file: string, error: unknown): CommandError {
   const why = systemWords(error) ?? (error as Error).message;
-  return new CommandError(`the backup can't be written to ${file}: ${why}`, ExitCode.failed, { cause: error });
+  return new CommandError(`the backup can't be written to ${file}: ${why}`, explain(error).exitCode, { cause: error });
 }

@@ -76,13 +76,18 @@ async function showUntilEnd(job: Job, quiet: boolean, onReport?: (words: string)
 
 async function watchInWords(job: Job): Promise<number> {
   let saidAt = Number.NEGATIVE_INFINITY;
+  let said = '';
+  const say = (words: string): void => {
+    if (words !== said) process.stdout.write(words);
+    said = words;
+  };
   const progress = await showUntilEnd(job, false, (words) => {
     const now = performance.now();
     if (now - saidAt < LINE_EVERY) return;
     saidAt = now;
-    process.stdout.write(words);
+    say(words);
   });
-  process.stdout.write(wordsOf(job.id, progress, 0));
+  say(wordsOf(job.id, progress, 0));
   return exitCodeOf(progress);
 }
 
@@ -96,7 +101,7 @@ async function watchAsJson(job: Job): Promise<number> {
 }
 
 function wordsOf(id: number, { state, total, open, done, failed, cancelled }: JobProgress, running: number): string {
-  const parts = [`${formatCount(done)} of ${formatCount(total)}${open ? '+' : ''} done`];
+  const parts = [`${formatCount(done)} of ${formatCount(total)}${open && !hasEnded(state) ? '+' : ''} done`];
   if (failed > 0) parts.push(`${formatCount(failed)} failed`);
   if (cancelled > 0) parts.push(`${formatCount(cancelled)} cancelled`);
   if (running > 0 && !hasEnded(state)) parts.push(`${formatCount(running)} running`);

@@ -104,6 +104,11 @@ export class Running {
     this.child.kill(signal);
   }
 
+  /** To the standard input, which must be open; on a terminal these are keys. */
+  write(text: string): void {
+    this.child.stdin?.write(text);
+  }
+
   /** Kills the process and all its descendants at once, and waits until its output has closed. */
   async kill(): Promise<void> {
     this.killNow();

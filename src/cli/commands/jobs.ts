@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
 import type { JobView } from '../../model/feed.ts';
+import { hasEnded, type JobSpec } from '../../model/job.ts';
 import { formatDuration } from '../arguments/duration.ts';
 import { wholeNumber } from '../arguments/numbers.ts';
+import { formatSize } from '../arguments/size.ts';
 import { findJob } from '../find-job.ts';
 import { apiOf, type ServerOptions, withServer } from '../find-server.ts';
 import { print, printJson } from '../output/print.ts';
@@ -71,22 +73,53 @@ async function showJob(job: string, options: ListOptions): Promise<void> {
   else print(jobSheet(view));
 }
 
-function jobSheet({ id, spec, progress, running, waiting }: JobView): string {
+function jobSheet(view: JobView): string {
+  const { id, spec, progress } = view;
   const { startedAt, endedAt } = progress;
   const took = startedAt === undefined || endedAt === undefined ? undefined : formatDuration(endedAt - startedAt);
-  const counts = [`${formatCount(progress.done)} done`, `${formatCount(progress.failed)} failed`];
-  if (running + waiting > 0) counts.push(`${formatCount(running)} running`, `${formatCount(waiting)} waiting`);
   return sheet([
     ['job', String(id)],
     ['name', spec.name],
+    ['code', spec.code.sourceName],
     ['state', progress.state],
-    ['tasks', `${formatCount(progress.total)}${progress.open ? '+' : ''}: ${counts.join(', ')}`],
+    ['reason', progress.reason],
+    ['tasks', `${formatCount(progress.total)}${progress.open && !hasEnded(progress.state) ? '+' : ''}: ${countsOf(view)}`],
+    ['asked for', conditionsOf(spec)],
     ['submitted', formatTime(spec.submittedAt)],
     ['took', took],
+    ['computed', progress.busyMicros > 0 ? formatDuration(progress.busyMicros / 1_000) : undefined],
     ['retried', progress.retried > 0 ? formatCount(progress.retried) : undefined],
     ['lost', progress.lost > 0 ? `${formatCount(progress.lost)} attempts, with their workers` : undefined],
-    ['reason', progress.reason],
   ]);
+}
+
+function countsOf({ progress, running, waiting }: JobView): string {
+  const { done, failed, cancelled } = progress;
+  const counts = Object.entries({ done, failed, cancelled, running, waiting });
+  const shown = counts.filter(([name, count]) => count > 0 || name === 'done' || name === 'failed');
+  return shown.map(([name, count]) => `${formatCount(count)} ${name}`).join(', ');
+}
+
+/** What differs from the usual; undefined: nothing. */
+function conditionsOf({
+  priority,
+  retries,
+  maxFailures,
+  timeout,
+  requires,
+  cpus,
+  memory,
+}: JobSpec): string | undefined {
+  const parts = [
+    priority === 0 ? '' : `priority ${priority}`,
+    retries === 0 ? '' : `${retries} retries`,
+    maxFailures === undefined ? '' : `at most ${formatCount(maxFailures)} failures`,
+    timeout === undefined ? '' : `${formatDuration(timeout)} for each task`,
+    cpus === 1 ? '' : `${cpus} CPUs`,
+    memory === undefined ? '' : `${formatSize(memory)} of memory`,
+    ...Object.entries(requires).map(([key, value]) => `${key}=${value}`),
+  ].filter((part) => part !== '');
+  return parts.length === 0 ? undefined : parts.join(', ');
 }
 
 async function showLogs(job: string, index: string | undefined, options: ListOptions): Promise<void> {

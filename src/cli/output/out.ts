@@ -42,7 +42,7 @@ export class Out {
     }
   }
 
-  /** From here on the file holds what is written and nothing else. */
+  /** From here on the file holds what is written and nothing else. The first write does it too. */
   start(): void {
     if (this.#path === undefined || this.#isEmpty) return;
     this.#isEmpty = true;
