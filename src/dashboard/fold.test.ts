@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
+import { endedAt, slotsOf } from '../model/farm-history.ts';
 import type { FeedMessage } from '../model/feed.ts';
 import { hasEnded } from '../model/job.ts';
-import { type FarmView, fold, nothingSeen, slotsOf } from './fold.ts';
+import { type FarmView, fold, nothingSeen } from './fold.ts';
 
 /**
  * What a real server said to a reader during three jobs: a worker came and went, the reader was cut off, a job was
@@ -30,6 +31,8 @@ describe('the fold', () => {
     assert.deepEqual(withoutPace(followed.workers), withoutPace(told.workers));
     assert.deepEqual(followed.tallies, told.tallies);
     assert.equal(followed.cursor, told.cursor);
+    // The last moment is the one in which the new reader came.
+    for (const { at, ended } of told.history.slice(0, -2)) assert.equal(endedAt(followed.history, at), ended);
   });
 
   test('is complete only once the boundary of a snapshot has been read', () => {
@@ -94,7 +97,7 @@ describe('the fold', () => {
     const same = fold(before, snapshot);
     assert.ok(same.history.length >= before.history.length);
     const other = fold(before, { ...snapshot, farm: 'another' });
-    assert.equal(other.history.length, 1);
+    assert.deepEqual(other.history, snapshot.history);
     assert.ok([...other.jobs.values()].every(({ pace }) => pace.length === 1));
   });
 
@@ -108,14 +111,13 @@ describe('the fold', () => {
 
   test('counts the slots of those that are there', () => {
     const most = heard
-      .map((_, i) => slotsOf(seen(heard.slice(0, i + 1))))
+      .map((_, i) => slotsOf(seen(heard.slice(0, i + 1)).workers.values()))
       .reduce((a, b) => (b.slots > a.slots ? b : a));
     assert.deepEqual({ slots: most.slots, present: most.present }, { slots: 2, present: 2 });
     const view = seen(heard);
     const [worker] = view.workers.values();
     assert.ok(worker !== undefined);
-    const lost = new Map([[worker.id, { ...worker, state: 'lost' as const, busy: 1 }]]);
-    assert.deepEqual(slotsOf({ workers: lost }), { busy: 0, slots: 0, present: 0 });
+    assert.deepEqual(slotsOf([{ ...worker, state: 'lost', busy: 1 }]), { busy: 0, slots: 0, present: 0 });
     assert.ok([...view.jobs.values()].every(({ progress }) => hasEnded(progress.state)));
   });
 });

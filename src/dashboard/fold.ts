@@ -1,6 +1,6 @@
+import { extendHistory, type FarmHistory, joinHistory, slotsOf } from '../model/farm-history.ts';
 import type { FeedMessage, JobDelta, JobView, Tallies, WorkerView } from '../model/feed.ts';
 import type { JobId, WorkerId } from '../model/ids.ts';
-import { extendHistory, type History } from './history.ts';
 import { extendPace, type Pace } from './pace.ts';
 
 /** A job as the feed tells it, and how fast it went lately. */
@@ -24,7 +24,7 @@ export interface FarmView {
   readonly jobs: ReadonlyMap<JobId, JobRow>;
   readonly workers: ReadonlyMap<WorkerId, WorkerRow>;
   readonly tallies: Tallies;
-  readonly history: History;
+  readonly history: FarmHistory;
 }
 
 export const nothingSeen: FarmView = {
@@ -56,9 +56,10 @@ export function fold(view: FarmView, message: FeedMessage): FarmView {
 type Message<Kind extends FeedMessage['kind']> = Extract<FeedMessage, { kind: Kind }>;
 
 /** Replaces everything; what is known of the past of the same farm is kept. */
-function foldSnapshot(view: FarmView, { farm, at, jobs, workers, tallies }: Message<'snapshot'>): FarmView {
+function foldSnapshot(view: FarmView, message: Message<'snapshot'>): FarmView {
+  const { farm, at, jobs, workers, tallies, history } = message;
   const past = view.farm === farm ? view : nothingSeen;
-  const next = {
+  return {
     isComplete: false,
     farm,
     cursor: undefined,
@@ -66,9 +67,8 @@ function foldSnapshot(view: FarmView, { farm, at, jobs, workers, tallies }: Mess
     jobs: new Map(jobs.map((job) => [job.id, jobRow(past.jobs.get(job.id), job, at, false)])),
     workers: new Map(workers.map((worker) => [worker.id, workerRow(past.workers.get(worker.id), worker, at, false)])),
     tallies,
-    history: past.history,
+    history: joinHistory(past.history, history),
   };
-  return { ...next, history: historyOf(past, next, false) };
 }
 
 function foldDelta(view: FarmView, message: Message<'delta'>): FarmView {
@@ -81,7 +81,7 @@ function foldDelta(view: FarmView, message: Message<'delta'>): FarmView {
     jobs: jobsAfter(view, message),
     workers: workersAfter(view, message),
   };
-  return { ...next, history: historyOf(view, next, true) };
+  return { ...next, history: historyAfter(view, next) };
 }
 
 function jobsAfter({ jobs }: FarmView, { jobs: changed = [], goneJobs = [], at }: Message<'delta'>) {
@@ -113,21 +113,9 @@ function workerRow(known: WorkerRow | undefined, worker: WorkerView, at: number,
   return { ...worker, pace: extendPace(known?.pace ?? [], at, worker.done + worker.failed, heardAll) };
 }
 
-function historyOf(past: FarmView, next: FarmView, heardAll: boolean): History {
-  const { busy, slots } = slotsOf(next);
-  const counted = next.tallies.done + next.tallies.failed;
-  const before = past.tallies.done + past.tallies.failed;
-  return extendHistory(next.history, { at: next.at, counted, before, busy, slots }, heardAll);
-}
-
-/** Slots of the workers that are there, and how many of them run something. */
-export function slotsOf({ workers }: Pick<FarmView, 'workers'>): { busy: number; slots: number; present: number } {
-  let [busy, slots, present] = [0, 0, 0];
-  for (const worker of workers.values()) {
-    if (worker.state === 'lost') continue;
-    present++;
-    busy += Math.min(worker.busy, worker.slots);
-    slots += worker.slots;
-  }
-  return { busy, slots, present };
+/** Of one server's life: another one begins with a snapshot. */
+function historyAfter({ history, tallies }: FarmView, next: FarmView): FarmHistory {
+  const gained = next.tallies.done + next.tallies.failed - tallies.done - tallies.failed;
+  const { busy, slots } = slotsOf(next.workers.values());
+  return extendHistory(history, { at: next.at, gained, busy, slots }, true);
 }

@@ -1,3 +1,4 @@
+import type { FarmHistory } from './farm-history.ts';
 import type { JobId, WorkerId } from './ids.ts';
 import type { JobProgress, JobSpec } from './job.ts';
 import type { WorkerFacts, WorkerState } from './worker.ts';
@@ -52,6 +53,8 @@ export type FeedMessage =
       readonly jobs: readonly JobView[];
       readonly workers: readonly WorkerView[];
       readonly tallies: Tallies;
+      /** Of the last minutes, up to now. */
+      readonly history: FarmHistory;
     }
   | { readonly kind: 'boundary'; readonly cursor: string }
   | {

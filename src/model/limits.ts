@@ -355,9 +355,9 @@ export const PACE_STEP = 1_000;
 /** Outcomes in that time below which the mean since the start says more: tasks of a minute end seldom. */
 export const PACE_OUTCOMES = 5;
 
-/** Milliseconds of the farm's past that a page draws, and between two moments of it that it keeps. */
-export const PAGE_HISTORY = 5 * 60_000;
-export const PAGE_HISTORY_STEP = 1_000;
+/** Milliseconds of the farm's past that the feed tells, so that a page just opened has charts, and between two moments of it. */
+export const FEED_HISTORY = 5 * 60_000;
+export const FEED_HISTORY_STEP = 1_000;
 
 /** Milliseconds without a sound after which a page takes its event stream for dead: two beats and some air. */
 export const EVENTS_SILENCE = 40_000;

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { extendHistory, type FarmHistory, slotsOf } from '../model/farm-history.ts';
 import type { FeedMessage, JobDelta, JobView, Tallies, WorkerView } from '../model/feed.ts';
 import type { JobId, WorkerId } from '../model/ids.ts';
 import { hasEnded, type Job, type JobSpec } from '../model/job.ts';
@@ -44,6 +45,7 @@ export class Feed {
   readonly #readers = new Map<Reader, () => void>();
   readonly #kept: (Published & { sequence: number })[] = [];
   #keptBytes = 0;
+  #history: FarmHistory = [];
   #sequence = 0;
   #cancelFlush: (() => void) | undefined;
   #closed = false;
@@ -197,11 +199,13 @@ export class Feed {
     const workers = take(this.#changedWorkers, limit).map((id) => this.#workers.get(id) as WorkerView);
     const goneJobs = take(this.#goneJobs, limit);
     const goneWorkers = take(this.#goneWorkers, limit);
+    const at = this.#clock.wall();
     const sequence = ++this.#sequence;
+    this.#sample(at);
     const published = publish({
       kind: 'delta',
       cursor: this.#cursor(sequence),
-      at: this.#clock.wall(),
+      at,
       ...(jobs.length === 0 ? {} : { jobs }),
       ...(workers.length === 0 ? {} : { workers }),
       ...(goneJobs.length === 0 ? {} : { goneJobs }),
@@ -219,14 +223,24 @@ export class Feed {
     return this.#newJobs.delete(id) ? { ...rest, spec } : rest;
   }
 
+  #sample(at: number): void {
+    const { done, failed } = this.#source.tallies();
+    const gained = done + failed - (this.#history.at(-1)?.ended ?? 0);
+    const { busy, slots } = slotsOf(this.#workers.values());
+    this.#history = extendHistory(this.#history, { at, gained, busy, slots }, true);
+  }
+
   #snapshot(): FeedMessage {
+    const at = this.#clock.wall();
+    this.#sample(at);
     return {
       kind: 'snapshot',
       farm: this.#source.farm,
-      at: this.#clock.wall(),
+      at,
       jobs: this.jobs,
       workers: this.workers,
       tallies: { ...this.#source.tallies() },
+      history: this.#history,
     };
   }
 

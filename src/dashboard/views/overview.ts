@@ -1,8 +1,9 @@
 import { h, type JSX } from 'preact';
+import { slotsOf } from '../../model/farm-history.ts';
 import { hasEnded } from '../../model/job.ts';
+import { barsOf, type ChartBar, spanOf } from '../chart-bars.ts';
 import { briefCount, count, plural, rate } from '../figures.ts';
-import { type FarmView, slotsOf } from '../fold.ts';
-import { type Bar, barsOf, spanOf } from '../history.ts';
+import type { FarmView } from '../fold.ts';
 import type { Api } from '../page/api.ts';
 import type { PageState } from '../page/page.ts';
 import { AddDevice } from './add-device.ts';
@@ -38,7 +39,7 @@ export function Overview({ state, api }: { state: PageState; api: Api }): JSX.El
 function Now({ view, now }: { view: FarmView; now: number }): JSX.Element {
   const span = spanOf(view.history, now);
   const bars = barsOf(view.history, now, span, BARS);
-  const { busy, slots, present } = slotsOf(view);
+  const { busy, slots, present } = slotsOf(view.workers.values());
   const rates = bars.map((bar) => bar.rate);
   const most = Math.max(0, ...rates.map((value) => value ?? 0));
   const current = currentRate(bars);
@@ -66,7 +67,7 @@ function Now({ view, now }: { view: FarmView; now: number }): JSX.Element {
   );
 }
 
-function currentRate(bars: readonly Bar[]): number {
+function currentRate(bars: readonly ChartBar[]): number {
   const known = bars.slice(-LATEST).filter((bar) => bar.rate !== undefined);
   return known.at(-1)?.rate ?? 0;
 }

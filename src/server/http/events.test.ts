@@ -200,3 +200,24 @@ test('a server that stops ends its event streams, which have no end of their own
   assert.equal(message.complete, true, 'it was ended, not cut');
   assert.match(text, /event: boundary\n/);
 });
+
+test('who begins to read is told the last minutes, so that a chart need not begin empty', async (t) => {
+  const farm = await ServedFarm.start(t);
+  await farm.join(1);
+  const job = await farm.submit({
+    name: 'j',
+    code: 'export default () => {}',
+    range: { start: 0, step: 1, count: 100 },
+  });
+  const isOver = async () =>
+    (await farm.json<{ progress: { endedAt?: number } }>('GET', `/v1/jobs/${job}`)).progress.endedAt;
+  await waitFor(isOver, { what: 'the end of the job' });
+  const { message } = await farm.begin('/v1/events');
+  let text = '';
+  message.setEncoding('utf8');
+  for await (const part of message) if (/event: boundary/.test((text += part))) break;
+  const snapshot = JSON.parse(/^data: (.*)$/m.exec(text)?.[1] ?? '') as Extract<FeedMessage, { kind: 'snapshot' }>;
+  const { history, at } = snapshot;
+  assert.deepEqual(history.at(-1), { at, ended: 100, busy: 0, slots: 1 });
+  assert.ok(history.length > 1 && history[0]?.ended === 0, JSON.stringify(history));
+});
