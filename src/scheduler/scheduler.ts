@@ -1,4 +1,4 @@
-import type { Epoch, JobId, Millis, TaskIndex, WorkerId } from '../model/ids.ts';
+import type { Epoch, JobId, LeaseId, Millis, TaskIndex, WorkerId } from '../model/ids.ts';
 import type { JobProgress, JobSpec } from '../model/job.ts';
 import { LATE_TICK } from '../model/limits.ts';
 import type { Command } from './commands.ts';
@@ -78,6 +78,12 @@ export class Scheduler {
   worker(id: WorkerId): ReturnType<typeof workerView> | undefined {
     const worker = this.#state.workers.get(id);
     return worker === undefined ? undefined : workerView(worker);
+  }
+
+  /** The job of a lease that this worker has; undefined: it has no such lease. */
+  jobOfLease(lease: LeaseId, worker: WorkerId): JobId | undefined {
+    const known = this.#state.leases.get(lease);
+    return known?.workerId === worker ? known.job.id : undefined;
   }
 
   /** Throws if what it knows contradicts itself. For tests and the simulator. */
