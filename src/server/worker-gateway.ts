@@ -159,6 +159,10 @@ export class WorkerGateway implements Gateway {
       pingEvery: PING_INTERVAL,
       silence: connection.silence,
     });
+    for (const { lease } of held) {
+      const job = this.#loop.scheduler?.jobOfLease(lease, id);
+      if (job !== undefined) connection.outbox.brings(job);
+    }
   }
 
   /** @internal */

@@ -208,3 +208,23 @@ test('P8 F-26: tasks whose code is gone fail with a sentence, instead of waiting
   assert.match(message, /^not given to a worker: the job's code, blob [0-9a-f]{64}, is gone/);
   assert.equal(worker.granted.length, 0);
 });
+
+test('P8 P11: what a worker brings along it may still speak of, and it is told when that is over', async (t) => {
+  const server = await LiveServer.start(t);
+  const job = await submitRange(server, 1);
+  const first = await RawWorker.join(t, server);
+  await waitFor(() => first.granted.length === 1);
+  const [lease] = first.granted[0] as [number, number];
+  first.wire.socket.terminate();
+  const held = [{ lease, runs: [[0, 1]] }];
+  const back = await RawWorker.join(t, server, { hello: { key: first.hello.key, held } });
+  back.wire.say({ kind: 'log', lease, job, index: 0, stream: 'stdout', text: 'still here' });
+  back.report(job, lease, [0], ['x']);
+  assert.equal((await back.wire.hears('jobOver')).job, job);
+  assert.deepEqual(back.wire.of('job'), [], 'it knows the job');
+  const logs = await server.core.store.readLogs(job, { after: 0, limit: 10 });
+  assert.deepEqual(
+    logs.map(({ log }) => log.text),
+    ['still here'],
+  );
+});

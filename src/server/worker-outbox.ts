@@ -26,7 +26,10 @@ export class WorkerOutbox {
   readonly #notices: JobNotices;
   readonly #json: boolean;
   readonly #undeliverable: (grant: Grant, runs: readonly Run[], why: Missing) => void;
+  /** Jobs whose notice went out on this connection. */
   readonly #told = new Set<JobId>();
+  /** Jobs that it brought along from a connection before. */
+  readonly #brought = new Set<JobId>();
   #waiting: (() => void)[] | undefined;
 
   /** `undeliverable`: these tasks can never be given to this worker. */
@@ -42,9 +45,14 @@ export class WorkerOutbox {
     this.#undeliverable = undeliverable;
   }
 
-  /** Whether it was told of the job on this connection, and not yet that it is over. */
+  /** It still has tasks of this job, from a connection before this one. */
+  brings(job: JobId): void {
+    this.#brought.add(job);
+  }
+
+  /** Whether it was told of the job, and not yet that it is over. */
   knows(job: JobId): boolean {
-    return this.#told.has(job);
+    return this.#told.has(job) || this.#brought.has(job);
   }
 
   send(message: ServerToWorker): void {
@@ -58,7 +66,8 @@ export class WorkerOutbox {
   }
 
   jobOver(job: JobId): void {
-    if (this.#told.delete(job)) this.send({ kind: 'jobOver', job });
+    const told = this.#told.delete(job);
+    if (this.#brought.delete(job) || told) this.send({ kind: 'jobOver', job });
   }
 
   grant(grant: Grant): void {

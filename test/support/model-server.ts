@@ -15,16 +15,32 @@ import { helloOf } from './raw-worker.ts';
 export class ModelServer {
   readonly clock = new ModelClock();
   readonly gate = new Gate();
-  readonly disk = new MemoryDisk('model');
-  readonly store = new MemoryStore(this.disk, { commitGate: this.gate.pass });
-  readonly blobs = new MemoryBlobs(() => this.clock.wall());
-  readonly core = new Core({ store: this.store, blobs: this.blobs, clock: this.clock });
-  readonly clients = new ClientGateway(this.core, this.clock);
+  readonly disk: MemoryDisk;
+  readonly store: MemoryStore;
+  readonly blobs: MemoryBlobs;
+  readonly core: Core;
+  readonly clients: ClientGateway;
+
+  private constructor(disk: MemoryDisk, blobs: MemoryBlobs | undefined) {
+    this.disk = disk;
+    this.store = new MemoryStore(disk, { commitGate: this.gate.pass });
+    this.blobs = blobs ?? new MemoryBlobs(() => this.clock.wall());
+    this.core = new Core({ store: this.store, blobs: this.blobs, clock: this.clock });
+    this.clients = new ClientGateway(this.core, this.clock);
+  }
 
   static async start(): Promise<ModelServer> {
-    const server = new ModelServer();
+    const server = new ModelServer(new MemoryDisk('model'), undefined);
     await server.core.start();
     return server;
+  }
+
+  /** This one dies, and another one starts with what is on its disk. */
+  async killed(): Promise<ModelServer> {
+    this.store.crash();
+    const next = new ModelServer(this.disk, this.blobs);
+    await next.core.start();
+    return next;
   }
 
   client(identity: Partial<Identity> = {}): ModelPeer {

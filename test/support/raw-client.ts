@@ -2,8 +2,7 @@ import type { PackedColumn } from '../../src/model/envelope.ts';
 import { packColumn } from '../../src/protocol/column.ts';
 import { encodeColumn } from '../../src/protocol/values/column.ts';
 import type { Cleanup } from './cleanup.ts';
-import type { LiveServer } from './live-server.ts';
-import { type Heard, RawSocket } from './raw-socket.ts';
+import { type Heard, type Listening, RawSocket } from './raw-socket.ts';
 import { codeOf, SQUARE } from './raw-worker.ts';
 
 export interface Answered {
@@ -22,7 +21,7 @@ export class RawClient {
     this.wire = wire;
   }
 
-  static async open(t: Cleanup, server: LiveServer, token = server.admin): Promise<RawClient> {
+  static async open(t: Cleanup, server: Listening, token = server.admin): Promise<RawClient> {
     return new RawClient(await RawSocket.open(t, server, '/v1/client', 'manyhands.client.v1', token));
   }
 

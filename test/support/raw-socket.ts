@@ -2,7 +2,6 @@ import { WebSocket } from 'ws';
 import type { PackedColumn } from '../../src/model/envelope.ts';
 import { encodeFrame, splitFrame } from '../../src/protocol/frames.ts';
 import { type Cleanup, cleanUp } from './cleanup.ts';
-import type { LiveServer } from './live-server.ts';
 import { waitFor } from './wait.ts';
 
 /** One message, as it lay on the wire. */
@@ -14,6 +13,13 @@ export interface Heard {
 export interface Closing {
   readonly code: number;
   readonly reason: string;
+}
+
+/** Where a server listens, and the tokens that open it. */
+export interface Listening {
+  readonly url: string;
+  readonly admin: string;
+  readonly work: string;
 }
 
 /** A socket that says exactly what a test tells it to, and keeps what it hears. */
@@ -45,7 +51,7 @@ export class RawSocket {
 
   static async open(
     t: Cleanup,
-    server: LiveServer,
+    server: Listening,
     path: '/v1/worker' | '/v1/client',
     protocol: string | string[],
     token: string | undefined = path === '/v1/worker' ? server.work : server.admin,
