@@ -141,6 +141,9 @@ export const NOTE_INTERVAL = 250;
 /** Bytes of recent segments kept for live streams, so that a client that keeps up never causes a read. */
 export const RECENT_SEGMENT_BYTES = 8 * MiB;
 
+/** Bytes that a segment in memory counts for besides its column: of single short tasks the objects around it are the most. */
+export const SEGMENT_BYTES = 512;
+
 /** Bytes of block inputs kept in memory for blocks in flight; more is read again when granted. */
 export const INPUT_CACHE_BYTES = 16 * MiB;
 

@@ -1,5 +1,5 @@
 import type { JobId } from '../model/ids.ts';
-import { RECENT_SEGMENT_BYTES } from '../model/limits.ts';
+import { RECENT_SEGMENT_BYTES, SEGMENT_BYTES } from '../model/limits.ts';
 import type { StoredSegment } from '../store/store.ts';
 
 /** Entries before the first one worth a compaction of their list. */
@@ -26,8 +26,8 @@ export class RecentSegments {
     let of = this.#jobs.get(job);
     if (of === undefined) this.#jobs.set(job, (of = { job, segments: new Map(), bytes: 0 }));
     of.segments.set(seq, stored);
-    of.bytes += stored.column.length;
-    this.#bytes += stored.column.length;
+    of.bytes += costOf(stored);
+    this.#bytes += costOf(stored);
     this.#order.push({ of, seq });
     this.#count++;
     while (this.#bytes > RECENT_SEGMENT_BYTES && this.#oldest < this.#order.length - 1) this.#dropOldest();
@@ -54,8 +54,8 @@ export class RecentSegments {
     const stored = of.segments.get(seq);
     if (stored === undefined) return;
     of.segments.delete(seq);
-    of.bytes -= stored.column.length;
-    this.#bytes -= stored.column.length;
+    of.bytes -= costOf(stored);
+    this.#bytes -= costOf(stored);
     this.#count--;
     if (of.segments.size === 0) this.#jobs.delete(of.job);
   }
@@ -67,4 +67,8 @@ export class RecentSegments {
     this.#order = this.#order.slice(this.#oldest).filter(({ of, seq }) => of.segments.has(seq));
     this.#oldest = 0;
   }
+}
+
+function costOf({ column }: StoredSegment): number {
+  return column.length + SEGMENT_BYTES;
 }
