@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import path from 'node:path';
 import { after, describe, type TestContext, test } from 'node:test';
 import { cleanUp } from '../../test/support/cleanup.ts';
 import { clientFarm } from '../../test/support/client-farm.ts';
-import { temporaryDirectory } from '../../test/support/directories.ts';
+import { repository, temporaryDirectory } from '../../test/support/directories.ts';
+import { run } from '../../test/support/processes.ts';
 import { within } from '../../test/support/wait.ts';
 import { type ConnectOptions, connectWith } from './connect.ts';
 import { FarmError } from './farm-error.ts';
@@ -97,6 +100,52 @@ describe('what is wrong is said at once, in a sentence', () => {
   });
 });
 
+describe('a program at a served farm', () => {
+  const sdk = JSON.stringify(path.join(repository, 'src/index.ts'));
+  const program = async (
+    t: TestContext,
+    text: string,
+  ): Promise<[stdout: string, stderr: string, code: number | null]> => {
+    const folder = temporaryDirectory(t, 'program');
+    writeFileSync(path.join(folder, 'package.json'), '{"type":"module"}');
+    writeFileSync(
+      path.join(folder, 'main.ts'),
+      `import { connect } from ${sdk};\nconst farm = await connect();\n${text}`,
+    );
+    const env = { MANYHANDS_URL: server.url, MANYHANDS_TOKEN: token };
+    const { stdout, stderr, code } = await run(t, [process.execPath, 'main.ts'], { cwd: folder, env, timeout: 60_000 });
+    return [stdout, stderr, code];
+  };
+
+  test('ends by itself when it has nothing left to do, and what its runs shared is closed', async (t) => {
+    const text = 'console.log(await farm.run((n: number) => n + 1, 1), farm.embedded);';
+    const before = (await farm.map(() => 1, [])).id;
+    assert.deepEqual(await program(t, text), ['2 false\n', '', 0]);
+    assert.equal((await farm.job(before + 1).ended()).state, 'done');
+  });
+
+  test('F-13: may end before its job, which goes on', async (t) => {
+    const text = `const job = await farm.map((n: number) => n * n, Array.from({ length: 20_000 }, (_, i) => i));
+      await job.submitted;
+      console.log(job.id);
+      process.exit(0);`;
+    const [stdout] = await program(t, text);
+    assert.equal((await farm.job<number>(Number(stdout)).values())[19_999], 19_999 ** 2);
+  });
+
+  test('waits with its end for the inputs that are still to be sent', async (t) => {
+    const text = `async function* slowly() {
+        for (let i = 0; i < 5; i++) {
+          await new Promise((resolve) => setTimeout(resolve, 50));
+          yield i;
+        }
+      }
+      console.log((await farm.map((n: number) => n, slowly())).id);`;
+    const [stdout] = await program(t, text);
+    assert.deepEqual(await farm.job<number>(Number(stdout)).values(), [0, 1, 2, 3, 4]);
+  });
+});
+
 describe('the server that is meant', () => {
   const found = async (query: Parameters<typeof findServer>[0]) => {
     const server = await findServer(query);
@@ -124,7 +173,6 @@ describe('the server that is meant', () => {
     assert.deepEqual(await found({ env: {}, data: server.dataDir }), [`${server.url}/`, token, 'local']);
     assert.equal(await findServer({ env: {}, data: temporaryDirectory(t) }), undefined);
     const left = temporaryDirectory(t);
-    const { writeFileSync } = await import('node:fs');
     writeFileSync(`${left}/server.json`, JSON.stringify({ url: await elsewhere(t, 'nobody') }));
     assert.equal(await findServer({ env: {}, data: left }), undefined);
     writeFileSync(`${left}/server.json`, '{"url":');

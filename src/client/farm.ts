@@ -49,6 +49,8 @@ export class Farm {
   /**
    * Runs a function once for each input. Resolves as soon as the job is on the server's disk; inputs follow as fast as
    * the server takes them. The function must need nothing from around it; a module is bundled with all it imports.
+   * Inputs and results may be of any size that the language can hold: the JSON text of a value ends at half a GiB, the
+   * longest string of V8; a Uint8Array may be larger (1 GiB is tested).
    * Rejects with a TaskCodeError (the code can't be sent), a ValueError (an input can't be, and where), a FarmError, or
    * the signal's reason.
    */

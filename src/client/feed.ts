@@ -16,7 +16,7 @@ export class Feed {
   readonly #writer: InputWriter;
   readonly #sync: Iterator<unknown> | undefined;
   readonly #async: AsyncIterator<unknown> | undefined;
-  /** How many there are, of an array; anything else may take its time for each, and may have no end. */
+  /** How many there are, where they are in memory; anything else may take its time for each, and may have no end. */
   readonly #count: number | undefined;
   #done = false;
   #cancelFlush: (() => void) | undefined;
@@ -25,7 +25,7 @@ export class Feed {
   constructor(around: Surroundings, writer: InputWriter, inputs: Inputs<unknown>) {
     this.#around = around;
     this.#writer = writer;
-    this.#count = Array.isArray(inputs) ? inputs.length : undefined;
+    this.#count = countOf(inputs);
     if (isObject(inputs) && Symbol.asyncIterator in inputs) this.#async = inputs[Symbol.asyncIterator]();
     else if (isObject(inputs) && Symbol.iterator in inputs) this.#sync = inputs[Symbol.iterator]();
     else throw new TypeError('inputs must be an array, a range, an iterable or an async iterable');
@@ -100,8 +100,8 @@ export class Feed {
   /** Until the block is full or, with a slow iterable, has waited for long enough. */
   async #fill(iterator: Iterator<unknown>): Promise<void> {
     const writer = this.#writer;
-    const isArray = this.#count !== undefined;
-    const until = isArray ? Number.POSITIVE_INFINITY : this.#around.now() + INPUT_FLUSH_TIME;
+    const isThere = this.#count !== undefined;
+    const until = isThere ? Number.POSITIVE_INFINITY : this.#around.now() + INPUT_FLUSH_TIME;
     while (!this.#done && !writer.isFull) {
       const { done, value } = iterator.next();
       if (done === true) {
@@ -110,7 +110,7 @@ export class Feed {
       }
       const large = writer.add(value);
       if (large !== undefined) await large;
-      if (!isArray && this.#around.now() > until) return;
+      if (!isThere && this.#around.now() > until) return;
     }
   }
 
@@ -163,6 +163,11 @@ export class Feed {
   #goesOn(): boolean {
     return !this.#done && this.#writer.failure === undefined;
   }
+}
+
+function countOf(inputs: Inputs<unknown>): number | undefined {
+  if (Array.isArray(inputs)) return inputs.length;
+  return inputs instanceof Set || inputs instanceof Map ? inputs.size : undefined;
 }
 
 function isObject(inputs: unknown): inputs is object {

@@ -90,7 +90,10 @@ export class Job<Out = unknown> {
     return items as TaskRecord<Out>[];
   }
 
-  /** Records one by one while the job runs, with bounded memory. A failed task is a record, not an error. */
+  /**
+   * Records one by one while the job runs, with bounded memory. A failed task is a record, not an error. While a stream is
+   * open, the job's inputs, if they come from an iterable of unknown length, are pulled a bounded number ahead of it.
+   */
   results(options: ResultsOptions = {}): ResultStream<Out> {
     const { ordered = true, defined = false, after } = options;
     const order = ordered ? 'index' : 'completion';
@@ -130,7 +133,7 @@ export class Job<Out = unknown> {
     options: { order?: 'completion' | 'index'; defined?: boolean; after?: number } = {},
   ): AsyncGenerator<ResultBatch | { readonly next: number }, JobProgress | undefined> {
     const { order = 'completion', defined = false, after = 0 } = options;
-    const stream = new BatchStream(this.#wire, this.id, { order, defined, after }, this.#submission?.pace);
+    const stream = new BatchStream(this.#wire, this.id, { order, defined, after });
     try {
       for (;;) {
         for (let item = stream.take(); item !== undefined; item = stream.take()) {

@@ -77,6 +77,18 @@ describe('options', () => {
     assert.match(second.error.message, /task 1 of job \d+ crashed/);
   });
 
+  test('memory ends the task that takes more, and only that', async () => {
+    const greedy = (n: number): number => {
+      const held: Uint8Array[] = [];
+      while (n === 1) held.push(new Uint8Array(8 << 20).fill(1));
+      return n;
+    };
+    const job = await farm.map(greedy, [0, 1, 2], { memory: 160 << 20, maxFailures: 5 });
+    const [first, second, third] = await job.settled();
+    assert.deepEqual([first?.status, third?.status], ['done', 'done']);
+    assert.ok(second?.status === 'failed' && second.error.kind === 'memory', JSON.stringify(second));
+  });
+
   test('requires, cpus, memory and resources choose workers', async () => {
     const fits: JobOptions[] = [
       { requires: { gpu: 'none' } },
