@@ -92,7 +92,7 @@ export const Answer = Type.Object({
   kind: Type.Literal('answer'),
   request: Index,
   ok: Type.Boolean(),
-  /** unknown, conflict, invalid, forbidden, full, busy, tooLarge */
+  /** unknown, conflict, invalid, forbidden, full, busy, tooLarge, internal */
   code: Type.Optional(ShortText),
   message: Type.Optional(Text),
   value: Type.Optional(Type.Unknown()),

@@ -50,7 +50,7 @@ test('P18: a stream has a number of its own, and there are no more than a connec
   assert.equal(client.last('answer')?.ok, true);
 });
 
-test('F-23: a client is not read on while too many bytes of its requests wait for the disk', async () => {
+test('P22 F-23: a client is not read on while too many bytes of its requests wait for the disk', async () => {
   const server = await ModelServer.start();
   const client = server.client();
   const job = await withJob(server, client, {});

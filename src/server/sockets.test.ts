@@ -114,7 +114,7 @@ test('P13: any word is a sign of life', async (t) => {
   assert.equal(bench.serverSocket.readyState, WebSocket.OPEN);
 });
 
-test('F-23: who is not read because the disk stalls is not taken for dead', async (t) => {
+test('P13 P22 F-23: who is not read because the disk stalls is not taken for dead', async (t) => {
   const bench = await Bench.open(t, { autoPong: false });
   bench.pressed = true;
   bench.client.send('1');
@@ -145,7 +145,7 @@ test('a socket is not read while what came from it is being dealt with', async (
   await waitFor(() => bench.received.length === 2);
 });
 
-test('F-11: who does not take what it asked for is not read, is told when there is room, and loses nothing', async (t) => {
+test('P22 F-11: who does not take what it asked for is not read, is told when there is room, and loses nothing', async (t) => {
   const bench = await Bench.open(t, { waits: true });
   let taken = 0;
   bench.client.on('message', (data: Buffer) => {
@@ -168,7 +168,7 @@ test('F-11: who does not take what it asked for is not read, is told when there 
   await waitFor(() => taken === sent, { what: 'all of it' });
 });
 
-test('F-11: a peer that can hold nothing back is cut at the bound', async (t) => {
+test('P22 F-11: a peer that can hold nothing back is cut at the bound', async (t) => {
   const bench = await Bench.open(t);
   bench.tcp.pause();
   const frame = new Uint8Array(1 << 20);
