@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { PAGE_FAILURE_GROUPS } from '../model/limits.ts';
-import { FailureGroups } from './failures.ts';
+import { FailureGroups, FailureSearch } from './failures.ts';
 import { LineCutter, outcomeIn } from './outcomes.ts';
 
 const failed = (index: number, message: string, name = 'RangeError') =>
@@ -34,6 +34,33 @@ describe('failures', () => {
     const letters = (i: number) => i.toString(2).replaceAll('0', 'o').replaceAll('1', 'l');
     for (let i = 0; i < PAGE_FAILURE_GROUPS + 7; i++) groups.add(failed(i, letters(i)));
     assert.deepEqual([groups.all.length, groups.grouped, groups.others], [PAGE_FAILURE_GROUPS, PAGE_FAILURE_GROUPS, 7]);
+  });
+
+  test('of tasks that were tried again are those of the last time', () => {
+    const groups = new FailureGroups();
+    for (const index of [1, 2, 3]) groups.add(failed(index, 'no'));
+    groups.add({ index: 2, status: 'done' });
+    groups.add(failed(3, 'other'));
+    assert.deepEqual(
+      groups.all.map(({ message, tasks, examples }) => [message, tasks, examples]),
+      [
+        ['no', 1, [1]],
+        ['other', 1, [3]],
+      ],
+    );
+    groups.add({ index: 1, status: 'done' });
+    assert.deepEqual([groups.all.length, groups.grouped], [1, 1]);
+  });
+
+  test('are looked for where the last look stopped, and what was cut off is told again', () => {
+    const search = new FailureSearch();
+    const line = (index: number) => JSON.stringify(failed(index, 'no'));
+    search.begin();
+    for (const each of [line(1), line(2), '{"cursor":"c1"}', line(3)]) search.take(each);
+    assert.deepEqual([search.groups.grouped, search.looked, search.after], [2, 2, '&after=c1']);
+    search.begin();
+    for (const each of [line(3), '{"cursor":"c2"}', '{"cursor":"c2"}']) search.take(each);
+    assert.deepEqual([search.groups.grouped, search.looked, search.after], [3, 3, '&after=c2']);
   });
 
   test('are read from lines of results, cut anywhere', () => {

@@ -100,6 +100,23 @@ describe('the dashboard in Chromium', { skip: noBrowser }, () => {
     assert.equal(worker.page.url(), `http://127.0.0.1:${farm.port}/join`);
   });
 
+  test('a link opened in a new tab asks the tabs there are; the join page asks nobody', async (t) => {
+    const job = await watched.submit({ name: 'for two tabs', range: { start: 0, step: 1, count: 3 } });
+    const { page, quiet } = await watched.open(t, '/');
+    const context = page.context();
+    const link = page.locator(`a[href="/jobs/${job}"]`);
+    await link.waitFor();
+    const [tab] = await Promise.all([context.waitForEvent('page'), link.click({ modifiers: ['ControlOrMeta'] })]);
+    await tab.getByRole('heading', { level: 1, name: 'for two tabs' }).waitFor();
+    const join = await context.newPage();
+    await join.goto(`http://127.0.0.1:${farm.port}/join`);
+    await join.getByText('The link that you opened holds no token').waitFor();
+    await page.goto(`http://127.0.0.1:${farm.port}/join`);
+    await page.getByText('The link that you opened holds no token').waitFor();
+    assert.ok(!(await page.content()).includes('mh_'), 'a token for looking is not one to give away');
+    quiet();
+  });
+
   test('a page finds its server again after a restart, and goes on', async (t) => {
     const dataDir = temporaryDirectory(t, 'restarted');
     const first = await ServedFarm.start(t, { dataDir });

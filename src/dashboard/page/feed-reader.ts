@@ -6,6 +6,8 @@ import { type Api, ApiError } from './api.ts';
 /** How the page stands to its server. */
 export type Link =
   | { readonly state: 'connecting' | 'live' | 'hidden' }
+  /** The page has no token, and no other tab has one for it. */
+  | { readonly state: 'unknown' }
   /** It does not answer; the page tries again by itself. */
   | { readonly state: 'away' }
   /** The token is not good, or not good for this. */

@@ -2,7 +2,7 @@ import { type FarmView, fold, nothingSeen } from '../fold.ts';
 import { type Place, placeOf } from '../places.ts';
 import { Api, type Me } from './api.ts';
 import { FeedReader, type Link } from './feed-reader.ts';
-import { keepToken, takeToken, tokenIn } from './token.ts';
+import { keepToken, TokenExchange, takeToken, tokenIn } from './token.ts';
 
 /** Everything that a page shows follows from this. */
 export interface PageState {
@@ -25,27 +25,30 @@ export class Page {
   #ahead = Date.now() - performance.now();
 
   constructor() {
-    const token = takeToken();
+    const place = placeOf(location.pathname);
+    const token = takeToken(place.page === 'join' ? 'join' : 'look');
     this.#state = {
-      place: placeOf(location.pathname),
+      place,
       api: token === undefined ? undefined : new Api(token),
       me: undefined,
       link: { state: 'connecting' },
       view: nothingSeen,
       now: Date.now(),
     };
+    if (place.page === 'join') return;
     addEventListener('popstate', () => this.#set({ place: placeOf(location.pathname) }));
     // A link with another token, pasted into the address bar of an open page, only changes the fragment.
     addEventListener('hashchange', () => {
-      if (tokenIn(location.hash) === undefined) return;
-      const fresh = takeToken();
+      const fresh = tokenIn(location.hash) === undefined ? undefined : takeToken('look');
       if (fresh !== undefined) this.use(fresh);
     });
     document.addEventListener('click', (event) => this.#follow(event));
     setInterval(() => {
       if (!document.hidden) this.#set({});
     }, 1_000);
-    this.#begin();
+    const others = new TokenExchange(() => (this.#state.link.state === 'refused' ? undefined : this.#state.api?.token));
+    if (token === undefined) void this.#find(others);
+    else this.#begin();
   }
 
   get state(): PageState {
@@ -58,17 +61,10 @@ export class Page {
 
   /** Goes on with another token. */
   use(token: string): void {
-    keepToken(token);
+    keepToken('look', token);
     this.#reader?.stop();
     this.#set({ api: new Api(token), me: undefined, link: { state: 'connecting' }, view: nothingSeen });
     this.#begin();
-  }
-
-  /** Forgets the token, here and in the tab's storage. */
-  forget(): void {
-    keepToken(undefined);
-    this.#reader?.stop();
-    this.#set({ api: undefined, me: undefined, view: nothingSeen });
   }
 
   go(path: string): void {
@@ -77,10 +73,16 @@ export class Page {
     scrollTo(0, 0);
   }
 
+  async #find(others: TokenExchange): Promise<void> {
+    const token = await others.ask();
+    if (this.#state.api !== undefined) return;
+    if (token === undefined) this.#set({ link: { state: 'unknown' } });
+    else this.use(token);
+  }
+
   #begin(): void {
-    const { api, place } = this.#state;
-    // Whoever comes to lend a device has a token that may not read.
-    if (api === undefined || place.page === 'join') return;
+    const { api } = this.#state;
+    if (api === undefined) return;
     this.#reader = new FeedReader(api, {
       message: (message) => {
         if ('at' in message) {
@@ -117,7 +119,7 @@ export class Page {
     if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     const link = event.target instanceof Element ? event.target.closest('a') : null;
     if (link === null || link.origin !== location.origin || link.target !== '' || link.hasAttribute('download')) return;
-    if (link.hash !== '' || placeOf(link.pathname).page === 'nowhere') return;
+    if (link.hash !== '' || ['nowhere', 'join'].includes(placeOf(link.pathname).page)) return;
     event.preventDefault();
     if (link.pathname !== location.pathname) this.go(link.pathname);
   }

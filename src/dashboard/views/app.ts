@@ -1,5 +1,5 @@
 import { h, type JSX } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useErrorBoundary, useRef } from 'preact/hooks';
 import { hasEnded } from '../../model/job.ts';
 import { percent } from '../figures.ts';
 import type { Link } from '../page/feed-reader.ts';
@@ -30,7 +30,7 @@ export function App({ page }: { page: Page }): JSX.Element {
     'div',
     { class: 'frame' },
     h(Top, { state }),
-    h('main', { ref: main, id: 'content' }, h(Body, { page, state })),
+    h('main', { ref: main }, h(Body, { key: address, page, state })),
   );
 }
 
@@ -67,13 +67,27 @@ function linkWords(link: Link): { word: string; tone: string } {
   }
 }
 
+/** What cannot be shown takes only itself away: the way back to the other pages stays. */
 function Body({ page, state }: { page: Page; state: PageState }): JSX.Element {
+  const [fault, tryAgain] = useErrorBoundary();
+  if (fault === undefined) return h(Content, { page, state });
+  return h(
+    'section',
+    null,
+    h('h1', { tabIndex: -1 }, 'This cannot be shown.'),
+    h('p', { class: 'fault' }, `${fault}`),
+    h('p', null, h('button', { type: 'button', onClick: tryAgain }, 'Try again')),
+  );
+}
+
+function Content({ page, state }: { page: Page; state: PageState }): JSX.Element {
   const { place, api, link, view } = state;
   if (place.page === 'join') return h(Join, { api });
-  if (api === undefined || link.state === 'refused') {
+  if (link.state === 'unknown' || link.state === 'refused') {
     return h(SignIn, { refusal: link.state === 'refused' ? link : undefined, use: (token) => page.use(token) });
   }
-  if (!view.isComplete && view.at === 0) return h('p', { class: 'aside' }, 'Asking the server what there is…');
+  if (api === undefined || (!view.isComplete && view.at === 0))
+    return h('p', { class: 'aside' }, 'Asking the server what there is…');
   switch (place.page) {
     case 'index':
       return h(Overview, { state, api });

@@ -1,51 +1,45 @@
 import { h, type JSX } from 'preact';
+import { useMemo, useState } from 'preact/hooks';
 import { PAGE_FAILURE_BYTES } from '../../model/limits.ts';
-import { type FailureGroup, FailureGroups } from '../failures.ts';
+import { type FailureGroup, FailureSearch } from '../failures.ts';
 import { count, plural } from '../figures.ts';
 import type { JobRow } from '../fold.ts';
-import { outcomeIn } from '../outcomes.ts';
 import type { Api } from '../page/api.ts';
 import { useLoaded } from '../page/loading.ts';
 import { taskPath } from '../places.ts';
 
-/** Failures by what they say. They are looked for in the results, up to a bound; how far that went is said. */
+/** Failures by what they say. They are looked for in the results, piece by piece; how far that went is said. */
 export function Failures({ job, api, version }: { job: JobRow; api: Api; version: string }): JSX.Element {
   const { id, progress } = job;
-  const { value, error } = useLoaded(`failures ${id}`, version, async (signal) => {
-    const groups = new FailureGroups();
-    let seen = 0;
-    const take = (line: string): boolean => {
-      const outcome = outcomeIn(line);
-      if (outcome === undefined) return true;
-      seen++;
-      groups.add(outcome);
-      return groups.grouped + groups.others < progress.failed;
+  const [rounds, setRounds] = useState(0);
+  const search = useMemo(() => new FailureSearch(), [id]);
+  const { error } = useLoaded(`failures ${id}`, `${version}/${rounds}`, async (signal) => {
+    search.begin();
+    const path = `/v1/jobs/${id}/results?order=completion&cursors${search.after}`;
+    const take = (line: string) => {
+      search.take(line);
+      return true;
     };
-    const path = `/v1/jobs/${id}/results?order=completion`;
     const isAll = await api.lines(path, PAGE_FAILURE_BYTES, take, signal);
-    return { groups, seen, isAll: isAll || groups.grouped + groups.others >= progress.failed };
+    setRounds((round) => round + (isAll ? 0 : 1));
+    return search.looked;
   });
+  const { groups, looked } = search;
+  const ended = progress.done + progress.failed;
   return h(
     'section',
     { class: 'failures', 'aria-labelledby': 'failures' },
     h('h2', { id: 'failures' }, 'Failures'),
-    value === undefined
-      ? h('p', { class: 'aside' }, error ?? 'Looking for what they say…')
-      : h(
-          'ul',
-          null,
-          value.groups.all.map((group) => h(Group, { key: `${group.name} ${group.message}`, job: id, group })),
-        ),
-    value !== undefined &&
-      value.groups.others > 0 &&
-      h('p', { class: 'aside' }, `${plural(value.groups.others, 'failure')} more say something else each.`),
-    value !== undefined &&
-      !value.isAll &&
-      h(
-        'p',
-        { class: 'aside' },
-        `Looked at the first ${plural(value.seen, 'outcome')} only, which hold ${count(value.groups.grouped)} of ${count(progress.failed)} failures. The download holds them all.`,
-      ),
+    error !== undefined && h('p', { class: 'fault' }, `They cannot be read: ${error}.`),
+    h(
+      'ul',
+      null,
+      groups.all.map((group) => h(Group, { key: `${group.name} ${group.message}`, job: id, group })),
+    ),
+    groups.others > 0 && h('p', { class: 'aside' }, `${plural(groups.others, 'more failure')} are in the download.`),
+    looked < ended &&
+      groups.grouped + groups.others < progress.failed &&
+      h('p', { class: 'aside' }, `Looked at ${count(looked)} of ${count(ended)} outcomes so far.`),
   );
 }
 

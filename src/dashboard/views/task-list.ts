@@ -1,6 +1,5 @@
 import { h, type JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { hasEnded } from '../../model/job.ts';
 import { PAGE_TASKS } from '../../model/limits.ts';
 import { count } from '../figures.ts';
 import type { JobRow } from '../fold.ts';
@@ -31,7 +30,7 @@ export function TaskList({ job, api, version }: { job: JobRow; api: Api; version
     readLines(api, job, from, until, signal),
   );
   if (total === 0) return null;
-  const go = (index: number) => setFrom(Math.max(0, Math.min(Math.floor(index / PAGE_TASKS) * PAGE_TASKS, total - 1)));
+  const go = (index: number) => setFrom(Math.floor(Math.max(0, Math.min(index, total - 1)) / PAGE_TASKS) * PAGE_TASKS);
   return h(
     'section',
     { 'aria-labelledby': 'tasks' },
@@ -106,7 +105,7 @@ function Pages(props: { from: number; until: number; total: number; go: (index: 
 
 /** What has ended is read as results; of the others each is asked how it is. */
 async function readLines(api: Api, job: JobRow, from: number, until: number, signal: AbortSignal): Promise<Line[]> {
-  const { id, progress } = job;
+  const { id } = job;
   const outcomes = new Map<number, Outcome>();
   const take = (line: string): boolean => {
     const outcome = outcomeIn(line);
@@ -120,13 +119,6 @@ async function readLines(api: Api, job: JobRow, from: number, until: number, sig
     indexes.map(async (index): Promise<Line> => {
       const outcome = outcomes.get(index);
       if (outcome !== undefined) return { index, status: outcome.status, outcome };
-      if (
-        hasEnded(progress.state) &&
-        progress.failed + progress.done === progress.total - progress.cancelled &&
-        progress.cancelled > 0
-      ) {
-        return { index, status: 'cancelled', outcome: undefined };
-      }
       const task = await api.json<{ status: TaskStatus; output?: { value?: unknown }; error?: Outcome['error'] }>(
         `/v1/jobs/${id}/tasks/${index}`,
         signal,

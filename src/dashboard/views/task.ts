@@ -1,4 +1,5 @@
 import { h, type JSX } from 'preact';
+import { useRef } from 'preact/hooks';
 import type { TaskFailure } from '../../model/envelope.ts';
 import type { AttemptRecord } from '../../model/records.ts';
 import { ago, bytes, count, duration, plural } from '../figures.ts';
@@ -39,15 +40,23 @@ interface TaskProps {
   readonly api: Api;
 }
 
+/** Milliseconds between two looks at a task that has not ended, for the words that say how long it runs. */
+const LOOK_AGAIN = 5_000;
+
 /** Everything about one task. */
 export function TaskPage({ job, index, state, api }: TaskProps): JSX.Element {
   const { now } = state;
   const row = state.view.jobs.get(job);
-  // Whenever something of its job has changed, and now and then for the words that say how long it has run.
+  // Whenever something of its job has changed; of one that has ended, when it is tried again.
   const { progress, running, waiting } = row ?? { progress: undefined, running: 0, waiting: 0 };
-  const version = `${progress?.segments}/${progress?.state}/${running}/${waiting}/${Math.floor(now / 5_000)}`;
+  const seen = useRef<TaskStatus | undefined>(undefined);
+  const isOver = seen.current === 'done' || seen.current === 'failed' || seen.current === 'cancelled';
+  const version = isOver
+    ? `over/${progress?.generation}`
+    : `${progress?.segments}/${progress?.state}/${running}/${waiting}/${Math.floor(now / LOOK_AGAIN)}`;
   const path = `/v1/jobs/${job}/tasks/${index}`;
   const { value: task, error } = useLoaded(path, version, (signal) => api.json<Task>(path, signal));
+  seen.current = task?.status;
   const total = progress?.total;
   return h(
     'div',

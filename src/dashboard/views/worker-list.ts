@@ -28,6 +28,8 @@ export function WorkerList({ workers, now }: { workers: Iterable<WorkerRow>; now
   const [showsAll, showAll] = useState(false);
   const all = [...workers].sort((a, b) => b.slots - a.slots || compare(a.name, b.name) || compare(a.id, b.id));
   const shown = showsAll ? all : all.slice(0, PAGE_LIST);
+  const names = all.map(({ name }) => name);
+  const isNamesake = ({ name }: WorkerRow) => names.indexOf(name) !== names.lastIndexOf(name);
   const heads = ['Worker', 'State', 'Slots', 'Speed', 'Done', 'Failed', 'Heard'];
   return h(
     'section',
@@ -48,7 +50,7 @@ export function WorkerList({ workers, now }: { workers: Iterable<WorkerRow>; now
       h(
         'tbody',
         null,
-        shown.map((worker) => h(WorkerLine, { key: worker.id, worker, now })),
+        shown.map((worker) => h(WorkerLine, { key: worker.id, worker, now, isNamesake: isNamesake(worker) })),
       ),
     ),
     all.length > shown.length &&
@@ -60,7 +62,9 @@ export function WorkerList({ workers, now }: { workers: Iterable<WorkerRow>; now
   );
 }
 
-function WorkerLine({ worker, now }: { worker: WorkerRow; now: number }): JSX.Element {
+/** Workers of one machine have its name; then a part of what tells them apart stands beside it. */
+function WorkerLine(props: { worker: WorkerRow; now: number; isNamesake: boolean }): JSX.Element {
+  const { worker, now, isNamesake } = props;
   const speed = rateOf(worker.pace, now);
   return h(
     'tr',
@@ -69,7 +73,7 @@ function WorkerLine({ worker, now }: { worker: WorkerRow; now: number }): JSX.El
       'th',
       { scope: 'row' },
       h('a', { href: workerPath(worker.id) }, h('bdi', null, worker.name)),
-      h('small', null, worker.kind),
+      h('small', null, isNamesake ? `${worker.kind} ${worker.id.slice(0, 4)}` : worker.kind),
     ),
     h('td', { 'data-head': 'State' }, h(StateMark, workerState(worker))),
     h('td', { 'data-head': 'Slots' }, h(Slots, worker)),
