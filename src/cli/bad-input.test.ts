@@ -204,7 +204,11 @@ describe('of a server', () => {
     const { port } = sockets.address() as { port: number };
     const link = `http://127.0.0.1:${port}#mh_x`;
     await refused(['join', link], 3, /this server speaks protocol 7: update manyhands here/);
-    await refused(['run', 'square.ts', '1', '--url', link], 3, /speaks another version: this server speaks protocol 7: update manyhands here$/m);
+    await refused(
+      ['run', 'square.ts', '1', '--url', link],
+      3,
+      /speaks another version: this server speaks protocol 7: update manyhands here$/m,
+    );
   });
 
   it('one that is no manyhands server is told apart: exit 3', async (t) => {

@@ -46,3 +46,11 @@ it('a rate follows the counts, and forgets', () => {
   for (let second = 2; second <= 30; second++) rate.feed(1000 + (second - 1) * 100, second * 1000);
   assert.ok(Math.abs((rate.value as number) - 100) < 5, String(rate.value));
 });
+
+it('a rate is right from the first task that ends, however long nothing ended before it', () => {
+  const rate = new Rate();
+  for (let tick = 0; tick < 10; tick++) rate.feed(0, tick * 100);
+  assert.equal(rate.value, undefined);
+  rate.feed(2, 1000);
+  assert.ok(Math.abs((rate.value as number) - 2) < 0.5, String(rate.value));
+});

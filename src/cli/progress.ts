@@ -11,30 +11,36 @@ export interface Standing {
   readonly running?: number;
 }
 
-/** Seconds in which the rate follows a change by two thirds: steady to look at, yet not of the past. */
+/** Seconds in which the rate follows a change by two thirds: at least, and as a share of the time so far, since tasks may be long. */
 const RATE_MEMORY = 3;
+const RATE_MEMORY_SHARE = 0.2;
 /** Milliseconds between two drawings: what an eye can follow. */
 const REDRAW_EVERY = 100;
 const BAR_WIDTH = 24;
 
-/** The rate of ended tasks, smoothed, fed with counts and times. */
+/** The rate of ended tasks, fed with counts and times: of late ones more than of early ones, and right from the first. */
 export class Rate {
-  #last: { ended: number; at: number } | undefined;
-  /** Tasks a second; undefined until two counts are known. */
-  value: number | undefined;
+  #begun: number | undefined;
+  #last = { ended: 0, at: 0 };
+  /** Tasks, and the seconds that they took, each counting less the longer ago it was. */
+  #tasks = 0;
+  #seconds = 0;
+
+  /** Tasks a second; undefined until one has ended. */
+  get value(): number | undefined {
+    return this.#tasks > 0 ? this.#tasks / this.#seconds : undefined;
+  }
 
   feed(ended: number, at: number): void {
     const last = this.#last;
-    if (last === undefined || ended < last.ended) {
-      this.#last = { ended, at };
-      return;
-    }
-    const seconds = (at - last.at) / 1_000;
-    if (seconds <= 0) return;
-    const rate = (ended - last.ended) / seconds;
-    const weight = 1 - Math.exp(-seconds / RATE_MEMORY);
-    this.value = this.value === undefined ? rate : this.value + (rate - this.value) * weight;
     this.#last = { ended, at };
+    this.#begun ??= at;
+    const seconds = (at - last.at) / 1_000;
+    // Its first look; or a retry, which begins to count anew.
+    if (at === this.#begun || ended < last.ended || seconds <= 0) return;
+    const kept = Math.exp(-seconds / Math.max(RATE_MEMORY, ((at - this.#begun) / 1_000) * RATE_MEMORY_SHARE));
+    this.#tasks = this.#tasks * kept + ended - last.ended;
+    this.#seconds = this.#seconds * kept + seconds;
   }
 }
 

@@ -16,8 +16,17 @@ export function collectResource(text: string, resources: Record<string, number> 
   return { ...resources, [key]: amount };
 }
 
+/** What a message has room for (protocol/shapes.ts). */
+const KEY_LENGTH = 128;
+const VALUE_LENGTH = 256;
+
 function split(text: string, what: string, example: string): [string, string] {
   const at = text.indexOf('=');
   if (at < 1) throw new UsageError(`"${text}" is not a ${what}: write it as ${example}`);
+  if (at > KEY_LENGTH || text.length - at - 1 > VALUE_LENGTH) {
+    throw new UsageError(
+      `the ${what} ${text.slice(0, 20)}… is too long: ${KEY_LENGTH} characters before the =, ${VALUE_LENGTH} after it`,
+    );
+  }
   return [text.slice(0, at), text.slice(at + 1)];
 }

@@ -83,7 +83,10 @@ function jobSheet(view: JobView): string {
     ['code', spec.code.sourceName],
     ['state', progress.state],
     ['reason', progress.reason],
-    ['tasks', `${formatCount(progress.total)}${progress.open && !hasEnded(progress.state) ? '+' : ''}: ${countsOf(view)}`],
+    [
+      'tasks',
+      `${formatCount(progress.total)}${progress.open && !hasEnded(progress.state) ? '+' : ''}: ${countsOf(view)}`,
+    ],
     ['asked for', conditionsOf(spec)],
     ['submitted', formatTime(spec.submittedAt)],
     ['took', took],

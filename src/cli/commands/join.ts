@@ -23,6 +23,9 @@ interface JoinOptions {
   quiet?: true;
 }
 
+/** What a message has room for (protocol/shapes.ts). */
+const NAME_LENGTH = 256;
+
 export function addJoin(program: Command, finish: Finish): void {
   program
     .command('join <url>')
@@ -50,6 +53,8 @@ export function addJoin(program: Command, finish: Finish): void {
 async function join(urls: string, options: JoinOptions): Promise<number> {
   if (options.deny !== undefined && options.deny !== 'net')
     throw new UsageError(`--deny knows only net, not "${options.deny}"`);
+  if (options.name !== undefined && options.name.length > NAME_LENGTH)
+    throw new UsageError(`--name takes at most ${NAME_LENGTH} characters, not ${options.name.length}`);
   const { parseJoinUrl } = await import('../../worker/node/join-url.ts');
   const addresses = urls.split(',').map((url) => understood(() => parseJoinUrl(url.trim())));
   const inLink = addresses.find((address) => address.token !== undefined)?.token;
@@ -70,13 +75,13 @@ async function join(urls: string, options: JoinOptions): Promise<number> {
       ...(options.resource && { resources: options.resource }),
     }),
   );
-  let interrupted = false;
+  let asked = 0;
   const leave = (): void => {
-    if (interrupted) void worker.stop('it was told to leave at once');
+    asked += 1;
+    if (asked > 1) void worker.stop('it was told to leave at once');
     else void worker.drain('it was told to leave');
-    interrupted = true;
   };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, leave);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, leave);
   const say = options.json
     ? sayJson
     : options.quiet
@@ -86,7 +91,7 @@ async function join(urls: string, options: JoinOptions): Promise<number> {
   const end = await worker.ended;
   if (end.failed)
     throw (await worker.joined) ? new CommandError(end.reason, ExitCode.noServer) : new NoServerError(end.reason);
-  return ExitCode.done;
+  return asked > 1 ? ExitCode.interrupted : ExitCode.done;
 }
 
 /** What the worker says of its options is a sentence for people already. */
