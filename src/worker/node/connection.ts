@@ -2,7 +2,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { WebSocket } from 'ws';
 import type { PackedColumn } from '../../model/envelope.ts';
-import { FRAME_BYTES, FRAME_FRAGMENTS, HELLO_TIME } from '../../model/limits.ts';
+import { FRAME_BYTES, FRAME_FRAGMENTS } from '../../model/limits.ts';
 import { decodeServerToWorker, encodeFrame } from '../../protocol/frames.ts';
 import { ProtocolError } from '../../protocol/protocol-error.ts';
 import { WORKER_PROTOCOL } from '../../protocol/version.ts';
@@ -16,7 +16,7 @@ export interface ConnectionEvents {
   disconnected(reason: string, retryAfter?: number): void;
 }
 
-/** One connection to the server's `/v1/worker`. What comes after `close` is not reported. */
+/** One connection to the server's `/v1/worker`, for as long as the session believes in it. What comes after `close` is not reported. */
 export class Connection {
   readonly #socket: WebSocket;
   readonly #events: ConnectionEvents;
@@ -35,7 +35,6 @@ export class Connection {
       perMessageDeflate: false,
       maxPayload: FRAME_BYTES,
       maxFragments: FRAME_FRAGMENTS,
-      handshakeTimeout: HELLO_TIME,
       followRedirects: false,
       createConnection: ((options: tls.ConnectionOptions & net.NetConnectOpts) => {
         this.#raw = secure

@@ -86,6 +86,8 @@ test('P10 P11: outcomes are kept until they are acknowledged, over a cut connect
 
 test('F-10 F-18: what runs goes on while the server is away, and is delivered to the next one', async (t) => {
   const { farm } = await joinedWorker(t);
+  // On a busy machine the first task may end before its server does.
+  farm.acks = false;
   farm.job(1, slow);
   farm.tasks(7, 1, [300, 400, 0, 0]);
   const { port } = farm;
