@@ -7,7 +7,7 @@ export function Join({ api }: { api: Api | undefined }): JSX.Element {
   const link = `${location.origin}/join#${api?.token ?? 'TOKEN'}`;
   return h(
     'section',
-    null,
+    { class: 'letter' },
     h('h1', { tabIndex: -1 }, 'Lend this farm a device'),
     h(
       'p',

@@ -20,7 +20,7 @@ export function SignIn({
   };
   return h(
     'section',
-    { class: 'sign-in' },
+    { class: 'letter' },
     h('h1', { tabIndex: -1 }, headline(refusal?.status)),
     h('p', null, advice(refusal)),
     h(

@@ -24,13 +24,18 @@ export function workerState(worker: { state: WorkerState; busy: number }): { wor
   }
 }
 
+/** The feed does not tell every beat of every worker, but it does tell when one has missed them. */
+export function lastSeen({ state, lastHeardAt }: WorkerRow, now: number): string {
+  return state === 'lost' ? ago(now - lastHeardAt) : 'now';
+}
+
 export function WorkerList({ workers, now }: { workers: Iterable<WorkerRow>; now: number }): JSX.Element {
   const [showsAll, showAll] = useState(false);
   const all = [...workers].sort((a, b) => b.slots - a.slots || compare(a.name, b.name) || compare(a.id, b.id));
   const shown = showsAll ? all : all.slice(0, PAGE_LIST);
   const names = all.map(({ name }) => name);
   const isNamesake = ({ name }: WorkerRow) => names.indexOf(name) !== names.lastIndexOf(name);
-  const heads = ['Worker', 'State', 'Slots', 'Speed', 'Done', 'Failed', 'Heard'];
+  const heads = ['Worker', 'State', 'Slots', 'Speed', 'Done', 'Failed', 'Last seen'];
   return h(
     'section',
     { 'aria-labelledby': 'workers' },
@@ -80,7 +85,7 @@ function WorkerLine(props: { worker: WorkerRow; now: number; isNamesake: boolean
     h('td', { 'data-head': 'Speed' }, speed === undefined ? '–' : `${rate(speed)}/s`),
     h('td', { 'data-head': 'Done' }, count(worker.done)),
     h('td', { 'data-head': 'Failed', class: worker.failed > 0 ? 'bad' : '' }, count(worker.failed)),
-    h('td', { 'data-head': 'Heard' }, ago(now - worker.lastHeardAt)),
+    h('td', { 'data-head': 'Last seen' }, lastSeen(worker, now)),
   );
 }
 

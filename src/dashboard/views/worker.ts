@@ -1,6 +1,6 @@
 import { h, type JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { ago, bytes, count, rate } from '../figures.ts';
+import { bytes, count, rate } from '../figures.ts';
 import type { WorkerRow } from '../fold.ts';
 import { rateOf } from '../pace.ts';
 import type { Api } from '../page/api.ts';
@@ -8,7 +8,7 @@ import { saying } from '../page/loading.ts';
 import type { PageState } from '../page/page.ts';
 import { Facts } from './facts.ts';
 import { StateMark } from './state-mark.ts';
-import { Slots, workerState } from './worker-list.ts';
+import { lastSeen, Slots, workerState } from './worker-list.ts';
 
 /** Everything about one worker. */
 export function WorkerPage(props: { id: string; state: PageState; api: Api; leave: () => void }): JSX.Element {
@@ -34,12 +34,17 @@ export function WorkerPage(props: { id: string; state: PageState; api: Api; leav
         { class: 'standing' },
         h('span', { role: 'status' }, h(StateMark, workerState(worker))),
         h('span', null, `${count(worker.busy)} of ${count(worker.slots)} slots busy`),
-        h('span', null, `heard ${ago(state.now - worker.lastHeardAt)}`),
+        h('span', null, `last seen ${lastSeen(worker, state.now)}`),
       ),
       h(Slots, worker),
     ),
     state.me?.role === 'admin' && h(WorkerActions, { worker, api, leave }),
-    h(Facts, { facts: aboutOf(worker, state.now) }),
+    h(
+      'section',
+      { 'aria-labelledby': 'about' },
+      h('h2', { id: 'about' }, 'About'),
+      h(Facts, { facts: aboutOf(worker, state.now) }),
+    ),
   );
 }
 
