@@ -74,7 +74,7 @@ function handOver(state: State, lease: Lease, runs: readonly Run[], trouble: Tro
   noteLoss(state, lease, runs, trouble);
   block.move(runs, 'orphaned', 'leased');
   takeAway(state, lease, runs);
-  grant(state, job, worker, block, runs, true);
+  grant(state, job, worker, block, runs, onLastChance(trouble));
   return countRuns(runs);
 }
 

@@ -177,7 +177,7 @@ function takeDue(state: State, job: OpenJob, worker: Worker): number {
   }
   const runs: Run[] = runsOf(indexes.sort((a, b) => a - b));
   block.move(runs, 'aside', 'leased');
-  grant(state, job, worker, block, runs, trouble.losses > 0);
+  grant(state, job, worker, block, runs, onLastChance(trouble));
   return countRuns(runs);
 }
 

@@ -93,7 +93,7 @@ test('R10: a loss is counted when the task is handed to another, and is not char
   assert.equal(desk.progress(job).lost, 0);
   desk.join('w2');
   const [again] = desk.grants();
-  assert.deepEqual([desk.progress(job).lost, again?.alone], [1, true]);
+  assert.deepEqual([desk.progress(job).lost, again?.alone], [1, false]);
   assert.deepEqual(
     desk.table.attempts.map(({ outcome }) => outcome),
     ['lost'],
@@ -145,7 +145,7 @@ test('R10: what was in a lost batch goes in small batches, then one by one', () 
   desk.sent();
   desk.join('w1');
   const grants = desk.grants();
-  assert.ok(grants.every(({ alone, runs }) => alone && runs[0]!.count <= SUSPECT_BATCH));
+  assert.ok(grants.every(({ alone, runs }) => !alone && runs[0]!.count <= SUSPECT_BATCH));
   assert.equal(grants[0]?.runs[0]?.count, SUSPECT_BATCH);
   const twice = grants.reduce((sum, { runs }) => sum + countRuns(runs), 0);
   desk.leave('w1');
@@ -157,6 +157,7 @@ test('R10: what was in a lost batch goes in small batches, then one by one', () 
       open.set(grant.lease, grant);
       const lastChances = [...open.values()].filter((other) => countRuns(other.runs) === 1);
       assert.ok(lastChances.length <= 1, 'one task on its last chance at a time');
+      assert.ok(lastChances.every(({ alone }) => alone));
       singles += countRuns(grant.runs) === 1 ? 1 : 0;
     }
     const next = open.values().next().value;
