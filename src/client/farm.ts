@@ -142,10 +142,13 @@ export class Farm {
 
   /** Rejects when a server that is gone does not come back; settles in no other way. */
   #serverGone(): Promise<never> {
+    const since = this.#around.now();
+    this.#wire.hurry();
     return new Promise((_, reject) => {
       const look = (): void => {
         if (this.#wire.ended !== undefined) return;
-        if (this.#wire.lostFor < CLOSE_PATIENCE) return void this.#around.alarm(CLOSE_PATIENCE / 5, look);
+        const waited = Math.min(this.#wire.lostFor, this.#around.now() - since);
+        if (waited < CLOSE_PATIENCE) return void this.#around.alarm(CLOSE_PATIENCE / 5, look);
         const message =
           'the server is gone, and what this program had still to send with it: see what its jobs have got';
         reject(new FarmError('unreachable', message));

@@ -178,5 +178,6 @@ function isObject(inputs: unknown): inputs is object {
 async function hasEndedEarly(wire: Wire, job: number, error: unknown): Promise<boolean> {
   if (!(error instanceof FarmError) || error.code !== 'conflict') return false;
   const { progress } = (await wire.request({ kind: 'status', job })) as { progress: JobProgress };
-  return progress.endedAt !== undefined;
+  // It may have been opened again by now, with what had failed.
+  return progress.endedAt !== undefined || progress.generation > 0;
 }

@@ -31,6 +31,8 @@ export type SessionInput =
   /** No more progress of this job is wanted. */
   | { readonly kind: 'unfollow'; readonly job: JobId }
   | { readonly kind: 'tick' }
+  /** The program wants to leave: what waits for its next attempt to connect makes it now. */
+  | { readonly kind: 'hurry' }
   | { readonly kind: 'stop'; readonly reason: string };
 
 export type SessionEffect =

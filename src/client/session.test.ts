@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import fc from 'fast-check';
 import { ClientBench, columnOf, progressOf } from '../../test/support/client-bench.ts';
 import { HELLO_TIME, INPUT_WINDOW_BYTES, LEASE_TIME, RECONNECT_BASE, RECONNECT_CAP } from '../model/limits.ts';
+import { decodeServerToClient, encodeFrame } from '../protocol/frames.ts';
+import { ProtocolError } from '../protocol/protocol-error.ts';
 import type { RequestMessage } from './session-io.ts';
 
 const submit = (idempotencyKey: string): Extract<RequestMessage, { kind: 'submit' }> => ({
@@ -85,6 +88,15 @@ describe('the connection', () => {
     assert.equal(once.take('connect').length, 100);
   });
 
+  test('a program that wants to leave does not wait for the next attempt', () => {
+    const bench = new ClientBench().join();
+    bench.handle({ kind: 'hurry' });
+    assert.deepEqual(bench.rest, []);
+    bench.handle({ kind: 'disconnected', reason: 'cut' });
+    bench.handle({ kind: 'hurry' });
+    assert.equal(bench.take('connect').length, 1);
+  });
+
   test('P19: a refusal for good ends it, and nothing is handled after an end', () => {
     const bench = new ClientBench().join();
     bench.handle({ kind: 'disconnected', reason: 'the token is revoked', fatal: true });
@@ -123,6 +135,53 @@ describe('the connection', () => {
     bench.pass(500);
     bench.open();
     assert.deepEqual(bench.sent(), [{ kind: 'status', job: 1, request }]);
+  });
+
+  test('T-25: nothing that a server says breaks a client', () => {
+    const small = fc.oneof(fc.nat(4), fc.constantFrom('done', 'busy', '', null, true), fc.jsonValue({ maxDepth: 2 }));
+    const fields = [
+      'request',
+      'stream',
+      'job',
+      'ok',
+      'code',
+      'message',
+      'value',
+      'block',
+      'cursor',
+      'generation',
+      'next',
+    ];
+    const all = [...fields, 'runs', 'progress', 'running', 'waiting', 'protocol', 'farm', 'attempts'];
+    const known = fc.constantFrom('clientWelcome', 'answer', 'resultBatch', 'resultMark', 'resultsEnd', 'progressNote');
+    const message = fc.record(
+      { kind: known, ...Object.fromEntries(all.map((name) => [name, small])) },
+      { requiredKeys: ['kind'] },
+    );
+    const frame = fc.oneof(
+      fc.string(),
+      fc.uint8Array({ maxLength: 40 }),
+      message.map((json) => JSON.stringify(json)),
+      fc.tuple(message, fc.uint8Array({ maxLength: 40 })).map(([json, column]) => encodeFrame(json, column)),
+    );
+    fc.assert(
+      fc.property(fc.array(frame), (frames) => {
+        const bench = new ClientBench().join();
+        bench.ask({ kind: 'results', job: 1, order: 'index', credit: 100 });
+        bench.ask({ kind: 'status', job: 1, follow: true });
+        for (const each of frames) {
+          try {
+            bench.handle({ kind: 'message', ...decodeServerToClient(each), bytes: each.length });
+          } catch (error) {
+            if (!(error instanceof ProtocolError)) throw error;
+            bench.handle({ kind: 'garbage', detail: error.message });
+          }
+          if (bench.session.wakeAt !== undefined && bench.take('disconnect').length > 0) bench.retry();
+          if (bench.take('connect').length > 0) bench.open();
+        }
+      }),
+      { numRuns: 500 },
+    );
   });
 
   test('stop says goodbye', () => {

@@ -112,6 +112,9 @@ export class Session {
         if (this.#link.isSilent(now)) this.#breakOff(SILENT, 'the server has been silent for too long', now, chance);
         else if (this.#link.mayRetry(now)) this.#connect(now);
         return;
+      case 'hurry':
+        if (this.#link.state === 'waiting') this.#connect(now);
+        return;
       case 'stop':
         if (this.#link.connected) this.#emit({ kind: 'disconnect', code: GOODBYE, reason: 'the client is done' });
         return this.#ended(input.reason, false);
@@ -135,13 +138,15 @@ export class Session {
         if (!this.#streams.has(message.stream)) return;
         this.#streams.get(message.stream)?.mark(message.next);
         return this.#emit({ kind: 'mark', stream: message.stream, next: message.next });
-      case 'resultsEnd':
+      case 'resultsEnd': {
+        const progress = progressIn(message.progress);
         // A stream that was given up may still end.
         if (!this.#streams.delete(message.stream)) return;
         this.#waiting.delete(message.stream);
-        return this.#emit({ kind: 'streamEnded', stream: message.stream, progress: message.progress as JobProgress });
+        return this.#emit({ kind: 'streamEnded', stream: message.stream, progress });
+      }
       case 'progressNote': {
-        const progress = message.progress as JobProgress;
+        const progress = progressIn(message.progress);
         if (!this.#follows.has(message.job)) return;
         if (hasEnded(progress.state)) this.#follows.delete(message.job);
         const { job, running, waiting } = message;
@@ -277,6 +282,14 @@ export class Session {
   #emit(effect: SessionEffect): void {
     this.#effects.push(effect);
   }
+}
+
+/** Its shape is not the protocol's to check, but who has none can't be followed. (T-25) */
+function progressIn(value: unknown): JobProgress {
+  if (typeof value === 'object' && value !== null && 'state' in value && typeof value.state === 'string') {
+    return value as JobProgress;
+  }
+  throw new ProtocolError('invalid', 'progress without a state');
 }
 
 /** A retry or a forget that was done before its answer was lost is refused the second time: that too is done. */

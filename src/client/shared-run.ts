@@ -105,7 +105,7 @@ export class SharedRun {
     this.#writer.flush();
   }
 
-  /** Inputs have their places, so nothing can follow one that was refused. */
+  /** Inputs have their places, so nothing can follow one that was refused; and nothing an outcome that can't be read. */
   #refused(error: Error): void {
     this.#end(error);
     if (this.#stream !== undefined) this.#wire.closeStream(this.#stream);
@@ -113,7 +113,12 @@ export class SharedRun {
   }
 
   #batch(batch: StreamBatch): void {
-    const outcomes = readOutcomes(this.#job, batch);
+    let outcomes: Outcomes;
+    try {
+      outcomes = readOutcomes(this.#job, batch);
+    } catch (error) {
+      return this.#refused(error as Error);
+    }
     let position = 0;
     for (const run of batch.runs) {
       for (let index = run.start; index < run.start + run.count; index++) this.#answer(outcomes, position++, index);

@@ -150,6 +150,11 @@ export class Wire {
     return this.#lostAt === undefined ? 0 : this.#around.now() - this.#lostAt;
   }
 
+  /** Tries to connect now, where it waits to. */
+  hurry(): void {
+    this.#handle({ kind: 'hurry' });
+  }
+
   stop(reason: string): void {
     this.#handle({ kind: 'stop', reason });
   }
