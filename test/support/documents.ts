@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
+import type { TestContext } from 'node:test';
 import type { Cleanup } from './cleanup.ts';
 import { repository, temporaryDirectory } from './directories.ts';
 import { run, start } from './processes.ts';
@@ -95,6 +97,18 @@ export async function typeDocument(t: Cleanup, file: string): Promise<number> {
     }
   }
   return typed;
+}
+
+/** Documents use the ports that users get; where somebody has one, they can't be typed, and the test is skipped. */
+export async function skipIfTaken(t: TestContext, port: number): Promise<boolean> {
+  const server = net.createServer().listen(port, '127.0.0.1');
+  const isFree = await new Promise<boolean>((resolve) => {
+    server.once('listening', () => resolve(true));
+    server.once('error', () => resolve(false));
+  });
+  if (isFree) await new Promise((resolve) => server.close(resolve));
+  else t.skip(`port ${port} is in use here`);
+  return !isFree;
 }
 
 function begins(output: readonly string[]): RegExp {
