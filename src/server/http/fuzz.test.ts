@@ -159,6 +159,13 @@ test('T-14: no body, query or path reaches a prototype', async () => {
     assert.equal((await farm.ask('GET', `/v1/jobs/${other}/tasks/0/input`)).text, line);
     clean();
   }
+  // As names of labels and amounts they would pass for what the shape asks.
+  for (const key of ['__proto__', 'constructor', 'prototype']) {
+    for (const options of [`"requires":{"${key}":"x"}`, `"resources":{"${key}":1}`]) {
+      const answer = await told('POST', '/v1/jobs', `{"code":"${code}","open":true,${options}}`);
+      assert.deepEqual([answer.status, answer.text.includes(`the body has the key ${key}`)], [400, true], answer.text);
+    }
+  }
   for (const name of ['__proto__', 'constructor', 'toString', '__proto__[x]']) {
     assert.equal((await farm.ask('GET', `/v1/jobs?${encodeURIComponent(name)}=1`)).status, 400, name);
     assert.ok([400, 404].includes((await farm.ask('GET', `/v1/jobs/${name}`)).status), name);
