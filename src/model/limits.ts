@@ -125,7 +125,7 @@ export const INPUT_WINDOW_BYTES = 4 * MiB;
 export const RESULT_WINDOW_BYTES = 8 * MiB;
 
 /** Bytes that wait for the network of one peer, above which it gets no more results and nothing more is read of it. (F-11) */
-export const OUTGOING_BYTES = RESULT_WINDOW_BYTES;
+export const OUTGOING_BYTES = 8 * MiB;
 /** Bytes that may wait for a worker that takes nothing, before it is cut: first batches for many slots fit. */
 export const OUTGOING_BYTES_MOST = 64 * MiB;
 

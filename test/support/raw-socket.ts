@@ -86,13 +86,13 @@ export class RawSocket {
   }
 
   /** Waits for so many messages of a kind; returns the last of them. */
-  async hears(kind: string, count = 1, timeout = 15_000): Promise<Heard> {
+  async hears(kind: string, count = 1, timeout = 60_000): Promise<Heard> {
     await waitFor(() => this.of(kind).length >= count, { what: `${count} ${kind}, of ${this.kinds()}`, timeout });
     return this.of(kind)[count - 1] as Heard;
   }
 
   async hearsThat(what: string, test: (message: Heard) => boolean): Promise<Heard> {
-    return waitFor(() => this.heard.find(test), { what: `${what}, of ${this.kinds()}`, timeout: 15_000 });
+    return waitFor(() => this.heard.find(test), { what: `${what}, of ${this.kinds()}`, timeout: 60_000 });
   }
 
   kinds(): string {
