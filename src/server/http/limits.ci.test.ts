@@ -95,9 +95,28 @@ describe('who is slow is cut, whatever at', { concurrency: true }, () => {
     wire.socket.pause();
     const started = performance.now();
     await sleep(ANSWER_STALL - 5_000);
-    assert.equal(await reading(), 1, 'it is given time');
+    assert.equal(await ended('/v1/blobs/:sha256'), 0, 'it is given time');
     // What the system took at first counts as taken, so the second look is the one that cuts.
-    await waitFor(async () => (await reading()) === 0, { what: 'the cut', timeout: 120_000, interval: 500 });
+    await waitFor(async () => (await ended('/v1/blobs/:sha256')) === 1, {
+      what: 'the cut',
+      timeout: 120_000,
+      interval: 500,
+    });
+    assertAbout(performance.now() - started, ANSWER_STALL);
+    wire.close();
+  });
+
+  test('F-11: a reader of a list that takes nothing, though all of it is written', async () => {
+    const requires = Object.fromEntries(Array.from({ length: 64 }, (_, i) => [`label ${i}`, '漢'.repeat(250)]));
+    for (let i = 0; i < 400; i++) await farm.submit({ code: 'export default 1', inputs: [1], requires });
+    const wire = await Wire.open(port);
+    wire.write(head('GET', '/v1/jobs?limit=1000', '\r\n'));
+    await waitFor(() => wire.status === 200, { what: 'the beginning' });
+    wire.socket.pause();
+    const started = performance.now();
+    await sleep(ANSWER_STALL - 10_000);
+    assert.equal(await ended('/v1/jobs'), 0, 'it is given time');
+    await waitFor(async () => (await ended('/v1/jobs')) === 1, { what: 'the cut', timeout: 120_000, interval: 500 });
     assertAbout(performance.now() - started, ANSWER_STALL);
     wire.close();
   });
@@ -119,10 +138,14 @@ describe('who is slow is cut, whatever at', { concurrency: true }, () => {
   });
 });
 
-/** Answers to GET of a blob that are under way: those that have ended are counted. */
-async function reading(): Promise<number> {
+/** Answers to GET that are over, whether they were taken or cut. */
+async function ended(route: string): Promise<number> {
   const { text } = await farm.ask('GET', '/metrics');
-  const ended =
-    /^manyhands_http_request_seconds_count\{method="GET",route="\/v1\/blobs\/:sha256",status="200"\} (\d+)/m.exec(text);
-  return 1 - Number(ended?.[1] ?? 0);
+  const name = `manyhands_http_request_seconds_count{method="GET",route="${route}",status="200"} `;
+  return Number(
+    text
+      .split('\n')
+      .find((line) => line.startsWith(name))
+      ?.slice(name.length) ?? 0,
+  );
 }
