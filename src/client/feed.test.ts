@@ -19,7 +19,7 @@ async function send(wire: Wire): Promise<void> {
   const around = { now: () => 0, pause: () => Promise.resolve() } as unknown as Surroundings;
   const feed = new Feed(around, new InputWriter(wire, {} as BlobExchange), [1, 2, 3]);
   await feed.begin();
-  await feed.run(wire, 1, false);
+  await feed.run(wire, 1);
 }
 
 test('R11: inputs of a job that ended before they were all sent are no mistake, nor if it was retried since', async () => {
