@@ -8,6 +8,7 @@ import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { type Node, parse } from 'acorn';
 import { bundleForBrowsers } from '../src/server/http/bundle.ts';
+import { bundleLibraries } from './bundled-libraries.ts';
 
 const root = path.join(import.meta.dirname, '..');
 const dist = path.join(root, 'dist');
@@ -78,7 +79,7 @@ function referencesOf(file: string, text: string): Reference[] {
   const found: Reference[] = [];
   const visit = (node: AnyNode): void => {
     const path = pathIn(node);
-    if (typeof path?.value === 'string' && /^\.{1,2}\//.test(path.value)) {
+    if (typeof path?.value === 'string' && (/^\.{1,2}\//.test(path.value) || libraries.has(path.value))) {
       found.push({ start: path.start + 1, end: path.end - 1, specifier: path.value });
     }
     for (const child of Object.values(node).flat()) if (typeof child?.type === 'string') visit(child as AnyNode);
@@ -97,17 +98,27 @@ function pathIn(node: AnyNode): AnyNode | undefined {
     : undefined;
 }
 
-/** The compiler leaves `.ts` in declarations, in files that are only copied, and in paths; published, those are `.js`. */
+/**
+ * The compiler leaves `.ts` in declarations, in files that are only copied, and in paths; published, those are `.js`.
+ * Bundled libraries are imported from where they are; their types come from the library itself.
+ */
 function pointToJavaScript(file: string): void {
   const before = readFileSync(file, 'utf8');
   let after = '';
   let at = 0;
   for (const { start, end, specifier } of referencesOf(file, before)) {
-    after += before.slice(at, start) + specifier.replace(/(?<!\.d)\.ts$/, '.js');
+    after += before.slice(at, start) + published(file, specifier);
     at = end;
   }
   after += before.slice(at);
   if (after !== before) writeFileSync(file, after);
+}
+
+function published(file: string, specifier: string): string {
+  const library = libraries.get(specifier);
+  if (library === undefined) return specifier.replace(/(?<!\.d)\.ts$/, '.js');
+  const relative = path.relative(path.dirname(file), library).split(path.sep).join('/');
+  return relative.startsWith('.') ? relative : `./${relative}`;
 }
 
 /** A path that leads nowhere would only be noticed by whoever installs the package. */
@@ -120,6 +131,7 @@ function missingTargets(file: string): string[] {
 rmSync(dist, { recursive: true, force: true });
 compile('node');
 await bundlePages();
+const libraries = await bundleLibraries(root, dist);
 for (const file of globSync('src/**/*', { cwd: root, withFileTypes: true })) {
   if (!file.isFile() || /\.(ts|md)$/.test(file.name)) continue;
   const source = path.join(file.parentPath, file.name);
