@@ -63,8 +63,8 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'drain forgets waiting tasks',
-    find: "this.#releaseAll('this worker is drained');",
-    put: 'this.#work.takeAllBack();',
+    find: 'return this.#release(message.lease, this.#work.takeBack(message.lease, runsIn(message)));',
+    put: 'return void this.#work.takeBack(message.lease, runsIn(message));',
   },
 ];
 

@@ -38,7 +38,9 @@ export class Fate {
 
   /** No worker is left as an operator has set it aside. */
   undrainAll(): void {
-    for (const { life } of this.#workers.values()) if (life?.id !== undefined) this.#operate(life.id, 'undrain');
+    const scheduler = this.#stage.host.process?.core.loop.scheduler;
+    for (const { worker, state } of scheduler?.workers() ?? [])
+      if (state === 'draining') this.#operate(worker.id, 'undrain');
   }
 
   #happen(fault: Fault): void {

@@ -18,25 +18,27 @@ export class MessageObserver {
   /** Tasks that a worker ever reported as failed, by `job/index`: nothing else may be recorded as failed. */
   readonly failuresSent = new Set<string>();
   count = 0;
+  toWorkers = 0;
   readonly #world: World;
   readonly #seen: Observer;
   readonly #workers = new WeakMap<Link, WorkerId>();
   readonly #requests = new WeakMap<Link, Map<number, Request>>();
-  readonly #sentFailures = new Map<LeaseId, Set<TaskIndex>>();
+  /** `lease/index` of what workers gave back. */
+  readonly #released = new Set<string>();
 
   constructor(world: World, seen: Observer) {
     this.#world = world;
     this.#seen = seen;
   }
 
-  /** An honest worker tells of failures. */
-  failed(lease: LeaseId, job: JobId, indexes: readonly TaskIndex[]): void {
-    let sent = this.#sentFailures.get(lease);
-    if (sent === undefined) this.#sentFailures.set(lease, (sent = new Set()));
-    for (const index of indexes) {
-      sent.add(index);
-      this.failuresSent.add(`${job}/${index}`);
-    }
+  /** A worker tells of failures. */
+  failed(job: JobId, indexes: readonly TaskIndex[]): void {
+    for (const index of indexes) this.failuresSent.add(`${job}/${index}`);
+  }
+
+  /** A worker gives tasks back. */
+  released(lease: LeaseId, runs: WireRuns): void {
+    for (const index of indexesOf(runsOf(runs))) this.#released.add(`${lease}/${index}`);
   }
 
   arrived(process: ServerProcess, link: Link, frame: Frame | undefined): void {
@@ -70,6 +72,7 @@ export class MessageObserver {
       this.#toClient(link, message, disk);
       return {};
     }
+    this.toWorkers++;
     const decoded = decodeServerToWorker(frame, link.asking.json);
     this.#world.note(() => `server  → ${link.asking.node}: ${brief(decoded.message)}`);
     this.#toWorker(process, link, decoded.message, disk);
@@ -103,11 +106,10 @@ export class MessageObserver {
       return this.#world.fail('S3', `lease ${ack.lease} was never issued, but acked as ${ack.verdict}`);
     const job = this.#seen.jobs.get(lease.job);
     if (job === undefined) return;
-    const failures = this.#sentFailures.get(ack.lease);
     for (const index of indexesOf(runsOf(ack.runs))) {
       if (job.knows(ack.lease, index)) continue;
-      // Given back, sent again by a network that repeats: nobody waits for it.
-      if (ack.verdict === 'duplicate' && !failures?.has(index) && hasEnded(job.progress.state)) continue;
+      // A network that repeats messages makes a worker run what it gave back: nobody waits for it.
+      if (ack.verdict === 'duplicate' && this.#released.has(`${ack.lease}/${index}`)) continue;
       this.#world.fail('S2', `task ${lease.job}/${index} was acked as ${ack.verdict} but is not on disk`);
     }
   }

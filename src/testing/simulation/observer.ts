@@ -1,9 +1,10 @@
 import { epochOf, type JobId, type LeaseId, type WorkerId } from '../../model/ids.ts';
 import { hasEnded, type JobProgress, type JobSpec } from '../../model/job.ts';
 import type { SegmentRecord, Write } from '../../model/records.ts';
-import type { Run } from '../../model/runs.ts';
+import { countRuns, indexesOf, type Run } from '../../model/runs.ts';
 import type { Frame } from '../../protocol/frames.ts';
 import type { MemoryDisk } from '../../store/memory/memory-disk.ts';
+import { failedRuns } from '../../store/reopen.ts';
 import { StoreError } from '../../store/store.ts';
 import type { Link } from './link.ts';
 import { MessageObserver } from './message-observer.ts';
@@ -30,6 +31,8 @@ export class Observer {
   readonly leases = new Map<LeaseId, SeenLease>();
   /** Some worker was suspended: what failed there is not charged, so that tasks may fail more often than they may be retried. */
   suspensions = 0;
+  /** Attempts whose end was written down. */
+  attempts = 0;
   readonly messages: MessageObserver;
   readonly #keys = new Map<string, JobId>();
   readonly #world: World;
@@ -94,6 +97,7 @@ export class Observer {
         this.#addLease(write.lease.lease, write.lease, disk);
         return undefined;
       case 'attempt':
+        this.attempts++;
         this.jobs.get(write.attempt.job)?.attempt(write.attempt);
         return undefined;
       case 'segment':
@@ -127,6 +131,7 @@ export class Observer {
   }
 
   #addSegment(segment: SegmentRecord, column: Uint8Array, disk: MemoryDisk): SeenJob | undefined {
+    this.attempts += countRuns(segment.runs);
     const job = this.jobs.get(segment.job);
     if (job === undefined) {
       this.#world.fail('S1', `a segment of job ${segment.job}, which is not there`);
@@ -141,6 +146,7 @@ export class Observer {
     if (epochOf(segment.lease) < disk.epoch) this.#world.sometimes('a task was adopted after a restart');
     const wrong = job.record(segment, column, disk.jobs.get(segment.job)?.blobs ?? new Set());
     if (wrong !== undefined) this.#world.fail(wrong.rule, wrong.what);
+    if (segment.worker !== '') this.#checkFailures(segment);
     return job;
   }
 
@@ -154,6 +160,14 @@ export class Observer {
       covers(lease.runs, segment.runs);
     if (!issued)
       this.#world.fail('S3', `segment ${segment.seq} of job ${segment.job} is not of a lease of ${segment.worker}`);
+  }
+
+  /** S3: only what a worker said to have failed is recorded as failed. */
+  #checkFailures(segment: SegmentRecord): void {
+    for (const index of indexesOf(failedRuns(segment))) {
+      if (!this.messages.failuresSent.has(`${segment.job}/${index}`))
+        this.#world.fail('S3', `task ${segment.job}/${index} is recorded as failed, but nobody said so`);
+    }
   }
 
   #progress(job: SeenJob, progress: JobProgress): void {

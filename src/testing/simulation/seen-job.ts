@@ -28,7 +28,7 @@ export class SeenJob {
   readonly #failed = new Set<TaskIndex>();
   /** Failures of each task in this generation. */
   readonly #failures = new Map<TaskIndex, number>();
-  /** `lease/index` of failures that were written down as attempts. */
+  /** `lease/index` of failures that were written down, in any generation. */
   readonly #attempts = new Set<string>();
   /** Distinct workers that were lost under a task. */
   readonly #lost = new Map<TaskIndex, Set<WorkerId>>();
@@ -84,6 +84,7 @@ export class SeenJob {
 
   #fail(index: TaskIndex, segment: SegmentRecord): void {
     this.#failed.add(index);
+    this.#attempts.add(`${segment.lease}/${index}`);
     // Poison is nobody's failure.
     if (segment.worker !== '') this.#failures.set(index, (this.#failures.get(index) ?? 0) + 1);
   }

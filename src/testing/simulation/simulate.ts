@@ -16,6 +16,20 @@ import { type Violation, World } from './world.ts';
 const MINUTE = 60_000;
 const UNDRAIN_EVERY = 5_000;
 
+/** Messages to workers that an attempt may cost, with its recall, its revoke and the news of its job. */
+const MESSAGES_AN_ATTEMPT = 10;
+/** Connections that a machine may need after a minute: a silence that is noticed late, and who came back last. */
+const CONNECTIONS_A_MACHINE = 6;
+
+/** What has happened so far. */
+interface Traffic {
+  /** Of servers to workers. */
+  readonly messages: number;
+  /** Of tasks, that have ended. */
+  readonly attempts: number;
+  readonly connections: number;
+}
+
 export interface Verdict {
   readonly plan: Plan;
   readonly failure: Violation | undefined;
@@ -60,6 +74,7 @@ class Simulation {
   readonly #watch: Watch;
   readonly #thrown = new Map<string, number>();
   readonly #killed = new Map<string, Set<string>>();
+  #calm: Traffic | undefined;
 
   constructor(plan: Plan, { trace }: SimulateOptions) {
     const { world } = this;
@@ -96,9 +111,11 @@ class Simulation {
     this.#stage.healed = true;
     this.#fate.heal();
     this.#undrain();
+    this.#watchCalm();
     const done = () => this.#clients.every(({ over }) => over);
     await world.run(world.now + patience(this.#plan), done);
     if (world.failure === undefined && !done()) this.#complain();
+    this.#checkCalm();
     if (world.failure !== undefined) return;
     await finish(this.#stage, this.#watch, this.#workers, this.#clients);
   }
@@ -109,6 +126,34 @@ class Simulation {
       this.#fate.undrainAll();
       this.#undrain();
     });
+  }
+
+  /** From a minute after the healing on, no more is said than the work needs (L3). */
+  #watchCalm(): void {
+    this.world.after(MINUTE, 0, () => {
+      this.#calm = this.#traffic();
+    });
+  }
+
+  #checkCalm(): void {
+    if (this.#calm === undefined) return;
+    const { messages, attempts, connections } = this.#traffic();
+    const [said, done] = [messages - this.#calm.messages, attempts - this.#calm.attempts];
+    const machines = this.#workers.length + this.#clients.length;
+    if (said > MESSAGES_AN_ATTEMPT * (done + machines))
+      this.world.fail('L3', `${said} messages for ${done} attempts, after all was well for a minute`);
+    if (connections - this.#calm.connections > CONNECTIONS_A_MACHINE * machines)
+      this.world.fail(
+        'L3',
+        `${connections - this.#calm.connections} connections of ${machines} machines, after a minute`,
+      );
+  }
+
+  #traffic(): Traffic {
+    const { attempts, messages } = this.#observer;
+    let connections = 0;
+    for (const each of this.#stage.network.attempts.values()) connections += each;
+    return { messages: messages.toWorkers, attempts, connections };
   }
 
   verdict(): Verdict {

@@ -43,9 +43,13 @@ export class Watch {
   /** L2: a worker that is heard keeps its tasks, a silent one loses them in time. */
   #checkSilence(process: ServerProcess, scheduler: Scheduler): void {
     const { world } = this.#stage;
-    for (const { worker, state } of scheduler.workers()) {
+    const offset = world.now - process.now();
+    for (const { worker, state, lastHeard } of scheduler.workers()) {
       const heard = process.heard.get(worker.id);
       if (heard === undefined) continue;
+      const known = Math.max(heard.at, process.resumedAt);
+      if (lastHeard + offset > known + 1)
+        this.#fail(worker.id, `counts as heard ${Math.round(lastHeard + offset - known)} ms after it was`);
       const lease = worker.kind === 'browser' ? BROWSER_LEASE_TIME : LEASE_TIME;
       if (state === 'lost') {
         const silence = world.now - heard.at;
@@ -54,7 +58,7 @@ export class Watch {
         continue;
       }
       // What was silent while this machine slept may have been heard by nobody.
-      const silence = world.now - Math.max(heard.at, process.resumedAt);
+      const silence = world.now - known;
       if (silence > lease + SLACK) this.#fail(worker.id, `keeps its leases after ${Math.round(silence)} ms of silence`);
     }
   }

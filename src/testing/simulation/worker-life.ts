@@ -145,6 +145,7 @@ export class WorkerLife extends Life {
     if (link === undefined) return;
     this.machine.stage.world.note(() => `${this.machine.name.padEnd(7)} → server: ${brief(message)}`);
     if (message.kind === 'outcomes' && column !== undefined) this.#noteFailures(message, column);
+    if (message.kind === 'released') this.machine.stage.observer.messages.released(message.lease, message.runs);
     const frame = this.#encode(message, column);
     if (this.#mischief === undefined || this.machine.stage.healed) return link.send(frame);
     for (const each of this.#mischief.frames(message, frame, (fake, bytes) => this.#encode(fake, bytes)))
@@ -162,7 +163,6 @@ export class WorkerLife extends Life {
     const indexes = [...indexesOf(fromWireRuns(message.runs) ?? [])];
     const { messages } = this.machine.stage.observer;
     messages.failed(
-      message.lease,
       message.job,
       failed.map((position) => indexes[position] as number),
     );

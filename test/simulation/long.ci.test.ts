@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import { test } from 'node:test';
+import { drawPlan, simulate } from '../../src/testing/index.ts';
+import { nodeOf } from '../support/nodes.ts';
+import { run } from '../support/processes.ts';
+import { notReached } from './reachable.ts';
+import { complaint, numbers, summary, sweep } from './sweep.ts';
+
+/** The oldest that is promised. */
+const OLDEST = '24.15.0';
+
+test('S1 S2 S3 S4 S5 S6 S7 S8 S9 S11 L1 L2 L3 F-34: 2,000 more farms, which come across all that is worth it', async (t) => {
+  const totals = await sweep(numbers(61, 2_060));
+  for (const line of summary(totals).split('\n')) t.diagnostic(line);
+  assert.deepEqual(totals.failures.map(complaint), []);
+  assert.deepEqual(notReached(totals), [], 'the simulator does not get there any more');
+});
+
+test('the same seed gives the same run under the oldest Node that is promised', async (t) => {
+  const bin = await nodeOf(t, OLDEST);
+  const simulator = [path.join(bin, 'node'), path.join(import.meta.dirname, 'run.ts')];
+  for (const seed of [3, 5, 17]) {
+    const here = await simulate(drawPlan(seed));
+    const there = await run(t, [...simulator, '--seed', String(seed)]);
+    assert.match(there.stdout, new RegExp(`\\[${here.hash}\\], ${here.events} events`), there.stderr);
+  }
+});
