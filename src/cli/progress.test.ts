@@ -52,5 +52,11 @@ it('a rate is right from the first task that ends, however long nothing ended be
   for (let tick = 0; tick < 10; tick++) rate.feed(0, tick * 100);
   assert.equal(rate.value, undefined);
   rate.feed(2, 1000);
-  assert.ok(Math.abs((rate.value as number) - 2) < 0.5, String(rate.value));
+  const value: number | undefined = nowOf(rate);
+  assert.ok(Math.abs((value ?? 0) - 2) < 0.5, String(value));
 });
+
+/** Read anew: after an assertion the compiler believes that it is still undefined. */
+function nowOf(rate: Rate): number | undefined {
+  return rate.value;
+}

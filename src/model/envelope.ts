@@ -1,5 +1,3 @@
-import type { Run } from './runs.ts';
-
 /**
  * What the bytes of one task's value are. Below `failed` the task is done (or the value is an input); from `failed` up
  * the bytes are the JSON of a {@link TaskFailure}. One byte on the wire and on disk: numbers never change meaning.
@@ -39,12 +37,6 @@ export function isFailure(status: number): boolean {
  * on the way.
  */
 export type PackedColumn = Uint8Array;
-
-/** The one envelope: which tasks, and their values in the order of the runs. */
-export interface Envelope {
-  readonly runs: readonly Run[];
-  readonly column: PackedColumn;
-}
 
 /** The JSON form of a failed task's outcome. `kind` repeats the status in words. */
 export interface TaskFailure {

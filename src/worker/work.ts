@@ -3,7 +3,6 @@ import { KEPT_OUTCOME_BYTES } from '../model/limits.ts';
 import type { Run } from '../model/runs.ts';
 import { intersectRuns, pushRun, subtractRuns } from '../model/runs.ts';
 import { readColumn, selectColumn } from '../protocol/column.ts';
-import { toWireRuns } from '../protocol/shapes.ts';
 import type { JobNotice } from '../protocol/worker-messages.ts';
 import type { WorkerFailure } from './failures.ts';
 import { failureColumn, failureOfDeath, howItEnded } from './failures.ts';
@@ -346,9 +345,4 @@ function joined(runs: Run[]): Run[] {
   const sorted: Run[] = [];
   for (const { start, count } of runs.sort((a, b) => a.start - b.start)) pushRun(sorted, start, count);
   return sorted;
-}
-
-/** For messages. */
-export function wire(held: readonly { lease: LeaseId; runs: readonly Run[] }[]) {
-  return held.map(({ lease, runs }) => ({ lease, runs: toWireRuns(runs) }));
 }

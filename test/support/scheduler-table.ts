@@ -17,7 +17,7 @@ export interface TableJob {
 export class Table {
   readonly jobs = new Map<number, TableJob>();
   readonly leases = new Map<number, LeaseRecord>();
-  readonly attempts: { job: number; index: number; outcome: string }[] = [];
+  readonly attempts: { job: number; index: number; outcome: string; message: string }[] = [];
 
   apply(write: SchedulerWrite, epoch: number): void {
     switch (write.kind) {

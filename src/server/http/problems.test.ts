@@ -133,7 +133,7 @@ test('what is not there is 404, what is not done there 405 with what is', async 
   assert.match((socket.json as Told).detail, /^\/v1\/worker is a WebSocket: open it as one$/);
 });
 
-test('what is no HTTP, too much of it, or no WebSocket is told so and cut', async () => {
+test('P1: what is no HTTP, too much of it, or no WebSocket is told so and cut', async () => {
   const head = `Host: localhost\r\nAuthorization: Bearer ${farm.tokens.admin}\r\n`;
   const upgrade = `GET /v1/client HTTP/1.1\r\n${head}Connection: Upgrade\r\nUpgrade: websocket\r\n`;
   const protocol = 'Sec-WebSocket-Protocol: manyhands.client.v1\r\n';

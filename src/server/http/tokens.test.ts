@@ -117,7 +117,7 @@ test('T-32: a ticket opens one download, once, and of nothing else', async () =>
   assert.equal(await use(await ticketFor(path, farm.tokens.work)), 403, 'with the rights of who asked');
 });
 
-test('T-4, T-32: a ticket opens one socket, as a subprotocol', async () => {
+test('P1, T-4, T-32: a ticket opens one socket, as a subprotocol', async () => {
   const open = async (path: string, ticket: string, protocol: string) => {
     const socket = farm.socket(path, [protocol, `manyhands.ticket.${ticket}`], {
       origin: `http://127.0.0.1:${farm.port}`,
