@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { decode } from 'fast-png';
@@ -62,7 +63,8 @@ test('--keep leaves the server and its workers up until Ctrl-C', { timeout: 180_
   assert.ok(existsSync(picture));
   const [, origin, token] = /^dashboard {2}(http:.*)\/#(\S+)$/m.exec(demo.stdout) ?? [];
   const farm = await connect({ url: `${origin}`, token: `${token}` });
-  const { spec, progress } = await farm.job(3).status();
+  const last = os.availableParallelism() > 1 ? 4 : 3;
+  const { spec, progress } = await farm.job(last).status();
   assert.deepEqual([spec.name, progress.state, progress.done], ['a picture', 'done', 48]);
   const again = await farm.run((x: number) => x + 1, 41);
   assert.equal(again, 42, 'its workers still work');

@@ -23,7 +23,7 @@ const FULL = { picture: PICTURE, samples: SAMPLES, sampled: 12 };
 /** For whoever wants to see the whole of it work in a few seconds. */
 const SMALL = { picture: { width: 480, height: 270 }, samples: { least: 4, most: 8 }, sampled: 4 };
 
-/** Tiles that a slot renders before it is measured: by then its code has been compiled for speed. */
+/** Tiles for each slot that are rendered before anything is measured: by then its code has been compiled for speed. */
 const WARM_UP = 4;
 
 interface Options {
@@ -49,7 +49,10 @@ async function demo(options: Options, stop: AbortController): Promise<void> {
   await own.join(1);
   const few = chosen.map((index) => tiles[index] as Tile);
   const alone = await renderAlone(farm, few, signal);
-  if (slots > 1) await own.join(slots - 1);
+  if (slots > 1) {
+    await own.join(slots - 1);
+    await warmUp(farm, few, slots, signal);
+  }
   // What a tile cost alone is a fair guess at what its neighbours in the order will.
   const costs = tiles.map((_, index) => alone.tiles[Math.floor(index / sampled)]?.milliseconds ?? 1);
   const whole = await renderAll(farm, tiles, costs, signal);
@@ -80,19 +83,27 @@ interface Rendering {
 }
 
 /**
- * A few of the tasks, on one slot of an otherwise idle machine. What is measured here stands for all of them, so it must
- * be rendering and nothing that happens once: the slot has loaded the code and warmed up before, and the clock runs only
- * from when the server has the job until the last result is here.
+ * Two things are compared, so both begin alike: every slot has loaded the code and warmed up, which happens once and must
+ * not be counted as often as the sample stands for.
+ */
+async function warmUp(farm: Farm, tiles: Tile[], slots: number, signal: AbortSignal): Promise<void> {
+  const some = Array.from({ length: WARM_UP * slots }, (_, k) => tiles[k % tiles.length] as Tile);
+  await (await submit(farm, 'warming up', some, signal)).values();
+}
+
+/**
+ * A few of the tasks, on one slot of an otherwise idle machine. What is measured here stands for all of them, so the clock
+ * runs only from when the server has the job until the last result is here.
  */
 async function renderAlone(farm: Farm, tiles: Tile[], signal: AbortSignal): Promise<Rendering> {
-  await (await submit(farm, 'warming up', tiles.slice(0, WARM_UP), signal)).values();
+  await warmUp(farm, tiles, 1, signal);
   const job = await submit(farm, 'some tiles on one slot', tiles, signal);
   const start = performance.now();
   const alike = tiles.map(() => 1);
   return gather(job, new Progress('one slot', alike), start);
 }
 
-/** The whole picture. Here the clock also runs while the job is submitted, and while the other slots load the code. */
+/** The whole picture. Here the clock also runs while the job is submitted. */
 async function renderAll(farm: Farm, tiles: Tile[], costs: number[], signal: AbortSignal): Promise<Rendering> {
   const start = performance.now();
   const job = await submit(farm, 'a picture', tiles, signal);

@@ -98,8 +98,8 @@ function firstLine(child: ChildProcess): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   if (child.stdout !== null) createInterface({ input: child.stdout }).once('line', resolve);
   child.once('error', reject);
-  child.once('close', (code) =>
-    reject(new Error(`manyhands ${child.spawnargs[2]} ended (${code}) before it was ready`)),
+  child.once('close', (code, signal) =>
+    reject(new Error(`manyhands ${child.spawnargs[2]} ended (${code ?? signal}) before it was ready`)),
   );
   return promise;
 }
