@@ -65,10 +65,17 @@ class Desk {
       broken: (error: StoreError) => this.left.push(`broken ${error.code}`),
     },
   });
+  /** Commits that were begun. */
+  commits = 0;
   #request = 0;
 
   static async start(): Promise<Desk> {
     const desk = new Desk();
+    const commit = desk.store.commit.bind(desk.store);
+    desk.store.commit = (...args) => {
+      desk.commits++;
+      return commit(...args);
+    };
     await desk.loop.start();
     return desk;
   }
@@ -323,6 +330,7 @@ test('stopping waits until all that was taken is on disk, and takes nothing more
   assert.equal(desk.submit(3), false);
   await desk.clock.settle();
   assert.equal(stopped, false);
+  assert.equal(desk.commits, 1, 'the second group waits for the first');
   desk.gate.release();
   await desk.clock.settle();
   await stop;
