@@ -31,6 +31,9 @@ export function place(state: State): void {
   fill(state, 'roomy');
   takeBack(state);
   if (state.tails.size > 0) speculate(state);
+  // A job that has ended on the way has freed others than those that were looked at: the next pass shall see them.
+  state.refreshWorkers();
+  for (const job of state.changedJobs) updateLane(state, job);
 }
 
 /** Puts a job where it waits for its turn, or out of it. */

@@ -240,6 +240,27 @@ test('R10 L1: a task that the first free worker should not have goes to the next
   assert.equal(last?.worker, 'w3', 'w1 was lost under it, and is free');
 });
 
+test('R10 R11 L1: slots that get free because a task was found to be poison are used', () => {
+  const desk = new Desk();
+  desk.join('w0');
+  desk.join('busy');
+  const doomed = desk.job(2, { maxFailures: 0, priority: 1 });
+  const [first, second] = desk.grants();
+  assert.deepEqual([first?.worker, second?.worker], ['w0', 'busy']);
+  desk.leave('w0');
+  for (const id of ['w1', 'w2']) {
+    desk.join(id);
+    desk.leave(id);
+  }
+  const job = desk.job(3);
+  desk.sent();
+  desk.join('w3', { slots: 2 });
+  assert.equal(desk.progress(doomed).state, 'failed');
+  desk.passSlowly(1_000, 'w3', 'busy');
+  const granted = desk.grants('revoke', 'dropBlock').filter((grant) => grant.job === job);
+  assert.deepEqual(new Set(granted.map(({ worker }) => worker)), new Set(['w3', 'busy']));
+});
+
 test(`R11: a job whose first ${FIRST_FAILURES} outcomes all failed has failed`, () => {
   const desk = new Desk();
   desk.join('w1');
