@@ -21,12 +21,13 @@ export async function runJob(module: string, args: string[], options: RunOptions
     inputsOf(args, options),
   ]);
   const out = options.out === undefined ? Out.stdout() : Out.file(options.out);
+  // From here on there is something to be cleaned up by whoever is told to leave.
+  const run = new Run(say);
   const farm = await open();
-  const run = new Run(farm, say);
   try {
     const job = await farm.map(code, inputs, jobOptions(options));
     if (options.detach) return await detach(job, farm);
-    return await run.attend(job, out, options);
+    return await run.attend(job, farm, out, options);
   } catch (error) {
     if (run.interrupted) run.leave(ExitCode.interrupted);
     if (error instanceof OutputClosed) await run.unread();
@@ -72,14 +73,12 @@ async function detach(job: Job, farm: Farm): Promise<number> {
 
 /** One job and whoever watches it. */
 class Run {
-  readonly #farm: Farm;
   readonly #say: (text: string) => void;
   readonly #interrupts: Interrupts;
   #job: Job | undefined;
   #submitted = false;
 
-  constructor(farm: Farm, say: (text: string) => void) {
-    this.#farm = farm;
+  constructor(say: (text: string) => void) {
     this.#say = say;
     // The first Ctrl-C cancels and waits for what was under way, the second leaves.
     this.#interrupts = new Interrupts(() => {
@@ -94,7 +93,7 @@ class Run {
     return this.#interrupts.interrupted;
   }
 
-  async attend(job: Job, out: Out, options: RunOptions): Promise<number> {
+  async attend(job: Job, farm: Farm, out: Out, options: RunOptions): Promise<number> {
     this.#job = job;
     job.submitted.then(
       () => (this.#submitted = true),
@@ -106,7 +105,7 @@ class Run {
       ordered: options.unordered !== true,
       defined: options.defined === true,
       quiet: options.quiet === true,
-      readBlob: (ref) => this.#farm.download(ref),
+      readBlob: (ref) => farm.download(ref),
     });
     if (progress !== undefined) this.#say(summaryOf(job.id, progress) ?? '');
     if (this.interrupted) this.leave(ExitCode.interrupted);
