@@ -66,7 +66,7 @@ export class Network {
     });
   }
 
-  /** An HTTP request and its answer, either of which may get lost. `answered` is called inside the node. */
+  /** An HTTP request and its answer, either of which may get lost. `answered` is called once, inside the node. */
   request<Answer>(
     who: number,
     end: Pick<NodeEnd, 'inside'>,
@@ -74,21 +74,25 @@ export class Network {
     serve: (host: Host) => Promise<Answer>,
     answered: (answer: Answer | undefined) => void,
   ): void {
-    const lost = (): void =>
-      void this.#world.after(this.#random.between(...REQUEST_PATIENCE), 2 * who, () =>
-        end.inside(() => answered(undefined)),
-      );
+    let over = false;
+    const give = (delay: Millis, answer: Answer | undefined): void => {
+      this.#world.after(delay, 2 * who, () => {
+        if (over) return;
+        over = true;
+        end.inside(() => answered(answer));
+      });
+    };
+    // A server may die, or sleep for long, with the request in its hands.
+    give(this.#random.between(...REQUEST_PATIENCE), undefined);
     this.#world.after(this.delay(), 2 * who, () => {
       const { host } = this;
-      const gone = this.#apart.has(node) || host === undefined || !host.listens;
-      if (gone || this.chance(this.#httpLoss)) return lost();
+      if (this.#apart.has(node) || host === undefined || !host.listens || this.chance(this.#httpLoss)) return;
       host.inside(() => {
         serve(host).then(
           (answer) => {
-            if (this.#apart.has(node) || !host.alive || this.chance(this.#httpLoss)) return lost();
-            this.#world.after(this.delay(), 2 * who, () => end.inside(() => answered(answer)));
+            if (!this.#apart.has(node) && host.alive && !this.chance(this.#httpLoss)) give(this.delay(), answer);
           },
-          () => lost(),
+          () => {},
         );
       });
     });

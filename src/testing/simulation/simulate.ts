@@ -207,10 +207,11 @@ class Simulation {
 function patience({ jobs, workers, network, disk }: Plan): number {
   const slowest = Math.max(...workers.map(({ slowness }) => slowness));
   const turn = 4 * network.latency[1] + 3 * disk.latency[1];
-  const work = (job: JobPlan) =>
-    job.count * (2 * job.cost[1] + turn) +
-    20 * job.cost[1] * slowest +
-    (job.timeout ?? 0) * (1 + job.count * job.trouble.hangs * (1 + job.retries)) +
-    (job.inputs?.pause ?? 0);
+  const work = (job: JobPlan) => {
+    // A retry of its failed tasks is as much again.
+    const attempts = 2 * job.count * (1 + job.retries);
+    const timeouts = job.timeout === undefined ? 0 : attempts * job.timeout;
+    return attempts * (2 * job.cost[1] + turn) + timeouts + 20 * job.cost[1] * slowest + (job.inputs?.pause ?? 0);
+  };
   return 20 * MINUTE + jobs.reduce((sum, job) => sum + work(job), 0);
 }
