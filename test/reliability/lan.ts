@@ -2,6 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { type Cleanup, cleanUp } from '../support/cleanup.ts';
 import { type Running, start } from '../support/processes.ts';
 
+let nets = 0;
+
 /**
  * A network of its own behind a router that translates addresses, as at home: to this machine everything in it comes
  * from one address. The line between can be cut without a sound. Needs root, `ip` and `nft`.
@@ -17,9 +19,10 @@ export class Lan {
 
   constructor(t: Cleanup) {
     this.#t = t;
-    // Short names: those of interfaces hold 15 characters. The last number keeps two tests apart.
-    const name = `mh${process.pid % 10_000}`;
-    const net = 1 + (process.pid % 120);
+    // Short names, since those of interfaces hold 15 characters, and new ones each time: the kernel removes them slowly.
+    nets += 1;
+    const name = `mh${process.pid}n${nets}`;
+    const net = (process.pid + nets) % 120;
     const [outer, inner] = [`10.${100 + net}.1`, `10.${100 + net}.2`];
     this.host = `${outer}.1`;
     this.outside = `${outer}.2`;

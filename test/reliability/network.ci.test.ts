@@ -49,7 +49,10 @@ test('50 workers behind one translated address work side by side', needs('root',
   const script = path.join(import.meta.dirname, 'entry/many-workers.ts');
   const many = lan.start([process.execPath, script, link, `${WORKERS}`]);
   await many.output(/all have joined/, { timeout: 120_000 });
-  const all = () => peersOf(served).filter((peer) => peer === lan.outside).length === WORKERS;
+  const all = () => {
+    assert.equal(many.child.exitCode ?? many.child.signalCode, null, many.describe());
+    return peersOf(served).filter((peer) => peer === lan.outside).length === WORKERS;
+  };
   await waitFor(all, { what: `${WORKERS} connections from ${lan.outside}`, timeout: 60_000 });
   const farm = await served.connect();
   const job = await farm.map(

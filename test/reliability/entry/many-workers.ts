@@ -2,6 +2,9 @@
 import { startWorker } from '../../../src/worker/node/join.ts';
 
 const [, , url = '', count = '1'] = process.argv;
+process.setMaxListeners(Number(count) + 10);
 const workers = Array.from({ length: Number(count) }, (_, at) => startWorker({ url, slots: 1, name: `worker ${at}` }));
-await Promise.all(workers.map((worker) => worker.joined));
+for (const worker of workers) {
+  if (!(await worker.joined)) throw new Error(`a worker could not join: ${(await worker.ended).reason}`);
+}
 process.stdout.write('all have joined\n');
