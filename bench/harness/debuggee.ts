@@ -1,0 +1,66 @@
+import { once } from 'node:events';
+import { WebSocket } from 'ws';
+
+interface Said {
+  readonly id?: number;
+  readonly method?: string;
+  readonly params?: { readonly sessionId: string; readonly message?: string };
+}
+
+const COLLECT = 'HeapProfiler.collectGarbage';
+
+/** A process that is looked into through its debugger. */
+export class Debuggee implements AsyncDisposable {
+  readonly #socket: WebSocket;
+  readonly #threads: string[] = [];
+  readonly #waiting = new Map<number, () => void>();
+  #last = 0;
+
+  private constructor(socket: WebSocket) {
+    this.#socket = socket;
+    socket.on('message', (data) => this.#hear(JSON.parse(String(data)) as Said));
+  }
+
+  static async open(url: string): Promise<Debuggee> {
+    const socket = new WebSocket(url);
+    await once(socket, 'open');
+    const debuggee = new Debuggee(socket);
+    await debuggee.#ask('NodeWorker.enable', { waitForDebuggerOnStart: false });
+    return debuggee;
+  }
+
+  /** On all of its threads. */
+  async collectGarbage(): Promise<void> {
+    await this.#ask(COLLECT, {});
+    for (const sessionId of this.#threads) {
+      const id = ++this.#last;
+      const answered = new Promise<void>((resolve) => this.#waiting.set(id, resolve));
+      await this.#ask('NodeWorker.sendMessageToWorker', {
+        sessionId,
+        message: JSON.stringify({ id, method: COLLECT }),
+      });
+      await answered;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#socket.close();
+    await once(this.#socket, 'close');
+  }
+
+  #ask(method: string, params: object): Promise<void> {
+    const id = ++this.#last;
+    return new Promise((resolve) => {
+      this.#waiting.set(id, resolve);
+      this.#socket.send(JSON.stringify({ id, method, params }));
+    });
+  }
+
+  #hear({ id, method, params }: Said): void {
+    if (method === 'NodeWorker.attachedToWorker' && params !== undefined) this.#threads.push(params.sessionId);
+    if (method === 'NodeWorker.receivedMessageFromWorker') this.#hear(JSON.parse(params?.message ?? '{}') as Said);
+    if (id === undefined) return;
+    this.#waiting.get(id)?.();
+    this.#waiting.delete(id);
+  }
+}
