@@ -3,6 +3,8 @@ import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { Gate } from '../../test/support/gate.ts';
 import { ModelClock } from '../../test/support/model-clock.ts';
+import { ValueStatus } from '../model/envelope.ts';
+import { packColumn } from '../protocol/column.ts';
 import { decodeServerToWorker, encodeFrame, type Frame } from '../protocol/frames.ts';
 import { PROTOCOL } from '../protocol/version.ts';
 import type { ServerToWorker } from '../protocol/worker-messages.ts';
@@ -76,4 +78,29 @@ test('R5 P11: what was decided before a hello that did not speak of it does not 
   farm.gate.release();
   await farm.clock.settle();
   assert.equal(tasksIn(said).length, 1, JSON.stringify(said));
+});
+
+test('P15 S5 L1: tasks whose outcomes name a blob that is gone are run again, and who keeps the outcomes is told so', async () => {
+  const farm = new Farm();
+  await farm.core.start();
+  const first = farm.connect();
+  const submitted = farm.submit(1);
+  await farm.clock.settle();
+  await submitted;
+  const [granted] = tasksIn(first.said);
+  assert.ok(granted !== undefined);
+  const text = `${JSON.stringify({ sha256: 'b'.repeat(64), size: 9 })},`;
+  const column = packColumn(Uint32Array.of(text.length), ValueStatus.jsonBlob, new TextEncoder().encode(text));
+  const message = { kind: 'outcomes', ...granted, job: 1, micros: 1 };
+  await first.connection.receive(encodeFrame(message, column));
+  await farm.clock.settle();
+  assert.equal(first.said.at(-1)?.kind, 'refused');
+  // It comes back with what it kept, as it must.
+  const second = farm.connect([granted]);
+  await farm.clock.settle();
+  assert.deepEqual(
+    second.said.filter(({ kind }) => kind === 'revoke'),
+    [{ kind: 'revoke', ...granted }],
+  );
+  assert.equal(tasksIn(second.said).length, 1, 'it is run again');
 });

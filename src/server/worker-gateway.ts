@@ -269,7 +269,10 @@ export class WorkerGateway implements Gateway {
     if (connection.over) return;
     const lacking = blobs.find(({ size }, i) => sizes[i] !== size);
     if (lacking !== undefined) {
+      const { worker, lease, runs } = event;
       const detail = `an outcome names the blob ${lacking.sha256} of ${lacking.size} bytes, which was not uploaded`;
+      // Nor may it ever be, if it was here and is gone: the tasks are run again, and who kept their outcomes is told so (P11).
+      this.#loop.post({ kind: 'tasksReleased', worker, lease, runs });
       connection.refuse('invalid', detail, CloseCode.invalid);
       return;
     }
