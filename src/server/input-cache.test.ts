@@ -1,37 +1,32 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { columnOfValues } from '../../test/support/raw-client.ts';
-import { BLOCK_BYTES, INPUT_CACHE_BYTES } from '../model/limits.ts';
+import { INPUT_CACHE_BYTES } from '../model/limits.ts';
 import { packColumn } from '../protocol/column.ts';
+import { leftIn } from '../testing/simulation/drained.ts';
 import { InputCache } from './input-cache.ts';
 
-const large = packColumn(Uint32Array.of(BLOCK_BYTES), 1, new Uint8Array(BLOCK_BYTES));
+const column = (bytes: number) => packColumn(Uint32Array.of(bytes), undefined, new Uint8Array(bytes));
 
-test('S11: the oldest blocks are pushed out at the bound, and the bytes add up', () => {
+test('F-34: of a job that is over nothing is left, whatever was read of it late', () => {
   const cache = new InputCache();
-  const most = Math.floor(INPUT_CACHE_BYTES / large.length);
-  for (let first = 0; first < 2 * most; first++) cache.put(1, first, large);
-  assert.equal(cache.bytes, most * large.length);
-  assert.equal(cache.get(1, 0), undefined);
-  assert.equal(cache.get(1, most - 1), undefined);
-  for (let first = most; first < 2 * most; first++) assert.ok(cache.get(1, first));
-  for (let first = most; first < 2 * most; first++) cache.drop(1, first);
+  for (const job of [1, 2]) for (const first of [0, 10]) cache.put(job, first, column(100));
+  cache.drop(1, 0);
+  cache.put(1, 0, column(50));
+  cache.dropJob(1);
+  assert.deepEqual([cache.get(1, 0), cache.get(1, 10)], [undefined, undefined]);
+  assert.ok(cache.get(2, 0) !== undefined && cache.bytes > 200);
+  cache.dropJob(2);
   assert.equal(cache.bytes, 0);
+  assert.deepEqual([...leftIn(cache, 'cache', new Set())], []);
 });
 
-test('a block is what was put last, and read once', () => {
+test('S11: older blocks make room for newer ones', () => {
   const cache = new InputCache();
-  cache.put(1, 0, columnOfValues(['old']));
-  const packed = columnOfValues(['new', 'er']);
-  cache.put(1, 0, packed);
-  const found = cache.get(1, 0);
-  assert.equal(found?.packed, packed);
-  assert.equal(found?.column.count, 2);
-  assert.equal(cache.get(1, 0)?.column, found?.column);
-  assert.equal(cache.get(2, 0), undefined);
-  assert.equal(cache.bytes, packed.length);
-  cache.clear();
-  assert.deepEqual([cache.bytes, cache.get(1, 0)], [0, undefined]);
-  cache.drop(1, 0);
-  assert.equal(cache.bytes, 0);
+  const size = Math.floor(INPUT_CACHE_BYTES / 3);
+  for (let job = 1; job <= 5; job++) cache.put(job, 0, column(size));
+  assert.ok(cache.bytes <= INPUT_CACHE_BYTES);
+  assert.deepEqual(
+    [1, 2, 3, 4, 5].filter((job) => cache.get(job, 0) !== undefined),
+    [4, 5],
+  );
 });

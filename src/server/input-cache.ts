@@ -5,17 +5,21 @@ import { type Column, readColumn } from '../protocol/column.ts';
 
 /** Inputs of blocks in flight. A block pushed out by newer ones is read from the store again when it is granted. */
 export class InputCache {
-  readonly #columns = new Map<string, { packed: PackedColumn; column?: Column }>();
+  /** In the order in which they came. */
+  readonly #columns = new Map<string, { job: JobId; first: TaskIndex; packed: PackedColumn; column?: Column }>();
+  readonly #blocks = new Map<JobId, Set<TaskIndex>>();
   #bytes = 0;
 
   put(job: JobId, first: TaskIndex, packed: PackedColumn): void {
     this.drop(job, first);
-    this.#columns.set(`${job}/${first}`, { packed });
+    this.#columns.set(`${job}/${first}`, { job, first, packed });
+    const blocks = this.#blocks.get(job);
+    if (blocks === undefined) this.#blocks.set(job, new Set([first]));
+    else blocks.add(first);
     this.#bytes += packed.length;
-    for (const [key, entry] of this.#columns) {
+    for (const oldest of this.#columns.values()) {
       if (this.#bytes <= INPUT_CACHE_BYTES || this.#columns.size === 1) break;
-      this.#columns.delete(key);
-      this.#bytes -= entry.packed.length;
+      this.drop(oldest.job, oldest.first);
     }
   }
 
@@ -32,10 +36,19 @@ export class InputCache {
     if (entry === undefined) return;
     this.#columns.delete(key);
     this.#bytes -= entry.packed.length;
+    const blocks = this.#blocks.get(job);
+    blocks?.delete(first);
+    if (blocks?.size === 0) this.#blocks.delete(job);
+  }
+
+  /** A block may have been read again after it had ended. */
+  dropJob(job: JobId): void {
+    for (const first of [...(this.#blocks.get(job) ?? [])]) this.drop(job, first);
   }
 
   clear(): void {
     this.#columns.clear();
+    this.#blocks.clear();
     this.#bytes = 0;
   }
 

@@ -42,6 +42,7 @@ export class JobNotices {
   forget(job: JobId): void {
     const spec = this.#specs.get(job);
     this.#specs.delete(job);
+    this.#inputs.dropJob(job);
     if (spec === undefined) return;
     for (const other of this.#specs.values()) if (other.code.sha256 === spec.code.sha256) return;
     this.#code.delete(spec.code.sha256);
@@ -101,7 +102,9 @@ export class JobNotices {
     }
     if (spec.range !== undefined || this.#inputs.get(job, block) !== undefined) return 'ready';
     const inputs = await this.#store.readInputs(job, block);
-    if (inputs === undefined) return this.#specs.has(job) ? { lasting: true, reason: 'its input is gone' } : 'over';
+    // It may have ended while it was read.
+    if (!this.#specs.has(job)) return 'over';
+    if (inputs === undefined) return { lasting: true, reason: 'its input is gone' };
     this.#inputs.put(job, block, inputs);
     return 'ready';
   }
