@@ -118,11 +118,19 @@ describe('Ctrl-C', () => {
   it('lets a worker finish what it runs, also on a terminal, which sends it to the tasks as well', {
     skip: noTerminal,
   }, async () => {
-    line.write('steady.mjs', 'export default (x) => new Promise((done) => setTimeout(() => done(x), 1000));\n');
+    line.write(
+      'steady.mjs',
+      "export default (x, ctx) => { ctx.log('begun'); return new Promise((done) => setTimeout(() => done(x), 1000)); };\n",
+    );
     const worker = line.onTerminal(['join', farm.joinUrl, '--slots', '1', '--label', 'on=terminal']);
     await worker.output(/joined/, { timeout: PATIENCE });
     const running = line.start(['run', 'steady.mjs', '7', '--requires', 'on=terminal', '--name', 'steady']);
-    await newest('steady');
+    const job = await newest('steady');
+    // Before it has begun the task would be given back, and nobody else may run it.
+    await waitFor(async () => /begun/.test((await farm.ask({ path: `/v1/jobs/${job}/logs` })).text), {
+      what: 'the task to begin',
+      timeout: PATIENCE,
+    });
     worker.write('\x03');
     assert.equal((await worker.exit(PATIENCE)).code, 0, worker.stdout);
     assert.doesNotMatch(worker.stdout, /died/);
