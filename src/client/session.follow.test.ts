@@ -43,6 +43,16 @@ describe('followed jobs', () => {
     }
   });
 
+  test('T-25: progress that is none breaks the connection, not the client', () => {
+    for (const progress of [null, 'done', {}, { state: 1 }, undefined]) {
+      const bench = new ClientBench().join();
+      bench.answer(bench.ask(follow), { progress: progressOf('active') });
+      bench.say({ kind: 'progressNote', job: 1, progress, running: 0, waiting: 0 });
+      assert.equal(bench.take('disconnect')[0]?.reason, 'progress without a state');
+      assert.deepEqual(bench.take('progress'), []);
+    }
+  });
+
   test('a job that has ended, or is not followed any more, is not asked for again', () => {
     const bench = new ClientBench().join();
     bench.answer(bench.ask(follow), { progress: progressOf('done') });
