@@ -72,6 +72,11 @@ export class Journal {
     return tasks;
   }
 
+  /** The outcomes that have been acknowledged up to now, by job and index. */
+  outcomes(): Map<number, Map<number, Outcome>> {
+    return new Map([...this.jobs].map(([id, { outcomes }]) => [id, new Map(outcomes)]));
+  }
+
   #entry(id: number): Entry {
     const entry = this.jobs.get(id);
     if (entry === undefined) throw new Error(`nothing was acknowledged of job ${id}`);
