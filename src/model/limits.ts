@@ -366,7 +366,7 @@ export const FEED_HISTORY_STEP = 1_000;
 export const EVENTS_SILENCE = 40_000;
 /** Milliseconds of the longest wait of a page before it tries its server again: somebody is looking at it. */
 export const PAGE_RECONNECT_CAP = 4_000;
-/** Milliseconds in which another tab tells a token to one that has none. */
+/** Milliseconds that a tab without a token waits for another one's before it says what else can be done. */
 export const TOKEN_ANSWER = 300;
 /** Milliseconds after which a page that nobody sees lets go of its stream: a browser has six connections to a server. */
 export const PAGE_HIDDEN = 5_000;

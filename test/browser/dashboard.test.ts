@@ -108,6 +108,13 @@ describe('the dashboard in Chromium', { skip: noBrowser }, () => {
     await link.waitFor();
     const [tab] = await Promise.all([context.waitForEvent('page'), link.click({ modifiers: ['ControlOrMeta'] })]);
     await tab.getByRole('heading', { level: 1, name: 'for two tabs' }).waitFor();
+    await tab.close();
+    // The tab that could answer is busy for longer than the new one waits before it shows what else can be done.
+    const busy = page.evaluate('(() => { const until = Date.now() + 1500; while (Date.now() < until); })()');
+    const late = await context.newPage();
+    await late.goto(`http://127.0.0.1:${farm.port}/jobs/${job}`);
+    await late.getByRole('heading', { level: 1, name: 'for two tabs' }).waitFor();
+    await busy;
     const join = await context.newPage();
     await join.goto(`http://127.0.0.1:${farm.port}/join`);
     await join.getByText('The link that you opened holds no token').waitFor();

@@ -1,3 +1,4 @@
+import { TOKEN_ANSWER } from '../../model/limits.ts';
 import { type FarmView, fold, nothingSeen } from '../fold.ts';
 import { type Place, placeOf } from '../places.ts';
 import { Api, type Me } from './api.ts';
@@ -47,7 +48,7 @@ export class Page {
       if (!document.hidden) this.#set({});
     }, 1_000);
     const others = new TokenExchange(() => (this.#state.link.state === 'refused' ? undefined : this.#state.api?.token));
-    if (token === undefined) void this.#find(others);
+    if (token === undefined) this.#find(others);
     else this.#begin();
   }
 
@@ -73,11 +74,14 @@ export class Page {
     scrollTo(0, 0);
   }
 
-  async #find(others: TokenExchange): Promise<void> {
-    const token = await others.ask();
-    if (this.#state.api !== undefined) return;
-    if (token === undefined) this.#set({ link: { state: 'unknown' } });
-    else this.use(token);
+  /** A page that waits for an answer says soon what else can be done, and goes on when the answer comes after all. */
+  #find(others: TokenExchange): void {
+    others.ask((token) => {
+      if (this.#state.api === undefined) this.use(token);
+    });
+    setTimeout(() => {
+      if (this.#state.api === undefined) this.#set({ link: { state: 'unknown' } });
+    }, TOKEN_ANSWER);
   }
 
   #begin(): void {

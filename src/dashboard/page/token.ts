@@ -1,7 +1,5 @@
 /** Where a page keeps the token that its link brought: until the tab is closed, and out of the address bar. */
 
-import { TOKEN_ANSWER } from '../../model/limits.ts';
-
 /** What a token is for: looking at a farm, or lending it a device. One is never taken for the other. */
 export type Purpose = 'look' | 'join';
 
@@ -55,18 +53,12 @@ export class TokenExchange {
     });
   }
 
-  /** Undefined: no other tab knows one. */
-  async ask(): Promise<string | undefined> {
-    const answer = new AbortController();
-    try {
-      return await new Promise<string | undefined>((resolve) => {
-        const { signal } = answer;
-        this.#channel.addEventListener('message', ({ data }) => resolve(tokenIn(String(data?.token))), { signal });
-        this.#channel.postMessage(ASK);
-        setTimeout(() => resolve(undefined), TOKEN_ANSWER);
-      });
-    } finally {
-      answer.abort();
-    }
+  /** Asks once; whoever answers is heard, however long it takes: a machine may be busy. */
+  ask(found: (token: string) => void): void {
+    this.#channel.addEventListener('message', ({ data }: MessageEvent<{ token?: unknown } | null>) => {
+      const token = tokenIn(String(data?.token));
+      if (token !== undefined) found(token);
+    });
+    this.#channel.postMessage(ASK);
   }
 }
