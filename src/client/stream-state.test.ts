@@ -125,4 +125,20 @@ describe('a stream in index order', () => {
       }),
     );
   });
+
+  test('P18 S7: of a block that comes again only what is new comes out, however small the pieces were', () => {
+    const state = new StreamState({ kind: 'results', request: 1, job: 1, order: 'index', credit: 10_000 });
+    const piece = (generation: number, ...indexes: number[]) => {
+      const runs = indexes.map((index): [number, number] => [index, 1]);
+      const column = packColumn(new Uint32Array(indexes.length), undefined, new Uint8Array(0));
+      const message = { kind: 'resultBatch', stream: 1, job: 1, block: 0, runs, cursor: 0, generation } as const;
+      return [...indexesOf(state.take(message, column, 10)?.runs ?? [])];
+    };
+    // Every other task, from the middle outwards, then the block again from its start, with one of a newer generation.
+    for (let i = 0; i < 200; i++) assert.deepEqual(piece(0, 2 * ((i * 77) % 200)), [2 * ((i * 77) % 200)]);
+    state.resume();
+    for (let index = 0; index < 400; index++) assert.deepEqual(piece(0, index), index % 2 === 0 ? [] : [index]);
+    assert.deepEqual(piece(1, 5, 6), [5, 6]);
+    assert.deepEqual(piece(1, 5, 6, 7), [7]);
+  });
 });

@@ -1,5 +1,5 @@
 import type { TaskIndex } from '../model/ids.ts';
-import { countRuns, indexesOf, type Run, runsOf, subtractRuns } from '../model/runs.ts';
+import { countRuns, indexesOf, pushRun, type Run, runsOf, subtractRuns } from '../model/runs.ts';
 import type { ResultBatch, Results } from '../protocol/client-messages.ts';
 import { readColumn, selectColumn } from '../protocol/column.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
@@ -8,6 +8,9 @@ import type { StreamBatch } from './session-io.ts';
 
 /** Credit goes back in portions of this share: a message for each batch would be as many messages again. */
 const CREDIT_PORTION = 1 / 4;
+
+/** Lists of what has come of a block, before they are joined. */
+const SEEN_LISTS = 32;
 
 /**
  * What a client remembers of a result stream, so that it can be opened again on another connection and each outcome of
@@ -82,9 +85,18 @@ export class StreamState {
   #unseen(batch: StreamBatch): StreamBatch | undefined {
     const runs = this.#resumed ? this.#withoutSeen(batch) : batch.runs;
     if (runs.length === 0) return undefined;
-    this.#seen.push({ generation: batch.generation, runs });
+    this.#note(batch.generation, runs);
     if (runs === batch.runs) return batch;
     return { ...batch, runs, column: selectColumn(readColumn(batch.column), positionsOf(runs, batch.runs)) };
+  }
+
+  /** Lists are joined now and then: a block of single outcomes would else be compared with each of them. */
+  #note(generation: number, runs: readonly Run[]): void {
+    this.#seen.push({ generation, runs });
+    if (this.#seen.length <= SEEN_LISTS) return;
+    const joined = new Map<number, Run[]>();
+    for (const seen of this.#seen) joined.set(seen.generation, [...(joined.get(seen.generation) ?? []), ...seen.runs]);
+    this.#seen = [...joined].map(([of, all]) => ({ generation: of, runs: inOrder(all) }));
   }
 
   /** A newer generation's outcome of a task is another outcome, so only the same or an older one is a repetition. */
@@ -93,6 +105,12 @@ export class StreamState {
     for (const { generation, runs } of this.#seen) if (generation >= batch.generation) left = subtractRuns(left, runs);
     return countRuns(left) === countRuns(batch.runs) ? batch.runs : left;
   }
+}
+
+function inOrder(runs: Run[]): Run[] {
+  const sorted: Run[] = [];
+  for (const { start, count } of runs.sort((a, b) => a.start - b.start)) pushRun(sorted, start, count);
+  return sorted;
 }
 
 /** Where the tasks of `part` lie in a column that follows `whole`. */
