@@ -61,12 +61,16 @@ export class Mischief {
     return [encode({ ...message, runs }, packColumn(Uint32Array.of(4), undefined, new TextEncoder().encode('666,')))];
   }
 
+  /** Nothing that could be taken for another message: a wrong result on its own lease is one like any other (F-6). */
   #garbled(frame: Frame): Frame {
     const { random, stage } = this.#machine;
     stage.world.sometimes('a frame could not be read');
-    if (typeof frame === 'string') return frame.slice(0, random.whole(0, frame.length - 1));
-    const copy = frame.slice(0, random.whole(0, frame.length));
-    if (copy.length > 0) copy[random.whole(0, copy.length - 1)] = random.whole(0, 255);
+    const length = random.whole(0, frame.length - 1);
+    if (typeof frame === 'string') return random.chance(0.5) ? frame.slice(0, length) : `${frame}]`;
+    if (random.chance(0.5)) return frame.slice(0, length);
+    const copy = frame.slice();
+    // The first byte of the JSON, or of its length.
+    copy[random.chance(0.5) ? 4 : 0] = 0xff;
     return copy;
   }
 }

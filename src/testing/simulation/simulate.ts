@@ -1,4 +1,5 @@
 import { POISON_WORKERS } from '../../model/limits.ts';
+import { indexesOf } from '../../model/runs.ts';
 import type { Change } from '../../scheduler/commands.ts';
 import { ClientMachine } from './client-machine.ts';
 import { Fate } from './fate.ts';
@@ -74,6 +75,8 @@ class Simulation {
   readonly #watch: Watch;
   readonly #thrown = new Map<string, number>();
   readonly #killed = new Map<string, Set<string>>();
+  /** Tasks that had a second copy. */
+  readonly #copied = new Set<string>();
   #calm: Traffic | undefined;
 
   constructor(plan: Plan, { trace }: SimulateOptions) {
@@ -173,12 +176,17 @@ class Simulation {
     const killed = this.#killed.get(key) ?? new Set();
     this.#killed.set(key, killed.add(worker));
     this.world.sometimes('a task killed its worker');
-    if (killed.size > POISON_WORKERS)
+    // Of two copies the death of one goes unnoticed if the server, too, is dead: nothing on disk tells it from a goodbye.
+    const unnoticed = this.#copied.has(`${job}/${index}`) && this.world.reached.has('the server started again') ? 1 : 0;
+    if (killed.size > POISON_WORKERS + unnoticed)
       this.world.fail('S9', `task ${job}/${index} has killed ${killed.size} workers: ${[...killed].join(', ')}`);
   }
 
   #noteChange(change: Change): void {
-    if (change.kind === 'speculated') this.world.sometimes('a second copy was started');
+    if (change.kind === 'speculated') {
+      this.world.sometimes('a second copy was started');
+      for (const index of indexesOf(change.runs)) this.#copied.add(`${change.job}/${index}`);
+    }
     if (change.kind !== 'worker' || change.state !== 'suspended') return;
     this.#observer.suspensions++;
     this.world.sometimes('a worker was suspended');
