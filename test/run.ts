@@ -11,11 +11,16 @@ const FILES_AT_ONCE = 2;
 /** Milliseconds after which a file counts as hung; the CI files drive whole installations. */
 const FILE_TIMEOUT = Number(process.env.TEST_FILE_TIMEOUT ?? 180_000);
 const CI_FILE_TIMEOUT = 1_200_000;
+/** How much of what a failed test said is repeated at the end, where it is not missed. */
+const SAYING_LINES = 25;
+const SAYING_WIDTH = 300;
 
 interface FileResult {
   passed: number;
   failed: number;
   skipped: string[];
+  /** One for each test that failed, with what it said. */
+  failures: string[];
   report: string;
 }
 
@@ -23,7 +28,7 @@ const root = path.join(import.meta.dirname, '..');
 
 /** Runs one file in a process of its own and gathers its report, so that those of two files do not mix. */
 async function runFile(file: string): Promise<FileResult> {
-  const result: FileResult = { passed: 0, failed: 0, skipped: [], report: '' };
+  const result: FileResult = { passed: 0, failed: 0, skipped: [], failures: [], report: '' };
   const timeout = file.endsWith('.ci.test.ts') ? CI_FILE_TIMEOUT : FILE_TIMEOUT;
   const hung = AbortSignal.timeout(timeout);
   const started = performance.now();
@@ -45,24 +50,36 @@ async function runFile(file: string): Promise<FileResult> {
     else if (todo !== undefined) result.skipped.push(`${file}: ${name} (to do: ${reason(todo)})`);
     else result.passed++;
   });
-  events.on('test:fail', ({ todo, details }) => {
+  events.on('test:fail', ({ name, todo, details }) => {
     titles++;
     // A test that fails only because of one inside it is not counted again.
     const inner = (details.error as { failureType?: string } | undefined)?.failureType === 'subtestsFailed';
-    if (todo === undefined && !inner) result.failed++;
+    if (todo !== undefined || inner) return;
+    result.failed++;
+    result.failures.push(`${file}: ${name}\n${saying(details.error)}`);
   });
   for await (const text of events.compose(spec())) result.report += text;
   result.report = result.report.replace(/^ℹ \w+ [\d.]+\n/gm, '');
   if (hung.aborted) {
     result.failed = Math.max(result.failed, 1);
-    result.report += `✖ ${file} did not end within ${timeout / 1000} s: a test hangs, or a timer, socket or process was left open\n`;
+    const words = `did not end within ${timeout / 1000} s: a test hangs, or a timer, socket or process was left open`;
+    result.report += `✖ ${file} ${words}\n`;
+    result.failures.push(`${file} ${words}`);
   } else if (titles === 0) {
     result.failed++;
     result.report += `✖ ${file} holds no test\n`;
+    result.failures.push(`${file} holds no test`);
   }
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   result.report = `\n${file} (${seconds} s)\n${result.report}`;
   return result;
+}
+
+/** What a failed test said, short enough to be read again at the end. */
+function saying(error: Error & { cause?: unknown }): string {
+  const cause = error.cause instanceof Error ? (error.cause.stack ?? error.cause.message) : error.message;
+  const lines = cause.split('\n').slice(0, SAYING_LINES);
+  return lines.map((line) => `    ${line.slice(0, SAYING_WIDTH)}`).join('\n');
 }
 
 function reason(given: boolean | string): string {
@@ -76,16 +93,19 @@ function choose(words: string[]): { files: string[]; leftToCi: string[] } {
   })
     .map((file) => file.split(path.sep).join('/'))
     .sort();
-  const named = all.filter((file) => words.includes(file));
-  if (named.length > 0) return { files: named, leftToCi: [] };
-  const matching = all.filter((file) => words.length === 0 || words.some((word) => file.includes(word)));
-  const leftToCi = matching.filter((file) => file.endsWith('.ci.test.ts'));
-  return { files: matching.filter((file) => !leftToCi.includes(file)), leftToCi };
+  for (const word of words) {
+    if (all.some((file) => file.includes(word))) continue;
+    console.log(`no test file's path contains ${word}\n0 passed, 1 failed`);
+    process.exit(1);
+  }
+  const wanted = all.filter((file) => words.length === 0 || words.some((word) => file.includes(word)));
+  const leftToCi = wanted.filter((file) => file.endsWith('.ci.test.ts') && !words.includes(file));
+  return { files: wanted.filter((file) => !leftToCi.includes(file)), leftToCi };
 }
 
 const words = process.argv.slice(2);
 const { files, leftToCi } = choose(words);
-const total = { passed: 0, failed: 0, skipped: [] as string[] };
+const total = { passed: 0, failed: 0, skipped: [] as string[], failures: [] as string[] };
 const queue = [...files];
 
 async function drain(): Promise<void> {
@@ -95,17 +115,17 @@ async function drain(): Promise<void> {
     total.passed += result.passed;
     total.failed += result.failed;
     total.skipped.push(...result.skipped);
+    total.failures.push(...result.failures);
   }
 }
 
 await Promise.all(Array.from({ length: FILES_AT_ONCE }, drain));
 
 console.log('');
+for (const failure of total.failures) console.log(`failed: ${failure}`);
 for (const line of total.skipped) console.log(`skipped: ${line}`);
 for (const file of leftToCi) console.log(`not run here: ${file} (run by .ci/run, or when named: npm test -- ${file})`);
-if (total.passed + total.failed === 0) {
-  console.log(`no test ran${words.length > 0 ? `: no test file's path contains ${words.join(' or ')}` : ''}`);
-}
+if (total.passed + total.failed === 0) console.log('no test ran');
 const skipped = total.skipped.length > 0 ? `, ${total.skipped.length} skipped` : '';
 console.log(`${total.passed} passed, ${total.failed} failed${skipped}`);
 process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;

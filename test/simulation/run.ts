@@ -3,21 +3,16 @@
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
-import { plantBug } from './planted.ts';
+import { BUGS, plantBug } from './planted.ts';
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: 'string' },
-    seeds: { type: 'string' },
-    minutes: { type: 'string' },
-    plan: { type: 'string' },
-    plant: { type: 'string' },
-    trace: { type: 'boolean', default: false },
-    shrink: { type: 'boolean', default: false },
-  },
-});
+const USAGE =
+  'npm run sim -- [--seed N | --seeds FIRST..LAST | --minutes M | --plan FILE] [--trace] [--shrink] [--plant NAME]';
+
+const values = options();
 
 // Before anything of the program is loaded.
+const names = BUGS.map(({ name }) => name);
+if (values.plant !== undefined && !names.includes(values.plant)) refuse(`the bugs are: ${names.join(', ')}`);
 if (values.plant !== undefined) plantBug(values.plant);
 const { drawPlan, simulate } = await import('../../src/testing/index.ts');
 const { complaint, numbers, summary, sweep } = await import('./sweep.ts');
@@ -25,6 +20,24 @@ const { shrink } = await import('./shrink.ts');
 
 if (values.plan !== undefined || values.seed !== undefined) await one();
 else await many();
+
+function options() {
+  try {
+    return parseArgs({
+      options: {
+        seed: { type: 'string' },
+        seeds: { type: 'string' },
+        minutes: { type: 'string' },
+        plan: { type: 'string' },
+        plant: { type: 'string' },
+        trace: { type: 'boolean', default: false },
+        shrink: { type: 'boolean', default: false },
+      },
+    }).values;
+  } catch (error) {
+    refuse((error as Error).message);
+  }
+}
 
 /** One run, in every detail that is asked for. */
 async function one(): Promise<void> {
@@ -68,6 +81,11 @@ function seeds(): [first: number, last: number] {
 
 function whole(text: string | undefined): number {
   const number = Number(text);
-  if (!Number.isSafeInteger(number)) throw new Error(`a seed is a whole number, not ${text}`);
+  if (!Number.isSafeInteger(number)) refuse(`a seed is a whole number, not ${text}`);
   return number;
+}
+
+function refuse(why: string): never {
+  console.error(`${why}\nusage: ${USAGE}`);
+  process.exit(2);
 }

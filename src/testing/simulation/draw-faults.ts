@@ -103,7 +103,7 @@ const KINDS: readonly Draw[] = [
     })),
   (random, scene) =>
     some(random, scene, () => ({
-      kind: random.pick(['diskFull', 'diskStall'] as const),
+      kind: random.pick(['diskFull', 'diskLocked', 'diskStall'] as const),
       at: when(random, scene),
       for: Math.min(60_000, spell(random, scene)),
     })),

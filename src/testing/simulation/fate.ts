@@ -60,6 +60,8 @@ export class Fate {
         return;
       case 'diskFull':
         return host.fillDisk(world.now + fault.for);
+      case 'diskLocked':
+        return host.lockDisk(world.now + fault.for);
       case 'diskStall':
         return host.stallDisk(world.now + fault.for);
       case 'diskBroken':

@@ -134,7 +134,8 @@ export type Fault =
   | (Spell & { readonly kind: 'freezeServer' })
   /** Somebody sets the server's wall clock. */
   | (At & { readonly kind: 'wallStep'; readonly by: Millis })
-  | (Spell & { readonly kind: 'diskFull' | 'diskStall' })
+  /** There is no room, another program holds the database, or nothing comes back from the disk for a while. */
+  | (Spell & { readonly kind: 'diskFull' | 'diskLocked' | 'diskStall' })
   /** A sync fails: done or not, nobody knows. */
   | (At & { readonly kind: 'diskBroken'; readonly applied: boolean })
   | (At & Of & { readonly kind: 'killWorker' | 'killClient'; readonly back: Millis })

@@ -54,6 +54,7 @@ export class ServerHost implements Surroundings {
   #latency: readonly [Millis, Millis];
   #slowCommits: number;
   #fullUntil: Millis = -1;
+  #lockedUntil: Millis = -1;
   #stalledUntil: Millis = -1;
   #break: { applied: boolean } | undefined;
   #flying: Flying | undefined;
@@ -148,6 +149,10 @@ export class ServerHost implements Surroundings {
     this.#fullUntil = until;
   }
 
+  lockDisk(until: Millis): void {
+    this.#lockedUntil = until;
+  }
+
   stallDisk(until: Millis): void {
     this.#stalledUntil = until;
   }
@@ -160,6 +165,7 @@ export class ServerHost implements Surroundings {
     this.#order = undefined;
     this.#break = undefined;
     this.#fullUntil = -1;
+    this.#lockedUntil = -1;
     this.#stalledUntil = -1;
     this.#slowCommits = 0;
     if (this.#zombie !== undefined) this.#kill(this.#zombie, false);
@@ -188,6 +194,11 @@ export class ServerHost implements Surroundings {
       this.world.sometimes('the disk was full');
       this.world.note(() => `disk    is full: ${change.verb} refused`);
       return new StoreError('full', 'no space left on the simulated disk');
+    }
+    if (this.world.now < this.#lockedUntil) {
+      this.world.sometimes('the database was locked');
+      this.world.note(() => `disk    is locked: ${change.verb} refused`);
+      return new StoreError('busy', 'another program holds the simulated database');
     }
     const broken = process === this.process ? this.#break : undefined;
     if (broken === undefined || broken.applied) {
@@ -286,7 +297,7 @@ export class ServerHost implements Surroundings {
     if (!process.alive) return;
     const flying = this.#flying;
     // What was being written when the power went may be there or not.
-    if (applied && flying?.process === process && this.world.now >= this.#fullUntil) {
+    if (applied && flying?.process === process && this.world.now >= Math.max(this.#fullUntil, this.#lockedUntil)) {
       this.#flying = undefined;
       this.world.sometimes('crash with a commit under way that was kept');
       this.#apply(flying.change, flying.apply);
