@@ -43,14 +43,13 @@ interface Holding {
 async function holdingOf(farm: MeasuredFarm): Promise<Holding> {
   await sleep(REST);
   const { pid } = farm.server;
-  await collectGarbage(pid);
+  await collectGarbage(farm);
   let memory = Number.POSITIVE_INFINITY;
   for (let look = 0; look < 10; look++) {
     memory = Math.min(memory, memoryOf(pid).now);
     await sleep(100);
   }
-  const response = await fetch(`${farm.url}/metrics`, { headers: { authorization: `Bearer ${farm.token}` } });
-  const resources = (await response.text())
+  const resources = (await ask(farm, '/metrics'))
     .split('\n')
     .filter((line) => line.startsWith('manyhands_nodejs_active_resources{'))
     .map((line) => line.replace(/^.*type="(\w+)"\} (\d+)$/, '$2 $1'))
@@ -60,8 +59,8 @@ async function holdingOf(farm: MeasuredFarm): Promise<Holding> {
 }
 
 /** Through the debugger of the server, which opens when it is first asked for. */
-async function collectGarbage(pid: number): Promise<void> {
-  process.kill(pid, 'SIGUSR1');
+async function collectGarbage(farm: MeasuredFarm): Promise<void> {
+  process.kill(farm.server.pid, 'SIGUSR1');
   let target: { webSocketDebuggerUrl: string } | undefined;
   for (let attempt = 0; target === undefined; attempt++) {
     await sleep(50);
@@ -71,7 +70,17 @@ async function collectGarbage(pid: number): Promise<void> {
     [target] = list === undefined ? [] : ((await list.json()) as [{ webSocketDebuggerUrl: string }]);
   }
   await using debuggee = await Debuggee.open(target.webSocketDebuggerUrl);
-  for (let round = 0; round < 3; round++) await debuggee.collectGarbage();
+  for (let round = 0; round < 3; round++) {
+    await debuggee.collectGarbage();
+    // The thread of the store wakes for it.
+    await ask(farm, '/v1/jobs?limit=1');
+    await sleep(200);
+  }
+}
+
+async function ask(farm: MeasuredFarm, address: string): Promise<string> {
+  const response = await fetch(farm.url + address, { headers: { authorization: `Bearer ${farm.token}` } });
+  return await response.text();
 }
 
 async function freePort(): Promise<number> {

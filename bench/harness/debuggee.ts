@@ -4,7 +4,7 @@ import { WebSocket } from 'ws';
 interface Said {
   readonly id?: number;
   readonly method?: string;
-  readonly params?: { readonly sessionId: string; readonly message?: string };
+  readonly params?: { readonly sessionId: string };
 }
 
 const COLLECT = 'HeapProfiler.collectGarbage';
@@ -29,18 +29,11 @@ export class Debuggee implements AsyncDisposable {
     return debuggee;
   }
 
-  /** On all of its threads. */
+  /** On all of its threads; one that idles does it as soon as it is asked for something by its own program. */
   async collectGarbage(): Promise<void> {
     await this.#ask(COLLECT, {});
-    for (const sessionId of this.#threads) {
-      const id = ++this.#last;
-      const answered = new Promise<void>((resolve) => this.#waiting.set(id, resolve));
-      await this.#ask('NodeWorker.sendMessageToWorker', {
-        sessionId,
-        message: JSON.stringify({ id, method: COLLECT }),
-      });
-      await answered;
-    }
+    const message = JSON.stringify({ id: 0, method: COLLECT });
+    for (const sessionId of this.#threads) await this.#ask('NodeWorker.sendMessageToWorker', { sessionId, message });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -58,7 +51,6 @@ export class Debuggee implements AsyncDisposable {
 
   #hear({ id, method, params }: Said): void {
     if (method === 'NodeWorker.attachedToWorker' && params !== undefined) this.#threads.push(params.sessionId);
-    if (method === 'NodeWorker.receivedMessageFromWorker') this.#hear(JSON.parse(params?.message ?? '{}') as Said);
     if (id === undefined) return;
     this.#waiting.get(id)?.();
     this.#waiting.delete(id);

@@ -10,7 +10,6 @@ export const REACHABLE = [
   'a job was paused',
   'a paused server woke up after another took over',
   'a program died while it forgot its job',
-  'a program was told that the farm is busy',
   'a program was told that the farm is full',
   'a program went on reading after its crash',
   'a request was refused: busy',
