@@ -1,5 +1,6 @@
 // Workers that have joined and do nothing: the protocol alone, so that what is measured is the server.
 // Usage: node idle-workers.ts URL TOKEN COUNT. Prints a line once all are welcome.
+import { randomBytes } from 'node:crypto';
 import { WebSocket } from 'ws';
 import { PROTOCOL } from '../../../src/protocol/version.ts';
 
@@ -15,7 +16,7 @@ for (let i = 0; i < Number(count); i++) {
       JSON.stringify({
         kind: 'hello',
         protocol: PROTOCOL,
-        key: `idle-worker-number-${i}-${process.pid}`,
+        key: randomBytes(16).toString('hex'),
         name: `idle ${i}`,
         device: 'node',
         slots: 1,
@@ -26,10 +27,15 @@ for (let i = 0; i < Number(count); i++) {
       }),
     ),
   );
-  socket.once('message', () => {
+  socket.once('message', (bytes) => {
+    const message = JSON.parse(String(bytes)) as { kind: string };
+    if (message.kind !== 'welcome') throw new Error(`not welcome: ${String(bytes)}`);
     if (++welcome === Number(count)) console.log(JSON.stringify({ welcome }));
   });
   socket.on('error', (error) => {
     throw error;
+  });
+  socket.on('close', (code, reason) => {
+    throw new Error(`cut off with ${code}: ${reason}`);
   });
 }
