@@ -150,6 +150,9 @@ export const INPUT_CACHE_BYTES = 16 * MiB;
 /** Bytes waiting in the loop for a commit; above this the gateways stop reading sockets until it has drained. */
 export const LOOP_BACKLOG_BYTES = 32 * MiB;
 
+/** Milliseconds between two lines of the log that say that nothing can be saved: a full disk may fail a commit every second. */
+export const TROUBLE_TOLD_EVERY = 60_000;
+
 /** Bytes that a row counts for in that backlog, besides the values it carries: what most rows take in memory. */
 export const ROW_BYTES = 256;
 

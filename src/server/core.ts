@@ -53,6 +53,9 @@ export class Core {
   /** Everything that changed and is on disk: the feed's source. */
   onChange: (change: Change) => void = () => {};
   onBroken: (error: StoreError) => void = () => {};
+  /** A commit failed, and one succeeded: for the log. */
+  onNotSaved: (error: StoreError) => void = () => {};
+  onSaved: () => void = () => {};
   /** The brain was read from disk again: the workers that it knew have to come back. */
   onRebuilt: () => void = () => {};
   onForgotten: (job: JobId) => void = () => {};
@@ -74,8 +77,14 @@ export class Core {
       rebuild: () => this.#rebuild(),
       outbox: {
         perform: (effect) => this.#perform(effect),
-        committed: (writes) => this.#committed(writes),
-        failed: (error, effects) => this.#requests.notSaved(error, effects),
+        committed: (writes) => {
+          this.onSaved();
+          this.#committed(writes);
+        },
+        failed: (error, effects) => {
+          this.onNotSaved(error);
+          this.#requests.notSaved(error, effects);
+        },
         rebuilt: () => {
           this.workerGateway.restart();
           this.onRebuilt();

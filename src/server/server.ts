@@ -26,6 +26,7 @@ import { createLog } from './log.ts';
 import { Metrics } from './metrics.ts';
 import { CloseCode } from './peer.ts';
 import { attachSocket } from './sockets.ts';
+import { StoreTrouble } from './store-trouble.ts';
 
 export interface RunningServer {
   /** Where it listens, for programs on this machine. */
@@ -67,6 +68,9 @@ async function serve(
     log.fatal({ err: error }, 'the data cannot be trusted any more: the server must end');
     onBroken?.(error);
   };
+  const trouble = new StoreTrouble(log, systemClock);
+  core.onNotSaved = (error) => trouble.notSaved(error);
+  core.onSaved = () => trouble.saved();
   await core.start();
   const parts = await assemble(core, log, config.dataDir);
   const { authority, listener, feed, clients } = parts;

@@ -83,6 +83,10 @@ test(
     assert.deepEqual([progress.done, progress.failed, progress.lost], [TASKS, 0, 0]);
     const twice = [...counter.starts.values()].filter((attempts) => attempts.length > 1);
     assert.deepEqual(twice, [], 'workers kept their results until they were recorded');
+    const said = served.process.stderr.split('\n').filter((line) => /nothing can be saved|saved again/.test(line));
+    assert.match(said[0] ?? '', /"code":"full","msg":"nothing can be saved, .*make room/, 'the log says so');
+    assert.match(said.at(-1) ?? '', /"msg":"what comes is saved again"/, 'and when it is over');
+    assert.ok(said.length < 15, `once in a while: ${said.join('\n')}`);
     await served.stop();
   },
 );
