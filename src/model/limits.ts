@@ -336,6 +336,8 @@ export const BLOB_WINDOW_BYTES = 16 * MiB;
 /** Bytes above which a blob is hashed piece by piece with pauses, and asked for before it is sent again. */
 export const BIG_BLOB_BYTES = 8 * MiB;
 
+/** Milliseconds without a new input after which an open job is closed: its program is gone, and a farm keeps what is open in memory. */
+export const OPEN_JOB_IDLE = 7 * 24 * 3_600_000;
 /** Milliseconds without a `run` after which the job that they share is closed. */
 export const RUN_JOB_IDLE = 10_000;
 

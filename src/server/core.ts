@@ -1,5 +1,5 @@
 import type { PackedColumn } from '../model/envelope.ts';
-import type { JobId, TaskIndex, WorkerId } from '../model/ids.ts';
+import type { JobId, Millis, TaskIndex, WorkerId } from '../model/ids.ts';
 import { hasEnded, type Job, type JobProgress, type JobSpec } from '../model/job.ts';
 import type { Write } from '../model/records.ts';
 import { countRuns } from '../model/runs.ts';
@@ -27,6 +27,8 @@ export type JobAction = 'cancel' | 'pause' | 'resume' | 'retry' | 'forget';
 interface LiveJob {
   readonly spec: JobSpec;
   progress: JobProgress;
+  /** When inputs came last, or when this server first knew of the job. */
+  fedAt: Millis;
   waiting: number;
   running: number;
 }
@@ -187,6 +189,16 @@ export class Core {
     return scheduler.explain(job, index, this.#clock.now());
   }
 
+  /** Jobs whose inputs have not all come, and of which none has come since; all that did have ended. */
+  openSince(since: Millis): JobId[] {
+    const open: JobId[] = [];
+    for (const [job, { progress, fedAt }] of this.#live) {
+      const ended = progress.done + progress.failed + progress.cancelled;
+      if (progress.open && fedAt < since && ended === progress.total) open.push(job);
+    }
+    return open;
+  }
+
   get liveJobs(): number {
     return this.#live.size;
   }
@@ -219,7 +231,7 @@ export class Core {
     for (const job of recovered.forgetting) this.#forgetRest(job).catch(nothing); // A store that cannot now names it again at the next start (D8).
     this.#live.clear();
     for (const job of recovered.jobs) {
-      this.#live.set(job.id, { spec: job.spec, progress: job.progress, waiting: 0, running: 0 });
+      this.#known(job.id, job.spec, job.progress);
       this.#notices.know(job.id, job.spec);
     }
     return { scheduler, epoch };
@@ -231,7 +243,7 @@ export class Core {
       throw new RequestError('conflict', `job ${job.id} has no failed task to retry`);
     const reopened = await this.store.readJob(job.id);
     if (reopened === undefined) throw new RequestError('unknown', `there is no job ${job.id}`);
-    this.#live.set(job.id, { spec: reopened.spec, progress: reopened.progress, waiting: 0, running: 0 });
+    this.#known(job.id, reopened.spec, reopened.progress);
     this.#notices.know(job.id, reopened.spec);
     await this.#requests.ask((request) => ({ kind: 'jobReopened', request, job: reopened }));
   }
@@ -278,8 +290,7 @@ export class Core {
   #committed(writes: readonly Write[]): void {
     const touched = new Set<JobId>();
     for (const write of writes) {
-      if (write.kind === 'job')
-        this.#live.set(write.job, { spec: write.spec, progress: write.progress, waiting: 0, running: 0 });
+      if (write.kind === 'job') this.#known(write.job, write.spec, write.progress);
       else if (write.kind === 'progress') this.#progressed(write.job, write.progress);
       else if (write.kind === 'segment') {
         const { segment, column } = write;
@@ -299,9 +310,15 @@ export class Core {
     if (live !== undefined) {
       this.tallies.lost += progress.lost - live.progress.lost;
       this.tallies.retried += progress.retried - live.progress.retried;
+      if (progress.total !== live.progress.total) live.fedAt = this.#clock.now();
       live.progress = progress;
     }
     this.#readers.progressed(job, progress);
+  }
+
+  #known(job: JobId, spec: JobSpec, progress: JobProgress): void {
+    const fedAt = this.#live.get(job)?.fedAt ?? this.#clock.now();
+    this.#live.set(job, { spec, progress, fedAt, waiting: 0, running: 0 });
   }
 
   #pump(job: JobId): void {

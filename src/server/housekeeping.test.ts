@@ -3,7 +3,9 @@ import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { ModelServer } from '../../test/support/model-server.ts';
 import { codeOf, SQUARE } from '../../test/support/raw-worker.ts';
-import { BLOB_GRACE, HOUSEKEEPING_INTERVAL } from '../model/limits.ts';
+import { BLOB_GRACE, HOUSEKEEPING_INTERVAL, OPEN_JOB_IDLE } from '../model/limits.ts';
+import { packColumn } from '../protocol/column.ts';
+import { encodeColumn } from '../protocol/values/column.ts';
 import { Housekeeping } from './housekeeping.ts';
 
 const MINUTE = 60_000;
@@ -12,6 +14,11 @@ const range = { start: 0, step: 1, count: 3 };
 async function submit(server: ModelServer, code = SQUARE): Promise<number> {
   const spec = { name: 'job', code: codeOf(code), range };
   return (await server.clock.outcome(server.core.submit(spec, 'me', false, code))).job;
+}
+
+function oneInput() {
+  const { lengths, status, bytes } = encodeColumn([1]);
+  return packColumn(lengths, status, bytes);
 }
 
 function keeping(server: ModelServer, keep: number | undefined): { warnings: unknown[]; housekeeping: Housekeeping } {
@@ -42,6 +49,24 @@ test('--keep forgets jobs so long after their end, and no others', async () => {
   assert.deepEqual(warnings, []);
   await housekeeping.stop();
   assert.equal(server.clock.alarms, 0);
+});
+
+test('an open job that nobody feeds any more is closed; one whose tasks wait is not', async () => {
+  const server = await ModelServer.start();
+  const open = async () => {
+    const spec = { name: 'job', code: codeOf(SQUARE) };
+    return (await server.clock.outcome(server.core.submit(spec, 'me', true, SQUARE))).job;
+  };
+  const { warnings } = keeping(server, undefined);
+  const [left, waiting] = [await open(), await open()];
+  await server.clock.outcome(server.core.addInputs(waiting, 0, 1, oneInput()));
+  const state = async (job: number) => (await server.core.readJob(job))?.progress.state;
+  await server.clock.advance(OPEN_JOB_IDLE - HOUSEKEEPING_INTERVAL);
+  assert.equal(await state(left), 'active');
+  const late = await open();
+  await server.clock.advance(3 * HOUSEKEEPING_INTERVAL);
+  assert.deepEqual([await state(left), await state(waiting), await state(late)], ['done', 'active', 'active']);
+  assert.deepEqual(warnings, []);
 });
 
 test('without --keep nothing that ended is forgotten', async () => {

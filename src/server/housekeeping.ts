@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
-import { BLOB_GRACE, HOUSEKEEPING_INTERVAL, PAGE_ROWS_MAX } from '../model/limits.ts';
+import { BLOB_GRACE, HOUSEKEEPING_INTERVAL, OPEN_JOB_IDLE, PAGE_ROWS_MAX } from '../model/limits.ts';
 import type { Clock } from './clock.ts';
 import type { Core } from './core.ts';
 import { collectBlobs } from './garbage.ts';
 
-/** Now and then forgets ended jobs older than `keep`, and blobs that no job refers to once their grace has passed. */
+/** Now and then closes what nobody feeds any more, forgets ended jobs older than `keep`, and blobs that no job refers to once their grace has passed. */
 export class Housekeeping {
   readonly #core: Core;
   readonly #clock: Clock;
@@ -40,8 +40,17 @@ export class Housekeeping {
   }
 
   async #keepHouse(): Promise<void> {
+    await this.#closeAbandonedJobs();
     if (this.#keep !== undefined) await this.#forgetOldJobs(this.#clock.wall() - this.#keep);
     await collectBlobs(this.#core, this.#clock.wall() - BLOB_GRACE, () => this.#stopped);
+  }
+
+  /** A program that was killed while it fed its job never closes it. What it did feed is done. */
+  async #closeAbandonedJobs(): Promise<void> {
+    for (const job of this.#core.openSince(this.#clock.now() - OPEN_JOB_IDLE)) {
+      const known = await this.#core.readJob(job);
+      if (known !== undefined) await this.#core.closeJob(job, known.progress.total);
+    }
   }
 
   async #forgetOldJobs(endedBefore: number): Promise<void> {

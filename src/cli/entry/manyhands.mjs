@@ -97,7 +97,9 @@ function start() {
 }
 
 if (!isTooOld(process.versions.node)) {
-  const isServer = process.argv[2] === 'serve' && !process.execArgv.some((flag) => flag.includes('semi-space'));
+  const flags = [...process.execArgv, process.env.NODE_OPTIONS || ''];
+  // A profiler's signals outlive the change of program, and kill it.
+  const isServer = process.argv[2] === 'serve' && !flags.some((flag) => /semi-space|-prof/.test(flag));
   if (isServer && typeof process.execve === 'function') runUnder(process.execPath, YOUNG_SPACE);
   start();
 } else {
