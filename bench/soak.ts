@@ -13,7 +13,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { range } from 'manyhands';
 import { WebSocket } from 'ws';
-import { POISON_WORKERS } from '../src/model/limits.ts';
+import { LEASE_TIME, POISON_WORKERS } from '../src/model/limits.ts';
 import { Debuggee } from './harness/debuggee.ts';
 import { MeasuredFarm } from './harness/farm.ts';
 import { memoryOf } from './harness/processes.ts';
@@ -22,8 +22,8 @@ const TASKS_OF_A_JOB = 100_000;
 const LOSSES_OF_A_JOB = 10;
 const JOBS = 1_000;
 const MOST_GROWTH = 1.1;
-/** Milliseconds of rest before a look: for the log to be copied and lost workers to be dropped. */
-const REST = 5_000;
+/** Milliseconds of rest before a look: the log is copied by then, and what waited for the silence of workers that are gone. */
+const REST = LEASE_TIME + 5_000;
 
 const { values: options } = parseArgs({ options: { share: { type: 'string', default: '1' } } });
 const share = Number(options.share);

@@ -138,6 +138,11 @@ describe('Ctrl-C', () => {
   });
 });
 
+async function isWhole(job: string): Promise<boolean> {
+  const { progress } = await farm.get<{ progress: { open: boolean } }>(`/v1/jobs/${job}`);
+  return !progress.open;
+}
+
 /** Programs that are connected to the farm as clients. */
 async function connections(): Promise<number> {
   const { text } = await farm.ask({ path: '/metrics' });
@@ -149,6 +154,7 @@ describe('whoever goes without a word', () => {
     for (const signal of ['SIGHUP', 'SIGTERM', 'SIGKILL'] as const) {
       const running = line.start(['run', 'slow.mjs', '1', '2', '3', '4', '--name', signal]);
       const job = await newest(signal);
+      await waitFor(() => isWhole(job), { what: 'all inputs to have come', timeout: PATIENCE });
       running.signal(signal);
       const { code } = await running.exit(PATIENCE);
       assert.equal(code, { SIGHUP: 129, SIGTERM: 143, SIGKILL: null }[signal]);
