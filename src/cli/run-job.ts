@@ -58,8 +58,8 @@ async function inputsOf(
 }
 
 function jobOptions(options: RunOptions): Parameters<Farm['map']>[2] & object {
-  const { name, priority, retries, maxFailures, timeout, requires, cpus, memory } = options;
-  const given = Object.entries({ name, priority, retries, maxFailures, timeout, requires, cpus, memory });
+  const { name, priority, retries, maxFailures, timeout, requires, cpus, memory, resource: resources } = options;
+  const given = Object.entries({ name, priority, retries, maxFailures, timeout, requires, cpus, memory, resources });
   return Object.fromEntries(given.filter(([, value]) => value !== undefined));
 }
 

@@ -174,11 +174,14 @@ describe('run, on a server', () => {
 
   it('passes on what is asked of workers, and lets a task wait for one that has it', async () => {
     const { stdout } = await run(
-      'square.ts 3 --requires gpu=yes --cpus 2 --memory 64M --timeout 30s --priority -5 --retries 1 --detach',
+      'square.ts 3 --requires gpu=yes --cpus 2 --memory 64M --resource licence=1 --timeout 30s --priority -5 --retries 1 --detach',
     );
     const job = stdout.trim();
     const { stdout: sheet } = await line.run(['show', job]);
-    assert.match(sheet, /^asked for +priority -5, 1 retries, 30s for each task, 2 CPUs, 64 MiB of memory, gpu=yes$/m);
+    assert.match(
+      sheet,
+      /^asked for +priority -5, 1 retries, 30s for each task, 2 CPUs, 64 MiB of memory, 1 licence, gpu=yes$/m,
+    );
     const { stdout: why } = await line.run(['explain', job, '0']);
     assert.match(why, /^state +waiting\n[\s\S]*has not the label gpu=yes/);
     assert.equal((await line.run(['cancel', job])).code, 0);

@@ -112,6 +112,7 @@ function conditionsOf({
   requires,
   cpus,
   memory,
+  resources,
 }: JobSpec): string | undefined {
   const parts = [
     priority === 0 ? '' : `priority ${priority}`,
@@ -120,6 +121,7 @@ function conditionsOf({
     timeout === undefined ? '' : `${formatDuration(timeout)} for each task`,
     cpus === 1 ? '' : `${cpus} CPUs`,
     memory === undefined ? '' : `${formatSize(memory)} of memory`,
+    ...Object.entries(resources).map(([name, amount]) => `${amount} ${name}`),
     ...Object.entries(requires).map(([key, value]) => `${key}=${value}`),
   ].filter((part) => part !== '');
   return parts.length === 0 ? undefined : parts.join(', ');

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { parseDuration } from '../arguments/duration.ts';
 import { positiveNumber, wholeNumber } from '../arguments/numbers.ts';
-import { collectLabel } from '../arguments/pairs.ts';
+import { collectLabel, collectResource } from '../arguments/pairs.ts';
 import { type NumberRange, parseRange } from '../arguments/range.ts';
 import { parseSize } from '../arguments/size.ts';
 import { UsageError } from '../errors.ts';
@@ -27,6 +27,7 @@ export interface RunOptions extends ServerOptions {
   requires?: Record<string, string>;
   cpus?: number;
   memory?: number;
+  resource?: Record<string, number>;
   local?: number;
 }
 
@@ -50,6 +51,7 @@ export function addRun(program: Command, finish: Finish): void {
     .option('--requires <key=value>', 'only on workers with this label', collectLabel)
     .option('--cpus <n>', 'CPUs of each task', positiveNumber('--cpus'))
     .option('--memory <size>', 'memory of each task', parseSize)
+    .option('--resource <key=amount>', 'an amount of it for each task, on workers that have it', collectResource)
     .option('--local <n>', 'slots of a server started for this command alone', wholeNumber('--local', 1, 4096))
     .option('--quiet', 'no progress bar and no remarks');
   withServer(command).action(async (module: string, inputs: string[], options: RunOptions) => {
