@@ -36,8 +36,9 @@ class Reader {
       for (const [id, job] of from.jobs) this.jobs.set(id, job);
       for (const [id, worker] of from.workers) this.workers.set(id, worker);
     }
-    this.stop = feed.subscribe(from?.cursor, ({ message, json }) => {
-      assert.deepEqual(JSON.parse(json), JSON.parse(JSON.stringify(message)));
+    this.stop = feed.subscribe(from?.cursor, ({ kind, cursor, json }) => {
+      const message = JSON.parse(json) as FeedMessage;
+      assert.deepEqual([kind, cursor], [message.kind, message.kind === 'snapshot' ? undefined : message.cursor]);
       this.#fold(message);
     });
   }

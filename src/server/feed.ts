@@ -7,9 +7,11 @@ import { FEED_CHANGES, FEED_ENDED_JOBS, FEED_INTERVAL, FEED_KEPT_BYTES } from '.
 import type { Change } from '../scheduler/commands.ts';
 import type { Clock } from './clock.ts';
 
-/** One message and its text, written once for all readers. */
+/** A message of the feed as JSON, written once for all readers. The message itself is not kept: it is thrice as large. */
 export interface Published {
-  readonly message: FeedMessage;
+  readonly kind: FeedMessage['kind'];
+  /** Where a reader that heard this goes on; a snapshot is whole only with its boundary. */
+  readonly cursor: string | undefined;
   readonly json: string;
 }
 
@@ -261,7 +263,8 @@ export class Feed {
 }
 
 function publish(message: FeedMessage): Published {
-  return { message, json: JSON.stringify(message) };
+  const { kind } = message;
+  return { kind, cursor: kind === 'snapshot' ? undefined : message.cursor, json: JSON.stringify(message) };
 }
 
 function take<T>(set: Set<T>, limit: number): T[] {

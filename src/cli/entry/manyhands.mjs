@@ -31,11 +31,17 @@ function pinnedNode() {
  */
 const YOUNG_SPACE = '--max-semi-space-size=4';
 
+/**
+ * The C library keeps freed memory for each of up to sixteen sets of threads; with two sets a server that has run for months
+ * holds little more than one of a minute. Taken at the start of a process only; other C libraries do not know it.
+ */
+const MEMORY_OF_THREADS = { MALLOC_ARENA_MAX: '2' };
+
 /** Become `node` with the same arguments: same terminal, same signals, same exit code. */
-function runUnder(node, ...flags) {
+function runUnder(node, flags = [], env = {}) {
   const args = [...process.execArgv, ...flags, fileURLToPath(import.meta.url), ...process.argv.slice(2)];
   if (typeof process.execve === 'function') {
-    process.execve(node, [node, ...args], process.env);
+    process.execve(node, [node, ...args], { ...env, ...process.env });
     return;
   }
   const child = spawn(node, args, { stdio: 'inherit' });
@@ -100,7 +106,7 @@ if (!isTooOld(process.versions.node)) {
   const flags = [...process.execArgv, process.env.NODE_OPTIONS || ''];
   // A profiler's signals outlive the change of program, and kill it.
   const isServer = process.argv[2] === 'serve' && !flags.some((flag) => /semi-space|-prof/.test(flag));
-  if (isServer && typeof process.execve === 'function') runUnder(process.execPath, YOUNG_SPACE);
+  if (isServer && typeof process.execve === 'function') runUnder(process.execPath, [YOUNG_SPACE], MEMORY_OF_THREADS);
   start();
 } else {
   const node = pinnedNode();

@@ -37,7 +37,7 @@ function stream(feed: Feed, after: string | undefined, response: ServerResponse)
   };
   const hear = (published: Published) => {
     const text = eventOf(published);
-    if (published.message.kind === 'snapshot') bound += Buffer.byteLength(text);
+    if (published.kind === 'snapshot') bound += Buffer.byteLength(text);
     write(text);
   };
   // A server that stops waits for its answers, and this one has no end of its own.
@@ -53,7 +53,7 @@ function stream(feed: Feed, after: string | undefined, response: ServerResponse)
 }
 
 /** JSON has no line breaks, so one data line is enough. */
-function eventOf({ message, json }: Published): string {
-  const id = message.kind === 'snapshot' ? '' : `id: ${message.cursor}\n`;
-  return `event: ${message.kind}\n${id}data: ${json}\n\n`;
+function eventOf({ kind, cursor, json }: Published): string {
+  const id = cursor === undefined ? '' : `id: ${cursor}\n`;
+  return `event: ${kind}\n${id}data: ${json}\n\n`;
 }
