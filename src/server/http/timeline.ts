@@ -1,0 +1,48 @@
+import Type from 'typebox';
+import { PAGE_ROWS_MAX, TIMELINE_BATCHES } from '../../model/limits.ts';
+import { Index } from '../../protocol/shapes.ts';
+import type { Core } from '../core.ts';
+import { type TimelineQuery, timelineOf } from '../timeline.ts';
+import { TimelineAnswer } from './answers.ts';
+import { viewOf } from './jobs.ts';
+import { READERS, type Route, route } from './route.ts';
+
+const Query = Type.Object({
+  from: Type.Optional(Type.Number({ minimum: 0, description: 'Milliseconds since 1970.' })),
+  to: Type.Optional(Type.Number({ minimum: 0, description: 'Milliseconds since 1970.' })),
+  after: Type.Optional(Index),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: TIMELINE_BATCHES })),
+});
+
+/** Which worker ran what, and when. */
+export function timelineRoutes(core: Core): Route[] {
+  return [
+    route({
+      method: 'GET',
+      path: '/v1/jobs/:job/timeline',
+      access: READERS,
+      summary: 'The batches of a job as bars, in a time of it, every n-th where there are many; or all, in pages.',
+      query: Query,
+      answers: {
+        200: {
+          description:
+            'With "after", which begins at 0: the batches in the order in which they ended; "next" is the "after" of the next page, and the last one tells the attempts.',
+          type: 'application/json',
+          schema: TimelineAnswer,
+        },
+        404: { description: 'There is no such job.' },
+      },
+      handle: async ({ params: { job }, query }) => {
+        const { progress } = await viewOf(core, job);
+        const { store, loop } = core;
+        const source = { store, scheduler: loop.scheduler, segments: progress.segments, now: Date.now() };
+        return { json: await timelineOf(source, job, wanted(query)) };
+      },
+    }),
+  ];
+}
+
+function wanted({ from, to, after, limit = PAGE_ROWS_MAX }: Type.Static<typeof Query>): TimelineQuery {
+  if (after !== undefined) return { kind: 'after', after, limit };
+  return { kind: 'between', from: from ?? 0, to: to ?? Number.MAX_SAFE_INTEGER, limit };
+}
