@@ -38,10 +38,9 @@ export async function timelineOf(source: TimelineSource, job: JobId, query: Time
   const step = await stepFor(source, job, after, batches, limit);
   const bars = await readBars(source, job, { after, step, limit: Math.ceil(batches / step) });
   const { scheduler } = source;
-  const running = (scheduler?.inFlight(job, PAGE_ROWS_MAX) ?? []).map(({ since, ...batch }) => ({
-    ...batch,
-    from: Math.round(since),
-  }));
+  const running = (scheduler?.inFlight(job, PAGE_ROWS_MAX) ?? []).map(({ lease, worker, since, runs }) => {
+    return { lease, worker, from: Math.round(since), first: runs[0]?.start ?? 0, tasks: countRuns(runs) };
+  });
   return {
     ...common,
     batches,

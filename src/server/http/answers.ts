@@ -156,6 +156,19 @@ export const TimelineAnswer = Type.Object({
   next: Type.Optional(Count),
 });
 
+export const TaskMapAnswer = Type.Object({
+  job: Count,
+  total: Index,
+  from: Index,
+  cell: Type.Integer({ description: 'Tasks of a cell.' }),
+  states: Type.String({
+    description:
+      'A letter a cell: d all done, f some failed, r some are with a worker, 1 to 9 so many tenths have ended, c ended with the job, w all wait.',
+  }),
+  read: Type.Integer({ description: 'Batches that this tells of; fewer than "batches": asking again tells more.' }),
+  batches: Index,
+});
+
 export const LogPage = Type.Object({
   logs: Type.Array(
     Type.Object({
@@ -220,6 +233,7 @@ export const NAMED = {
   Task: TaskAnswer,
   Explanation: ExplainAnswer,
   JobExplanation: JobExplainAnswer,
+  TaskMap: TaskMapAnswer,
   Timeline: TimelineAnswer,
   LogPage,
   Worker: WorkerAnswer,

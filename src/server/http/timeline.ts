@@ -1,9 +1,10 @@
 import Type from 'typebox';
-import { PAGE_ROWS_MAX, TIMELINE_BATCHES } from '../../model/limits.ts';
-import { Index } from '../../protocol/shapes.ts';
+import { BLOCK_TASKS, PAGE_ROWS_MAX, TIMELINE_BATCHES } from '../../model/limits.ts';
+import { Count, Index } from '../../protocol/shapes.ts';
 import type { Core } from '../core.ts';
+import { TaskMaps } from '../task-map.ts';
 import { type TimelineQuery, timelineOf } from '../timeline.ts';
-import { TimelineAnswer } from './answers.ts';
+import { TaskMapAnswer, TimelineAnswer } from './answers.ts';
 import { viewOf } from './jobs.ts';
 import { READERS, type Route, route } from './route.ts';
 
@@ -14,9 +15,36 @@ const Query = Type.Object({
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: TIMELINE_BATCHES })),
 });
 
-/** Which worker ran what, and when. */
+const MapQuery = Type.Object({
+  from: Type.Optional(Index),
+  count: Type.Optional(Count),
+  cells: Type.Optional(Type.Integer({ minimum: 1, maximum: BLOCK_TASKS })),
+});
+
+/** Which worker ran what, and when; and how all tasks stand. */
 export function timelineRoutes(core: Core): Route[] {
+  const maps = new TaskMaps(
+    () => core.store,
+    () => performance.now(),
+  );
   return [
+    route({
+      method: 'GET',
+      path: '/v1/jobs/:job/map',
+      access: READERS,
+      summary: 'How the tasks of a job stand: a letter for each, or for each cell of equally many.',
+      query: MapQuery,
+      answers: {
+        200: { description: 'The map.', type: 'application/json', schema: TaskMapAnswer },
+        404: { description: 'There is no such job.' },
+      },
+      handle: async ({ params: { job }, query }) => {
+        const { progress } = await viewOf(core, job);
+        const { from = 0, count = progress.total, cells = BLOCK_TASKS } = query;
+        const running = core.loop.scheduler?.inFlight(job, PAGE_ROWS_MAX) ?? [];
+        return { json: await maps.of(job, progress, running, { from, count, cells }) };
+      },
+    }),
     route({
       method: 'GET',
       path: '/v1/jobs/:job/timeline',
