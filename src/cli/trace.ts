@@ -112,7 +112,7 @@ export class Trace {
   }
 
   #times(from: number, to: number): { ts: number; dur: number } {
-const ts = Math.round((from - this.#start) * 1_000);
+    const ts = Math.round((from - this.#start) * 1_000);
     return { ts, dur: Math.max(0, Math.round((to - this.#start) * 1_000) - ts) };
   }
 }

@@ -21,6 +21,8 @@ export interface Durations {
 
 /** Bins of one octave: short and long tasks fit in one picture. */
 const BASE = 2;
+/** Bins of a picture at least. */
+const BINS = 7;
 /** Milliseconds below which a difference says nothing. */
 const SHORTEST = 0.001;
 
@@ -34,8 +36,11 @@ export function durationsOf(bars: readonly TimelineBar[], step: number): Duratio
   const last = times.at(-1);
   const first = times[0];
   if (first === undefined || last === undefined) return undefined;
-  const low = Math.floor(Math.log(first.time) / Math.log(BASE));
-  const high = Math.floor(Math.log(last.time) / Math.log(BASE));
+  const lowest = Math.floor(Math.log(first.time) / Math.log(BASE));
+  const highest = Math.floor(Math.log(last.time) / Math.log(BASE));
+  // Times that are all alike stand in the middle of a picture, and do not fill it.
+  const around = Math.max(0, Math.ceil((BINS - (highest - lowest + 1)) / 2));
+  const [low, high] = [lowest - around, highest + around];
   const counts = new Array<number>(high - low + 1).fill(0);
   for (const each of times) {
     const bin = Math.floor(Math.log(each.time) / Math.log(BASE)) - low;

@@ -115,6 +115,23 @@ describe('the past of a job in Chromium', { skip: noBrowser }, () => {
     quiet();
   });
 
+  test('of many batches one in so many is drawn, and all of them where one looks closely', async (t) => {
+    const code = 'export default (n) => new Promise((done) => setTimeout(done, 5, n));';
+    const long = await watched.submit({ code, range: { start: 0, step: 1, count: 1_500 } });
+    await watched.ended(long);
+    const { page, quiet } = await watched.open(t, `/jobs/${long}`);
+    const timeline = page.locator('section.timeline');
+    await timeline.getByText(/^Of 1,\d{3} batches one in 2 is drawn; zoom in to see them all\.$/).waitFor();
+    await timeline.getByRole('button', { name: 'Zoom in' }).click();
+    await timeline.getByRole('button', { name: 'Zoom in' }).click();
+    await timeline.getByText(/^All \d+ batches of this time are drawn\.$/).waitFor();
+    await page.getByRole('slider', { name: 'Moment' }).press('ArrowLeft');
+    await page
+      .locator('.moment [role=status]', { hasText: /about \d+ slots? busy; about 1,\d+ of 1,500 tasks ended/ })
+      .waitFor();
+    quiet();
+  });
+
   test('in figures: by worker, how long tasks take, and which took too long', async (t) => {
     const { page, quiet } = await watched.open(t, `/jobs/${job}`);
     await page.getByText('By worker').click();

@@ -41,7 +41,7 @@ export function JobPage({ id, state, api }: { id: number; state: PageState; api:
     h(Why, { job, api, now: state.now }),
     progress.failed > 0 && h(Failures, { job, api, version }),
     h(Preview, { job, api, version }),
-    h(Past, { job, api, version, view: state.view }),
+    h(Past, { job, api, version, view: state.view, now: state.now }),
     h(TaskMapSection, { job, api, version }),
     h(TaskList, { job, api, version }),
     h(Log, { path: `/v1/jobs/${id}/logs`, api, version, showsTask: true }),

@@ -59,7 +59,7 @@ export function TimelineSection({ job, api, timeline, workers }: TimelineProps):
         'p',
         { class: 'aside' },
         close.step > 1
-          ? `Of ${count(close.batches)} batches every ${close.step}th is drawn; zoom in to see them all.`
+          ? `Of ${count(close.batches)} batches one in ${close.step} is drawn; zoom in to see them all.`
           : `All ${count(close.batches)} batches of this time are drawn.`,
       ),
     timeline.isCut && h('p', { class: 'aside' }, 'Of what came to nothing only the first part is drawn.'),

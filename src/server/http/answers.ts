@@ -96,7 +96,7 @@ export const TaskAnswer = Type.Object({
   attempt: Type.Optional(Type.Integer({ description: 'Which attempt gave the outcome.' })),
   attempts: Type.Array(
     Type.Object({ worker: Type.String(), outcome: Type.String(), endedAt: Wall, message: Type.String() }),
-    { description: 'Those that failed or were lost.' },
+    { description: 'Those that failed, were lost, or were slower than another copy.' },
   ),
   batch: Type.Optional(
     Type.Object(
