@@ -80,7 +80,6 @@ const usage: Record<string, Case> = {
   'too many arguments': { args: ['jobs', 'all'], says: /too many arguments for 'jobs'/ },
   'a role that does not exist': { args: ['token', 'create', '--role', 'king'], says: /'king' is invalid\. Allowed choices are admin, submit, work, read\./ },
   'a command of a later version': { args: ['exec', '--jobs', '5', '--', 'ls'], says: /"manyhands exec" is not in this version yet; / },
-  'another one': { args: ['trace', 'last'], says: /"manyhands trace" is not in this version yet; / },
   'a store of a later version': { args: ['serve', '--store', 'postgres://db/farm'], says: /--store postgres:\/\/… is not in this version yet: / },
   'an ability of a later version': { args: ['join', '--allow', 'exec', 'http://x#y'], says: /--allow exec is not in this version yet: / },
   'a join link without a token': {

@@ -9,6 +9,7 @@ import { addLater } from './commands/later.ts';
 import { addResults } from './commands/results.ts';
 import { addRun } from './commands/run.ts';
 import { addServe } from './commands/serve.ts';
+import { addTrace } from './commands/trace.ts';
 import { ExitCode, UsageError } from './errors.ts';
 
 /** What a command leaves behind: its exit code. */
@@ -27,7 +28,7 @@ export function buildProgram(version: string, finish: Finish): Command {
       'after',
       '\nExit codes: 0 all done, 1 some task failed, 2 wrong usage or bad input,\n3 no server or not allowed, 130 interrupted.',
     );
-  for (const add of [addServe, addJoin, addRun, addJobs, addResults, addFarm, addBackup, addDoctor, addLater])
+  for (const add of [addServe, addJoin, addRun, addJobs, addResults, addTrace, addFarm, addBackup, addDoctor, addLater])
     add(program, finish);
   return program;
 }

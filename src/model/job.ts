@@ -80,6 +80,9 @@ export interface JobProgress {
   readonly retried: number;
   /** Attempts lost with their worker. */
   readonly lost: number;
+  /** Second copies that slow tasks were given, and tasks taken back from one worker's queue for another; absent: none. */
+  readonly copied?: number;
+  readonly recalled?: number;
   /** Segments recorded so far: the completion cursor. */
   readonly segments: number;
   /** Raised by `retry`. */

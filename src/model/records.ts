@@ -23,15 +23,24 @@ export interface SegmentRecord {
   /** Wall clock when the batch was granted, and the time its tasks took together. */
   readonly startedAt: number;
   readonly elapsedMicros: number;
+  /** Wall clock when its outcomes arrived: they were run just before. Data of version 1 does not tell. */
+  readonly endedAt?: number;
 }
 
-/** An attempt worth remembering by itself: it failed, or was lost. Successful ones are told by their segment. */
+/**
+ * An attempt worth remembering by itself: it failed and was tried again, was lost, or another copy of the task was faster
+ * (`superseded`). The others are told by their segment.
+ */
 export interface AttemptRecord {
   readonly job: JobId;
   readonly index: TaskIndex;
   readonly lease: LeaseId;
   readonly worker: WorkerId;
-  readonly outcome: 'failed' | 'timeout' | 'crash' | 'memory' | 'lost';
+  readonly outcome: 'failed' | 'timeout' | 'crash' | 'memory' | 'lost' | 'superseded';
+  /** Tasks of a larger batch that share this fate, from `index` on; absent: this one alone. */
+  readonly tasks?: number;
+  /** Wall clock when it may have begun at the earliest. Data of version 1 does not tell. */
+  readonly startedAt?: number;
   readonly endedAt: number;
   /** For people, one line. */
   readonly message: string;

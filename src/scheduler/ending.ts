@@ -2,6 +2,7 @@ import type { LeaseId, Millis, TaskIndex, WorkerId } from '../model/ids.ts';
 import { FIRST_FAILURES } from '../model/limits.ts';
 import type { MadeOutcome } from '../model/records.ts';
 import { countRuns, intersectRuns, type Run, subtractRuns } from '../model/runs.ts';
+import { noteAttempts } from './attempts.ts';
 import type { BlockState } from './block-state.ts';
 import type { OpenJob } from './job-state.ts';
 import { holds, joinRuns, settleLease, takeAway } from './leases.ts';
@@ -37,7 +38,7 @@ export function endTasks(
   const failures = countRuns(failed);
   job.failed += failures;
   job.done += countRuns(runs) - failures;
-  if (source.shared) revokeCopies(state, block, runs);
+  if (source.shared) revokeCopies(state, block, runs, source);
   job.noteReady(block);
   state.progressChanged(job);
   if (block.over) endBlock(state, job, block);
@@ -87,16 +88,20 @@ function writeSegment(
     lease: source.lease,
     startedAt: source.grantedAt + state.wall,
     elapsedMicros: source.elapsedMicros,
+    endedAt: Math.round(state.now + state.wall),
   };
   state.write({ kind: 'segment', segment, ...(source.made === undefined ? {} : { made: source.made }) });
 }
 
 /** Whoever else has these tasks need not go on (R8). */
-function revokeCopies(state: State, block: BlockState, runs: readonly Run[]): void {
+function revokeCopies(state: State, block: BlockState, runs: readonly Run[], { worker }: Source): void {
   for (const lease of [...block.leases]) {
     const left = intersectRuns(lease.left, runs);
     const away = lease.away.length === 0 ? [] : intersectRuns(lease.away, runs);
-    if (left.length > 0) takeAway(state, lease, left);
+    if (left.length > 0) {
+      if (worker !== '') noteAttempts(state, lease, left, 'superseded', `worker ${worker} was faster`);
+      takeAway(state, lease, left);
+    }
     if (!state.workers.has(lease.workerId)) continue;
     for (const part of [left, away]) {
       if (part.length > 0) state.send({ kind: 'revoke', worker: lease.workerId, lease: lease.id, runs: part });

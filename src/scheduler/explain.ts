@@ -41,6 +41,32 @@ export function explainTask(state: State, id: JobId, index: TaskIndex, now: Mill
   }
 }
 
+/** Why tasks of the job wait, whichever they are. */
+export function explainJob(state: State, id: JobId): Explanation {
+  const job = state.jobs.get(id);
+  if (job === undefined) return { state: 'unknown', reasons: [`Job ${id} is not open: it has ended, or never was.`] };
+  if (job.waiting > 0) return { state: 'waiting', reasons: [...whyNotNow(state, job), ...whyAside(state, job)] };
+  if (job.running > 0) return { state: 'running', reasons: ['All that is left of it is with workers.'] };
+  return { state: 'waiting', reasons: ['It has no task that could run: its submitter may still add some.'] };
+}
+
+/** Tasks that wait by themselves are told apart from those for which there is no slot. */
+function whyAside(state: State, job: OpenJob): string[] {
+  const reasons: string[] = [];
+  if (job.tally.aside > 0) {
+    let next = Number.POSITIVE_INFINITY;
+    for (const { troubles } of job.blocks.values())
+      for (const { notBefore } of troubles.values()) if (notBefore > state.now) next = Math.min(next, notBefore);
+    const when = Number.isFinite(next) ? `, the first in ${seconds(next - state.now)}` : '';
+    reasons.push(
+      `Of those that failed or were lost before, ${plural(job.tally.aside, 'task')} will be tried again${when}.`,
+    );
+  }
+  if (job.tally.orphaned > 0)
+    reasons.push(`Of workers that are gone, ${plural(job.tally.orphaned, 'task')} will be given to others.`);
+  return reasons;
+}
+
 /** The block is not in memory: nobody needs its tasks yet, or they have ended. */
 function explainUnclaimed(state: State, job: OpenJob): Explanation {
   const { tally, unclaimed } = job;

@@ -29,6 +29,8 @@ export class OpenJob {
   cancelled: number;
   retried: number;
   lost: number;
+  copied: number;
+  recalled: number;
   segments: number;
   readonly generation: number;
   busyMicros: number;
@@ -83,6 +85,8 @@ export class OpenJob {
     this.cancelled = progress.cancelled;
     this.retried = progress.retried;
     this.lost = progress.lost;
+    this.copied = progress.copied ?? 0;
+    this.recalled = progress.recalled ?? 0;
     this.segments = progress.segments;
     this.generation = progress.generation;
     this.busyMicros = progress.busyMicros;
@@ -156,6 +160,8 @@ export class OpenJob {
       cancelled: this.cancelled,
       retried: this.retried,
       lost: this.lost,
+      ...(this.copied === 0 ? {} : { copied: this.copied }),
+      ...(this.recalled === 0 ? {} : { recalled: this.recalled }),
       segments: this.segments,
       generation: this.generation,
       busyMicros: this.busyMicros,

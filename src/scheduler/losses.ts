@@ -1,7 +1,8 @@
 import { ValueStatus } from '../model/envelope.ts';
 import type { TaskIndex } from '../model/ids.ts';
-import { LOST_ATTEMPTS, POISON_WORKERS } from '../model/limits.ts';
+import { POISON_WORKERS } from '../model/limits.ts';
 import { countRuns, pushRun, type Run } from '../model/runs.ts';
+import { noteAttempts } from './attempts.ts';
 import { batchSize } from './batching.ts';
 import { endTasks } from './ending.ts';
 import type { OpenJob } from './job-state.ts';
@@ -90,27 +91,14 @@ function noteLoss(state: State, lease: Lease, runs: readonly Run[], trouble: Tro
   const { job, block } = lease;
   const tasks = countRuns(runs);
   eachIndex(runs, (index) => block.troubles.set(index, trouble));
-  if (tasks <= LOST_ATTEMPTS) noteLosses(state, lease, runs);
+  noteLosses(state, lease, runs);
   job.lost += tasks;
   state.progressChanged(job);
   state.blockChanged(block);
 }
 
 function noteLosses(state: State, lease: Lease, runs: readonly Run[]): void {
-  const endedAt = state.now + state.wall;
-  const message = `worker ${lease.workerId} was lost`;
-  eachIndex(runs, (index) => {
-    const attempt = {
-      job: lease.job.id,
-      index,
-      lease: lease.id,
-      worker: lease.workerId,
-      outcome: 'lost',
-      endedAt,
-      message,
-    } as const;
-    state.write({ kind: 'attempt', attempt });
-  });
+  noteAttempts(state, lease, runs, 'lost', `worker ${lease.workerId} was lost`);
 }
 
 function poison(state: State, lease: Lease, runs: readonly Run[], trouble: Trouble): void {

@@ -28,10 +28,11 @@ export function retryLater(state: State, lease: Lease, failure: TaskFailed): voi
   block.troubles.set(index, afterFailure(past, lease, state.now + backoff, charge));
   job.retried += charge;
   const { kind: outcome, message } = failure;
+  const startedAt = lease.grantedAt + state.wall;
   const endedAt = state.now + state.wall;
   state.write({
     kind: 'attempt',
-    attempt: { job: job.id, index, lease: lease.id, worker: lease.workerId, outcome, endedAt, message },
+    attempt: { job: job.id, index, lease: lease.id, worker: lease.workerId, outcome, startedAt, endedAt, message },
   });
   state.blockChanged(block);
   const run = [{ start: index, count: 1 }];

@@ -3,7 +3,8 @@ import type { JobProgress, JobSpec } from '../model/job.ts';
 import { LATE_TICK } from '../model/limits.ts';
 import type { Command } from './commands.ts';
 import type { Event } from './events.ts';
-import { type Explanation, explainTask } from './explain.ts';
+import { type Explanation, explainJob, explainTask } from './explain.ts';
+import { batchesInFlight, type InFlight } from './in-flight.ts';
 import { checkState } from './invariants.ts';
 import type { OpenJob } from './job-state.ts';
 import * as jobs from './jobs.ts';
@@ -59,6 +60,16 @@ export class Scheduler {
 
   explain(job: JobId, index: TaskIndex, now: Millis): Explanation {
     return explainTask(this.#state, job, index, now);
+  }
+
+  /** Why no more of a job runs (R27). */
+  explainJob(job: JobId): Explanation {
+    return explainJob(this.#state, job);
+  }
+
+  /** Batches that are with workers, at most so many; their times are of the wall clock. */
+  inFlight(job: JobId, limit: number): InFlight[] {
+    return batchesInFlight(this.#state, job, limit);
   }
 
   /** Open jobs. */

@@ -35,6 +35,8 @@ function copySlowest(state: State, job: OpenJob): boolean {
   if (worker === undefined) return false;
   const index = slowest.left[0]!.start;
   slowest.block.copied.add(index);
+  job.copied++;
+  state.progressChanged(job);
   const runs = [{ start: index, count: 1 }];
   grant(state, job, worker, slowest.block, runs, true);
   state.send({ kind: 'publish', change: { kind: 'speculated', job: job.id, runs } });

@@ -27,12 +27,20 @@ export function released(state: State, event: Extract<Event, { kind: 'tasksRelea
   if (lease === undefined || lease.workerId !== event.worker) return;
   const worker = state.workers.get(event.worker);
   const runs = intersectRuns(event.runs, lease.left);
+  countRecalled(state, lease, runs);
   if (worker !== undefined) {
     worker.recallUntil = 0;
     const unasked = subtractRuns(runs, lease.recalled);
     if (unasked.length > 0 && !worker.draining) restAfterRefusal(state, worker);
   }
   if (runs.length > 0) giveBack(state, lease, runs);
+}
+
+function countRecalled(state: State, lease: Lease, runs: readonly Run[]): void {
+  const tasks = countRuns(intersectRuns(runs, lease.recalled));
+  if (tasks === 0) return;
+  lease.job.recalled += tasks;
+  state.progressChanged(lease.job);
 }
 
 /** A slot idles and nothing is ready for it: half of the longest queue comes back (R22). */

@@ -199,6 +199,14 @@ export class Core {
     return open;
   }
 
+  /** Why no more of a job runs; undefined: it is not open. */
+  explainJob(job: JobId): readonly string[] | undefined {
+    const scheduler = this.loop.scheduler;
+    if (scheduler === undefined) return ['The server cannot write to its store now.'];
+    const { state, reasons } = scheduler.explainJob(job);
+    return state === 'unknown' ? undefined : reasons;
+  }
+
   get liveJobs(): number {
     return this.#live.size;
   }

@@ -38,6 +38,18 @@ export interface Store {
   /** Segments in the order of `seq`, after a cursor, of a job or of one of its blocks, up to about `maxBytes` but at least one. */
   readSegments(job: JobId, query: SegmentQuery, maxBytes: number): Promise<StoredSegment[]>;
 
+  /**
+   * What segments say of their batches, without the values: the one after the cursor, then every `step`-th, at most
+   * `limit` (D17). Fewer where the columns, which are read to be checked, exceed `maxBytes`, but at least one.
+   */
+  readBatches(job: JobId, query: BatchQuery, maxBytes: number): Promise<StoredBatch[]>;
+
+  /** Attempts that came to nothing, of all tasks, oldest first, after a cursor (D17). */
+  readAttempts(
+    job: JobId,
+    query: { after: number; limit: number },
+  ): Promise<{ cursor: number; attempt: AttemptRecord }[]>;
+
   /** First indexes and sizes of the stored input blocks from `from` on, at most `limit` (D6). For range jobs: computed. */
   listBlocks(job: JobId, from: TaskIndex, limit: number): Promise<{ first: TaskIndex; count: number }[]>;
 
@@ -102,6 +114,18 @@ export interface SegmentQuery {
 export interface StoredSegment {
   readonly segment: SegmentRecord;
   readonly column: PackedColumn;
+}
+
+export interface BatchQuery {
+  readonly after: number;
+  readonly step: number;
+  readonly limit: number;
+}
+
+export interface StoredBatch {
+  readonly segment: SegmentRecord;
+  /** Of its column. */
+  readonly bytes: number;
 }
 
 export interface TaskHistory {

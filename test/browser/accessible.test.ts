@@ -66,7 +66,8 @@ const FAULTS = `(() => {
 
 const pages: [path: string, whenThere: RegExp][] = [
   ['/', /Connections/],
-  ['/jobs/1', /20 of 30|0 to 19 of 30[\s\S]*n is 0/],
+  ['/jobs/1', /Timeline[\s\S]*How long tasks take[\s\S]*All 30[\s\S]*0 to 19 of 30[\s\S]*n is 0/],
+  ['/jobs/2', /Why it waits/],
   ['/jobs/1/tasks/4', /How it went/],
   ['/jobs/2/tasks/0', /Why it waits/],
   [`/workers/${worker}`, /Platform/],

@@ -64,8 +64,8 @@ async function setUp(suite: Cleanup): Promise<Stage> {
 describe('T-6: hostile texts are shown, never obeyed', { skip: noBrowser }, () => {
   const pages: [path: string, shows: string[]][] = [
     ['/', ['job', 'worker']],
-    [`/jobs/${job}`, ['job', 'source', 'errorname', 'message', 'key', 'value', 'log']],
-    [`/jobs/${waiting}`, ['job', 'source', 'wish']],
+    [`/jobs/${job}`, ['job', 'worker', 'source', 'errorname', 'message', 'key', 'value', 'log']],
+    [`/jobs/${waiting}`, ['job', 'worker', 'source', 'wish']],
     [`/jobs/${job}/tasks/0`, ['job', 'worker', 'input', 'key', 'value', 'log']],
     [`/jobs/${job}/tasks/1`, ['job', 'errorname', 'message', 'stack', 'log']],
     [`/jobs/${waiting}/tasks/0`, ['job', 'worker', 'wish']],

@@ -291,7 +291,8 @@ export class RandomFarm {
       );
     }
     if (write.kind === 'segment' && write.made !== undefined) this.seen.add('poison');
-    if (write.kind === 'attempt') this.seen.add(write.attempt.outcome === 'lost' ? 'lost' : 'retried');
+    if (write.kind === 'attempt' && write.attempt.outcome !== 'superseded')
+      this.seen.add(write.attempt.outcome === 'lost' ? 'lost' : 'retried');
     if (write.kind === 'progress' && write.progress.state === 'failed') this.seen.add('job failed');
   }
 

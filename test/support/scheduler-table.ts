@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type BlockRecord, hasEnded, type Job, type JobProgress, type LeaseRecord } from '../../src/model/job.ts';
 import { BLOCK_TASKS } from '../../src/model/limits.ts';
-import type { SchedulerWrite, SegmentRecord } from '../../src/model/records.ts';
+import type { AttemptRecord, SchedulerWrite, SegmentRecord } from '../../src/model/records.ts';
 import { indexesOf } from '../../src/model/runs.ts';
 
 export interface TableJob {
@@ -17,7 +17,7 @@ export interface TableJob {
 export class Table {
   readonly jobs = new Map<number, TableJob>();
   readonly leases = new Map<number, LeaseRecord>();
-  readonly attempts: { job: number; index: number; outcome: string; message: string }[] = [];
+  readonly attempts: AttemptRecord[] = [];
 
   apply(write: SchedulerWrite, epoch: number): void {
     switch (write.kind) {

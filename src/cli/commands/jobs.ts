@@ -92,6 +92,7 @@ function jobSheet(view: JobView): string {
     ['took', took],
     ['computed', progress.busyMicros > 0 ? formatDuration(progress.busyMicros / 1_000) : undefined],
     ['retried', progress.retried > 0 ? formatCount(progress.retried) : undefined],
+    ['copied', progress.copied === undefined ? undefined : `${formatCount(progress.copied)} slow tasks ran twice`],
     ['lost', progress.lost > 0 ? `${formatCount(progress.lost)} attempts, with their workers` : undefined],
   ]);
 }

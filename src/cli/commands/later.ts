@@ -4,7 +4,6 @@ import { UsageError } from '../errors.ts';
 /** What people may have read of and this version does not have yet: not listed, and honest when it is asked for. */
 const COMMANDS: Readonly<Record<string, string>> = {
   exec: 'tasks are functions of JavaScript or TypeScript modules so far, see "manyhands run"',
-  trace: '"manyhands show" says how long a job took, "manyhands logs" what it printed',
 };
 
 export function addLater(program: Command): void {

@@ -7,11 +7,12 @@ if (root === null) throw new Error('the page has no place to be drawn in');
 const page = new Page();
 const draw = () => render(h(App, { page }), root);
 let isPlanned = false;
-// Several messages at once are drawn once.
+// However much is told between two frames, it is drawn once. Nobody sees a hidden page, but its title is read.
+const soon = (run: () => void) => (document.hidden ? queueMicrotask(run) : requestAnimationFrame(run));
 page.onChange(() => {
   if (isPlanned) return;
   isPlanned = true;
-  queueMicrotask(() => {
+  soon(() => {
     isPlanned = false;
     draw();
   });

@@ -12,9 +12,12 @@ import { Failures } from './failure-list.ts';
 import { JobActions } from './job-actions.ts';
 import { factsOf, stateOf } from './job-words.ts';
 import { Log } from './log.ts';
+import { Past } from './past.ts';
 import { Preview } from './preview.ts';
 import { StateMark } from './state-mark.ts';
 import { TaskList } from './task-list.ts';
+import { TaskMapSection } from './task-map.ts';
+import { Why } from './why.ts';
 
 /** Everything about one job. */
 export function JobPage({ id, state, api }: { id: number; state: PageState; api: Api }): JSX.Element {
@@ -35,8 +38,11 @@ export function JobPage({ id, state, api }: { id: number; state: PageState; api:
     { class: 'job' },
     h(Head, { job, now: state.now }),
     h(JobActions, { job, api, canAct }),
+    h(Why, { job, api, now: state.now }),
     progress.failed > 0 && h(Failures, { job, api, version }),
     h(Preview, { job, api, version }),
+    h(Past, { job, api, version, view: state.view, now: state.now }),
+    h(TaskMapSection, { job, api, version }),
     h(TaskList, { job, api, version }),
     h(Log, { path: `/v1/jobs/${id}/logs`, api, version, showsTask: true }),
     h(

@@ -167,6 +167,9 @@ function timesOf(task: Task, workers: FarmView['workers'], now: number): [string
   return facts;
 }
 
+/** What came to nothing without being anybody's fault. */
+const TONES: Readonly<Record<string, string>> = { lost: 'waiting', superseded: 'cancelled' };
+
 function Attempts({ attempts, now }: { attempts: Task['attempts']; now: number }): JSX.Element {
   return h(
     'section',
@@ -179,7 +182,7 @@ function Attempts({ attempts, now }: { attempts: Task['attempts']; now: number }
         h(
           'li',
           { key: i },
-          h(StateMark, { word: outcome, tone: outcome === 'lost' ? 'waiting' : 'failed' }),
+          h(StateMark, { word: outcome, tone: TONES[outcome] ?? 'failed' }),
           h('span', null, 'on ', h('a', { href: workerPath(worker) }, worker), `, ${ago(now - endedAt)}`),
           h('code', null, message),
         ),

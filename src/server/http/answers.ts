@@ -37,6 +37,8 @@ export const Progress = Type.Object({
   cancelled: Index,
   retried: Index,
   lost: Index,
+  copied: Type.Optional(Type.Integer({ description: 'Second copies that slow tasks were given.' })),
+  recalled: Type.Optional(Type.Integer({ description: "Tasks taken back from a worker's queue for another." })),
   segments: Type.Integer({ description: 'The cursor of completion order.' }),
   generation: Type.Integer({ description: 'Raised by retry.' }),
   busyMicros: Type.Number({ description: 'Sum of the times of all tasks.' }),
@@ -94,7 +96,7 @@ export const TaskAnswer = Type.Object({
   attempt: Type.Optional(Type.Integer({ description: 'Which attempt gave the outcome.' })),
   attempts: Type.Array(
     Type.Object({ worker: Type.String(), outcome: Type.String(), endedAt: Wall, message: Type.String() }),
-    { description: 'Those that failed or were lost.' },
+    { description: 'Those that failed, were lost, or were slower than another copy.' },
   ),
   batch: Type.Optional(
     Type.Object(
@@ -108,6 +110,63 @@ export const TaskAnswer = Type.Object({
 export const ExplainAnswer = Type.Object({
   state: oneOf('waiting', 'running', 'done', 'failed', 'cancelled'),
   reasons: Type.Array(Type.String(), { description: 'Sentences, the most important first.' }),
+});
+
+export const JobExplainAnswer = Type.Object({
+  reasons: Type.Array(Type.String(), { description: 'Sentences, the most important first; none: nothing waits.' }),
+});
+
+const Bar = {
+  worker: Type.String({ description: 'Empty: the server made the outcome itself.' }),
+  lease: Index,
+  from: Wall,
+  first: Type.Integer({ description: 'The index of its first task.' }),
+  tasks: Count,
+};
+
+export const TimelineAnswer = Type.Object({
+  job: Count,
+  at: Wall,
+  batches: Type.Integer({ description: 'Recorded in that time; "bars" holds every "step"-th of them.' }),
+  step: Count,
+  bars: Type.Array(
+    Type.Object({
+      ...Bar,
+      seq: Type.Integer({ description: 'Batches are numbered in the order in which they ended.' }),
+      to: Wall,
+      micros: Type.Number({ description: 'Microseconds that its tasks took on their slot, together.' }),
+      failed: Index,
+    }),
+  ),
+  running: Type.Array(Type.Object(Bar), { description: 'What workers have now: it runs, or is queued there.' }),
+  attempts: Type.Array(
+    Type.Object({
+      index: Index,
+      worker: Type.String(),
+      lease: Index,
+      outcome: Type.String(),
+      tasks: Type.Optional(Count),
+      startedAt: Type.Optional(Wall),
+      endedAt: Wall,
+      message: Type.String(),
+    }),
+    { description: 'What came to nothing: failed and tried again, lost, or slower than another copy.' },
+  ),
+  isCut: Type.Boolean({ description: 'There are more such attempts.' }),
+  next: Type.Optional(Count),
+});
+
+export const TaskMapAnswer = Type.Object({
+  job: Count,
+  total: Index,
+  from: Index,
+  cell: Type.Integer({ description: 'Tasks of a cell.' }),
+  states: Type.String({
+    description:
+      'A letter a cell: d all done, f some failed, r some are with a worker, 1 to 9 so many tenths have ended, c ended with the job, w all wait.',
+  }),
+  read: Type.Integer({ description: 'Batches that this tells of; fewer than "batches": asking again tells more.' }),
+  batches: Index,
 });
 
 export const LogPage = Type.Object({
@@ -173,6 +232,9 @@ export const NAMED = {
   Failure,
   Task: TaskAnswer,
   Explanation: ExplainAnswer,
+  JobExplanation: JobExplainAnswer,
+  TaskMap: TaskMapAnswer,
+  Timeline: TimelineAnswer,
   LogPage,
   Worker: WorkerAnswer,
   WorkerList,

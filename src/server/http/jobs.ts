@@ -6,7 +6,7 @@ import { PAGE_ROWS, PAGE_ROWS_MAX } from '../../model/limits.ts';
 import { Count } from '../../protocol/shapes.ts';
 import type { Core, JobAction } from '../core.ts';
 import { Problem } from '../problem.ts';
-import { JobAnswer, JobPage, JobState as State } from './answers.ts';
+import { JobAnswer, JobExplainAnswer, JobPage, JobState as State } from './answers.ts';
 import { READERS, type Reply, type Route, route, SUBMITTERS } from './route.ts';
 
 const ACTIONS = ['cancel', 'pause', 'resume', 'retry'] as const;
@@ -41,6 +41,17 @@ export function jobRoutes(core: Core): Route[] {
       summary: 'What a job is and how far it is.',
       answers: { 200: answer, ...gone },
       handle: async ({ params }) => ({ json: await viewOf(core, params.job) }),
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/jobs/:job/explain',
+      access: READERS,
+      summary: 'Why tasks of a job wait.',
+      answers: { 200: { description: 'Sentences.', type: 'application/json', schema: JobExplainAnswer }, ...gone },
+      handle: async ({ params: { job } }) => {
+        await viewOf(core, job);
+        return { json: { reasons: core.explainJob(job) ?? [] } };
+      },
     }),
     route({
       method: 'DELETE',

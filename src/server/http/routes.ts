@@ -15,6 +15,7 @@ import { resultRoutes } from './results.ts';
 import type { Route } from './route.ts';
 import { submitRoute } from './submit.ts';
 import { taskRoutes } from './tasks.ts';
+import { timelineRoutes } from './timeline.ts';
 import { tokenRoutes } from './tokens.ts';
 import { upgradeRoutes } from './upgrade.ts';
 import { workerRoutes } from './workers.ts';
@@ -35,6 +36,7 @@ export function allRoutes({ core, feed, authority, metrics, dataDir }: RoutePart
     ...inputRoutes(core),
     ...resultRoutes(core),
     ...taskRoutes(core),
+    ...timelineRoutes(core),
     ...logRoutes(core),
     ...workerRoutes(core, feed),
     ...blobRoutes(core.blobs),

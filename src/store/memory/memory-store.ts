@@ -5,10 +5,12 @@ import type { LogRecord, TokenRecord, Write } from '../../model/records.ts';
 import type { Run } from '../../model/runs.ts';
 import { endedExcept, failuresByBlock, rangeBlockCount, rangeBlocks, reopened } from '../reopen.ts';
 import {
+  type BatchQuery,
   type ClaimedBlock,
   type Recovered,
   type SegmentQuery,
   type Store,
+  type StoredBatch,
   type StoredSegment,
   StoreError,
   type TaskHistory,
@@ -128,6 +130,27 @@ export class MemoryStore implements Store {
         bytes += column.length;
       }
       return found;
+    });
+  }
+
+  readBatches(id: JobId, { after, step, limit }: BatchQuery, maxBytes: number): Promise<StoredBatch[]> {
+    return this.#read((disk) => {
+      const segments = disk.jobs.get(id)?.segments ?? [];
+      const found: StoredBatch[] = [];
+      let left = maxBytes;
+      for (let at = after; at < segments.length && found.length < limit && left > 0; at += step) {
+        const { segment, column } = segments[at] as StoredSegment;
+        found.push({ segment, bytes: column.length });
+        left -= column.length;
+      }
+      return found;
+    });
+  }
+
+  readAttempts(id: JobId, { after, limit }: { after: number; limit: number }) {
+    return this.#read((disk) => {
+      const attempts = disk.jobs.get(id)?.attempts ?? [];
+      return attempts.slice(after, after + limit).map((attempt, at) => ({ cursor: after + at + 1, attempt }));
     });
   }
 

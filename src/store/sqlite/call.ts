@@ -14,6 +14,8 @@ export type Calls = Pick<
     | 'listBlocks'
     | 'inputs'
     | 'segments'
+    | 'batches'
+    | 'attempts'
     | 'task'
     | 'logs'
     | 'tokens'

@@ -4,7 +4,7 @@ import type { JobId, TaskIndex } from '../../model/ids.ts';
 import type { BlockRecord, Job, JobState, LeaseRecord } from '../../model/job.ts';
 import type { AttemptRecord, LogRecord, SegmentRecord, TokenRecord } from '../../model/records.ts';
 import { rangeBlocks } from '../reopen.ts';
-import type { SegmentQuery, StoredSegment, TaskHistory } from '../store.ts';
+import type { BatchQuery, SegmentQuery, StoredBatch, StoredSegment, TaskHistory } from '../store.ts';
 import { damaged, digest } from './digest.ts';
 import { segmentRow } from './writer.ts';
 
@@ -96,6 +96,24 @@ export class Reader {
       found.push(stored);
     }
     return found;
+  }
+
+  batches(job: JobId, { after, step, limit }: BatchQuery, maxBytes: number): StoredBatch[] {
+    const found: StoredBatch[] = [];
+    let left = maxBytes;
+    for (let seq = after + 1; found.length < limit && left > 0; seq += step) {
+      const row = this.#sql.segment.get(segmentRow(job, seq));
+      if (row === undefined) break;
+      const { segment, column } = toSegment(row as unknown as SegmentRow);
+      found.push({ segment, bytes: column.length });
+      left -= column.length;
+    }
+    return found;
+  }
+
+  attempts(job: JobId, { after, limit }: { after: number; limit: number }) {
+    const rows = this.#sql.attemptsOfJob.all(job, after, limit) as unknown as (TaskRow & { id: number })[];
+    return rows.map((row) => ({ cursor: row.id, attempt: ofTask<AttemptRecord>(row, 'an attempt') }));
   }
 
   /** Those in which tasks failed, one by one. */
@@ -261,11 +279,15 @@ function prepare(db: DatabaseSync) {
     lastInputs: db.prepare('SELECT first, count FROM inputs WHERE job = ? ORDER BY first DESC LIMIT 1'),
     inputs: db.prepare('SELECT count, crc, packed FROM inputs WHERE job = ? AND first = ?'),
     segments: db.prepare(`${segment} WHERE id > ? AND id < ? ORDER BY id`),
+    segment: db.prepare(`${segment} WHERE id = ?`),
     segmentsOfBlock: db.prepare(`${segment} WHERE job = ? AND block = ? AND id > ? AND id < ? ORDER BY id`),
     failedSegments: db.prepare(`${segment} WHERE job = ? AND generation = ? AND failed > 0 ORDER BY id`),
     blockOf: db.prepare('SELECT block FROM segments WHERE job = ? AND block <= ? ORDER BY block DESC LIMIT 1'),
     newestOfBlock: db.prepare(`${segment} WHERE job = ? AND block = ? ORDER BY id DESC`),
     attempts: db.prepare('SELECT job, task, record, crc FROM attempts WHERE job = ? AND task = ? ORDER BY id'),
+    attemptsOfJob: db.prepare(
+      'SELECT id, job, task, record, crc FROM attempts WHERE job = ? AND id > ? ORDER BY id LIMIT ?',
+    ),
     logs: db.prepare('SELECT id, job, task, record, crc FROM logs WHERE job = ? AND id > ? ORDER BY id LIMIT ?'),
     logsOfTask: db.prepare(
       'SELECT id, job, task, record, crc FROM logs WHERE job = ? AND task = ? AND id > ? ORDER BY id LIMIT ?',

@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import type { Epoch, JobId, TaskIndex } from '../../model/ids.ts';
 import type { JobState } from '../../model/job.ts';
 import type { Write } from '../../model/records.ts';
-import { type SegmentQuery, type Store, StoreError } from '../store.ts';
+import { type BatchQuery, type SegmentQuery, type Store, StoreError } from '../store.ts';
 import type { Answer, Calls } from './call.ts';
 import { packWrites } from './message.ts';
 
@@ -53,6 +53,14 @@ class SqliteStore implements Store {
 
   readSegments(job: JobId, query: SegmentQuery, maxBytes: number) {
     return this.#thread.call('segments', [job, query, maxBytes]);
+  }
+
+  readBatches(job: JobId, query: BatchQuery, maxBytes: number) {
+    return this.#thread.call('batches', [job, query, maxBytes]);
+  }
+
+  readAttempts(job: JobId, query: { after: number; limit: number }) {
+    return this.#thread.call('attempts', [job, query]);
   }
 
   listBlocks(job: JobId, from: TaskIndex, limit: number) {

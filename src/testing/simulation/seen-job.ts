@@ -132,6 +132,8 @@ export class SeenJob {
       workers.add(worker);
       return;
     }
+    // Nothing is wrong with it: another copy had ended the task.
+    if (outcome === 'superseded') return;
     this.#attempts.add(`${lease}/${index}`);
     this.#failures.set(index, (this.#failures.get(index) ?? 0) + 1);
   }

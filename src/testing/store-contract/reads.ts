@@ -6,6 +6,7 @@ import { inputsOf, type MakeHome, rule, textOf } from './home.ts';
 export function readRules(makeHome: MakeHome): void {
   segmentStreams(makeHome);
   taskPages(makeHome);
+  past(makeHome);
   lists(makeHome);
 }
 
@@ -103,6 +104,46 @@ function taskPages(makeHome: MakeHome): void {
       odd.map(({ log }) => log.text),
       ['line 3', 'line 5'],
     );
+  });
+}
+
+function past(makeHome: MakeHome): void {
+  rule('D17 batches are read without their values, one after the other or every n-th', makeHome, async (s) => {
+    const job = await s.job();
+    const other = await s.job();
+    for (let seq = 1; seq <= 20; seq++) {
+      await s.commit(aSegment(job, seq, seq, 1, { endedAt: 1_000 + seq }), aSegment(other, seq, 0, 1));
+    }
+    const numbers = async (after: number, step: number, limit: number, bytes = 1e6): Promise<number[]> =>
+      (await s.store.readBatches(job, { after, step, limit }, bytes)).map(({ segment }) => segment.seq);
+    assert.deepEqual(await numbers(0, 1, 3), [1, 2, 3]);
+    assert.deepEqual(await numbers(17, 1, 99), [18, 19, 20]);
+    assert.deepEqual(await numbers(1, 6, 99), [2, 8, 14, 20]);
+    assert.deepEqual(await numbers(20, 1, 9), []);
+    assert.deepEqual(await numbers(0, 1, 99, 1), [1], 'at least one');
+    assert.equal((await numbers(0, 1, 99, 28)).length, 2, 'about as many bytes as asked for');
+    const [first] = await s.store.readBatches(job, { after: 4, step: 1, limit: 1 }, 1);
+    const { segment, column } = aSegment(job, 5, 5, 1, { endedAt: 1_005 });
+    assert.deepEqual(first, { segment, bytes: column.length });
+    assert.deepEqual(await s.store.readBatches(job + 2, { after: 0, step: 1, limit: 1 }, 1), []);
+  });
+
+  rule('D17 attempts of a job are read in the order in which they were written', makeHome, async (s) => {
+    const job = await s.job();
+    const other = await s.job();
+    const lost = { index: 9, lease: 1, worker: 'w', outcome: 'lost', startedAt: 1, endedAt: 2, message: '' } as const;
+    for (const index of [9, 3, 7]) {
+      await s.commit({ kind: 'attempt', attempt: { ...lost, job, index } });
+      await s.commit({ kind: 'attempt', attempt: { ...lost, job: other, index } });
+    }
+    const all = await s.store.readAttempts(job, { after: 0, limit: 9 });
+    assert.deepEqual(
+      all.map(({ attempt }) => attempt),
+      [9, 3, 7].map((index) => ({ ...lost, job, index })),
+    );
+    const rest = await s.store.readAttempts(job, { after: all[0]?.cursor ?? 0, limit: 1 });
+    assert.deepEqual(rest, [all[1]]);
+    assert.deepEqual(await s.store.readAttempts(job, { after: all[2]?.cursor ?? 0, limit: 9 }), []);
   });
 }
 

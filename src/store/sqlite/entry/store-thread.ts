@@ -81,6 +81,8 @@ function callsOf(ledger: Ledger): { [Verb in keyof Calls]: (args: Parameters<Cal
     listBlocks: (args) => reader.listBlocks(...args),
     inputs: (args) => reader.inputs(...args),
     segments: (args) => reader.segments(...args),
+    batches: (args) => reader.batches(...args),
+    attempts: (args) => reader.attempts(...args),
     task: (args) => reader.task(...args),
     logs: (args) => reader.logs(...args),
     tokens: () => reader.tokens(),
