@@ -69,7 +69,12 @@ export const RecordLine = Type.Union([
   Type.Object({
     index: Index,
     status: oneOf('done', 'failed'),
-    value: Type.Optional(Type.Unknown({ description: 'Absent: undefined, or the task failed.' })),
+    value: Type.Optional(
+      Type.Unknown({ description: 'Absent: undefined, or the task failed, or it is only told which blob it is in.' }),
+    ),
+    blob: Type.Optional(Sha256),
+    size: Type.Optional(Index),
+    type: Type.Optional(oneOf('json', 'bytes')),
     error: Type.Optional(Failure),
     attempts: Type.Optional(Type.Integer({ description: 'Absent: one.' })),
   }),
