@@ -293,14 +293,6 @@ export const EVENTS_BEAT = 15_000;
 /** Bytes of results kept while an answer in index order waits for an earlier task; more is read again from the store. */
 export const REORDER_BYTES = 16 * MiB;
 
-/** Columns of a CSV file that are named after fields of values: as many as a table has that people look at. The rest is JSON. */
-export const CSV_COLUMNS = 1_000;
-/** Bytes of a value that is looked into for CSV or taken for a text in a zip file: one is in memory for each download. */
-export const CSV_VALUE_BYTES = 8 * MiB;
-export const ZIP_TEXT_BYTES = 8 * MiB;
-/** Files of a zip archive: what every program can open, and a few MiB of names in memory. Further values are lines. */
-export const ZIP_FILES = 65_000;
-
 /** Rows of one page of a listing, usual and most. */
 export const PAGE_ROWS = 100;
 export const PAGE_ROWS_MAX = 1_000;

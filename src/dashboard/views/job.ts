@@ -12,7 +12,7 @@ import { Failures } from './failure-list.ts';
 import { JobActions } from './job-actions.ts';
 import { factsOf, stateOf } from './job-words.ts';
 import { Log } from './log.ts';
-import { Preview } from './preview.ts';
+import { Results } from './results.ts';
 import { StateMark } from './state-mark.ts';
 import { TaskList } from './task-list.ts';
 
@@ -36,7 +36,7 @@ export function JobPage({ id, state, api }: { id: number; state: PageState; api:
     h(Head, { job, now: state.now }),
     h(JobActions, { job, api, canAct }),
     progress.failed > 0 && h(Failures, { job, api, version }),
-    h(Preview, { job, api, version }),
+    h(Results, { job, api, version }),
     h(TaskList, { job, api, version }),
     h(Log, { path: `/v1/jobs/${id}/logs`, api, version, showsTask: true }),
     h(

@@ -1,6 +1,6 @@
 import { isFailure, ValueStatus } from '../../model/envelope.ts';
 import type { JobId } from '../../model/ids.ts';
-import { CSV_COLUMNS, CSV_VALUE_BYTES } from '../../model/limits.ts';
+import { CSV_COLUMNS, CSV_VALUE_BYTES } from '../../model/result-limits.ts';
 import { decodeValue } from '../../protocol/values/value.ts';
 import type { BlobStore } from '../../store/blobs.ts';
 import type { Core } from '../core.ts';

@@ -9,7 +9,8 @@ import { temporaryDirectory } from '../../../test/support/directories.ts';
 import { jsonBody, ServedFarm } from '../../../test/support/served-farm.ts';
 import { waitFor } from '../../../test/support/wait.ts';
 import type { JobView } from '../../model/feed.ts';
-import { CSV_COLUMNS, CSV_VALUE_BYTES, INLINE_VALUE_BYTES, ZIP_FILES } from '../../model/limits.ts';
+import { INLINE_VALUE_BYTES } from '../../model/limits.ts';
+import { CSV_COLUMNS, CSV_VALUE_BYTES, ZIP_FILES } from '../../model/result-limits.ts';
 
 const farm = await ServedFarm.start({ after });
 await farm.join(2);

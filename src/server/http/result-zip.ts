@@ -1,8 +1,8 @@
 import { ValueStatus } from '../../model/envelope.ts';
 import type { JobId, TaskIndex } from '../../model/ids.ts';
 import type { Job } from '../../model/job.ts';
-import { ZIP_FILES, ZIP_TEXT_BYTES } from '../../model/limits.ts';
 import { PICTURE_HEAD, pictureType } from '../../model/picture-type.ts';
+import { ZIP_FILES, ZIP_TEXT_BYTES } from '../../model/result-limits.ts';
 import { readColumn } from '../../protocol/column.ts';
 import { decodeValue } from '../../protocol/values/value.ts';
 import type { BlobStore } from '../../store/blobs.ts';
