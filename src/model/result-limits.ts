@@ -1,4 +1,4 @@
-/** The bounds of what is shown and written of results, each with its unit and its reason, as in limits.ts. */
+/** The bounds of what pages show and files hold of results, and of what a page reads to run a function, each with its unit and its reason, as in limits.ts. */
 
 const MiB = 1024 * 1024;
 
@@ -24,3 +24,7 @@ export const PAGE_SERIES = 4;
 /** Pixels of a picture that a page unpacks or draws, at four bytes each, and of one of its sides: what browsers can. */
 export const PAGE_PICTURE_PIXELS = 16 * 1024 * 1024;
 export const PAGE_PICTURE_SIDE = 1 << 20;
+
+/** Bytes of a file of inputs that a page reads, since it holds all of them, and characters of inputs that it sends at once. */
+export const PAGE_FILE_BYTES = 32 * MiB;
+export const PAGE_UPLOAD_CHARACTERS = 2 * MiB;
