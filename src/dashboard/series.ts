@@ -15,6 +15,8 @@ export class Series {
   least = Number.POSITIVE_INFINITY;
   most = Number.NEGATIVE_INFINITY;
   mean = 0;
+  /** The highest index. */
+  last = 0;
 
   /** Tasks that share a column. */
   get width(): number {
@@ -30,6 +32,7 @@ export class Series {
     const at = Math.floor(index / this.#width);
     this.#columns[at] = joined(this.#columns[at], { least: value, most: value });
     this.count++;
+    this.last = Math.max(this.last, index);
     this.least = Math.min(this.least, value);
     this.most = Math.max(this.most, value);
     // Not by a sum, which may be larger than any number.

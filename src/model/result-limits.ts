@@ -11,7 +11,7 @@ export const ZIP_TEXT_BYTES = 8 * MiB;
 export const ZIP_FILES = 65_000;
 
 /** Bytes of results that a page reads at a time to show what they are like, and of one large value that it fetches. */
-export const PAGE_RESULT_BYTES = 4 * MiB;
+export const PAGE_RESULT_BYTES = 2 * MiB;
 export const PAGE_LARGE_VALUE_BYTES = 4 * MiB;
 /** Bytes after which it has seen enough; a picture is read to its end, if it is no larger than screens are. */
 export const PAGE_RESULT_BYTES_MOST = 16 * MiB;
@@ -28,3 +28,6 @@ export const PAGE_PICTURE_SIDE = 1 << 20;
 /** Bytes of a file of inputs that a page reads, since it holds all of them, and characters of inputs that it sends at once. */
 export const PAGE_FILE_BYTES = 32 * MiB;
 export const PAGE_UPLOAD_CHARACTERS = 2 * MiB;
+
+/** Milliseconds that a page works at once, before it looks whether somebody has pressed something. */
+export const PAGE_WORK = 20;

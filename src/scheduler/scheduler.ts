@@ -3,7 +3,7 @@ import type { JobProgress, JobSpec } from '../model/job.ts';
 import { LATE_TICK } from '../model/limits.ts';
 import type { Command } from './commands.ts';
 import type { Event } from './events.ts';
-import { type Explanation, explainTask } from './explain.ts';
+import { type Explanation, explainTask, type GivenBatch, givenTo } from './explain.ts';
 import { checkState } from './invariants.ts';
 import type { OpenJob } from './job-state.ts';
 import * as jobs from './jobs.ts';
@@ -59,6 +59,11 @@ export class Scheduler {
 
   explain(job: JobId, index: TaskIndex, now: Millis): Explanation {
     return explainTask(this.#state, job, index, now);
+  }
+
+  /** What a worker has to do. */
+  given(worker: WorkerId, now: Millis): GivenBatch[] {
+    return givenTo(this.#state, worker, now);
   }
 
   /** Open jobs. */

@@ -84,6 +84,9 @@ describe('the results of a job in Chromium', { skip: noBrowser }, () => {
     assert.deepEqual(await pixel(page, 'canvas[aria-label$="task 0"]', 4, 4), [200, 200, 200, 255]);
     await page.getByRole('link', { name: 'The picture of task 0' }).click();
     await page.getByRole('heading', { level: 1, name: 'Task 0' }).waitFor();
+    await page.getByRole('region', { name: 'Output' }).getByRole('img', { name: 'A PNG picture' }).waitFor();
+    await page.goto(`http://127.0.0.1:${farm.port}/jobs/${job}/tasks/3`);
+    await waitFor(async () => (await page.locator('canvas[width="240"]').count()) === 2, { what: 'the large one' });
     quiet();
   });
 
@@ -113,6 +116,9 @@ describe('the results of a job in Chromium', { skip: noBrowser }, () => {
     ]);
     assert.equal(saved.suggestedFilename(), `job-${job}.png`);
     assert.equal((await bytesOf(saved)).subarray(1, 4).toString(), 'PNG');
+    await page.goto(`http://127.0.0.1:${farm.port}/jobs/${job}/tasks/5`);
+    await page.getByRole('img', { name: 'A tile of 8 × 8 pixels at 8, 8' }).waitFor();
+    await waitFor(async () => (await pixel(page, 'canvas', 7, 7))[0] === 100, { what: 'the tile by itself' });
     quiet();
   });
 

@@ -1,4 +1,4 @@
-import { PAGE_RESULT_BYTES } from '../../model/result-limits.ts';
+import { PAGE_RESULT_BYTES, PAGE_WORK } from '../../model/result-limits.ts';
 import { type Outcome, outcomeIn } from '../outcomes.ts';
 import { ResultSample } from '../result-sample.ts';
 import type { Api } from './api.ts';
@@ -10,6 +10,8 @@ export class ResultReader {
   readonly #job: number;
   /** Read, and not looked at yet. */
   #waiting: Outcome[] = [];
+  /** How many of them have been. */
+  #next = 0;
   #after = '';
 
   constructor(api: Api, job: number) {
@@ -52,14 +54,22 @@ export class ResultReader {
   }
 
   async #look(signal: AbortSignal): Promise<void> {
-    for (let outcome = this.#waiting[0]; outcome !== undefined; outcome = this.#waiting[0]) {
+    let rested = performance.now();
+    for (;;) {
+      const outcome = this.#waiting[this.#next];
+      if (outcome === undefined) break;
       const { index, size = 0, type } = outcome;
       if (type === undefined) this.sample.add(outcome);
       else if (!this.sample.isFull && this.sample.wants({ index, type, size })) await this.#fetch(index, type, signal);
       else this.sample.unseen++;
       this.sample.looked++;
-      this.#waiting.shift();
+      this.#next++;
+      if (performance.now() - rested < PAGE_WORK) continue;
+      await new Promise((resolve) => setTimeout(resolve));
+      rested = performance.now();
     }
+    this.#waiting = [];
+    this.#next = 0;
   }
 
   async #fetch(index: number, type: 'json' | 'bytes', signal: AbortSignal): Promise<void> {

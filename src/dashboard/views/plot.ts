@@ -10,7 +10,7 @@ const DOT = 3;
 
 /** The numbers that tasks returned, over their indexes: what it shows is also said. */
 export function Plot({ name, series }: { name: string; series: Series }): JSX.Element {
-  const { columns, width, least, most, mean } = series;
+  const { columns, width, least, most, mean, last } = series;
   const title = name === '' ? 'Results' : name;
   // Halves, since the difference of two numbers may be larger than any number.
   const span = most / 2 - least / 2;
@@ -20,7 +20,6 @@ export function Plot({ name, series }: { name: string; series: Series }): JSX.El
     const y = yOf(column.most);
     return h('rect', { key: i, x: i * STEP, y, width: STEP - GAP, height: yOf(column.least) - y + DOT });
   });
-  const last = columns.length * width - 1;
   const extent = `${measure(least)} to ${measure(most)}`;
   return h(
     'figure',
@@ -40,8 +39,8 @@ export function Plot({ name, series }: { name: string; series: Series }): JSX.El
       'p',
       { class: 'axis', 'aria-hidden': 'true' },
       h('span', null, 'task 0'),
-      width > 1 && h('span', null, `a bar for ${count(width)} tasks: from their least to their most`),
-      h('span', null, width > 1 ? `about task ${count(last)}` : `task ${count(last)}`),
+      width > 1 && h('span', null, `${count(width)} tasks a bar: from least to most`),
+      h('span', null, `task ${count(last)}`),
     ),
   );
 }

@@ -62,18 +62,20 @@ function Pictures({ job, sample }: { job: number; sample: ResultSample }): JSX.E
   return h(
     'ul',
     { class: 'pictures' },
-    sample.pictures.map(({ index, bytes }) =>
-      h(
-        'li',
-        { key: index },
+    [...sample.pictures]
+      .sort((a, b) => a.index - b.index)
+      .map(({ index, bytes }) =>
         h(
-          'a',
-          { href: taskPath(job, index) },
-          h(Picture, { bytes, side: SMALL, name: `The picture of task ${index}` }),
-          h('span', null, `${index}`),
+          'li',
+          { key: index },
+          h(
+            'a',
+            { href: taskPath(job, index) },
+            h(Picture, { bytes, side: SMALL, name: `The picture of task ${index}` }),
+            h('span', null, `${index}`),
+          ),
         ),
       ),
-    ),
   );
 }
 
@@ -101,7 +103,8 @@ function extentOf(sample: ResultSample, { done }: JobRow['progress']): string {
   else if (tileCount === 0 && pictureCount === 0 && first.length > 0 && first.length < done && series.size === 0)
     words.push(`The first ${first.length} of ${count(done)} results.`);
   if (isFull) words.push(`This shows the first ${count(looked)} of ${count(done)} results: the downloads hold all.`);
-  else if (series.size > 0 && tileCount === 0) words.push(`Of the ${plural(looked, 'result')} so far.`);
+  else if (series.size > 0 && tileCount === 0)
+    words.push(looked < done ? `Of the ${plural(looked, 'result')} read so far.` : `Of all ${count(looked)} results.`);
   if (unseen > 0) words.push(`${plural(unseen, 'result')} too large to be shown here.`);
   return words.join(' ');
 }

@@ -1,17 +1,19 @@
 import { isFailure, ValueStatus } from '../../model/envelope.ts';
 import type { JobId } from '../../model/ids.ts';
 import { CSV_COLUMNS, CSV_VALUE_BYTES } from '../../model/result-limits.ts';
+import { readColumn } from '../../protocol/column.ts';
 import { decodeValue } from '../../protocol/values/value.ts';
 import type { BlobStore } from '../../store/blobs.ts';
 import type { Core } from '../core.ts';
 import { CSV_BREAK, csvField, csvText, fieldsOf } from '../csv.ts';
 import { Problem } from '../problem.ts';
-import { base64, blobBytes, blobIn, failureIn, isBlob, type StoredOutcome } from './records.ts';
-import { outcomesInOrder } from './result-segments.ts';
+import { base64, blobBytes, blobIn, failureIn, isBlob, outcomesIn, type StoredOutcome } from './records.ts';
+import { segmentsInOrder } from './result-segments.ts';
 
 /** Columns that every file has, and `value` and `more`, which stand between them where they are needed. */
 const FIRST = ['index', 'status'];
 const LAST = ['error', 'attempts'];
+const BRACE = 0x7b;
 const OURS = new Set([...FIRST, 'value', 'more', ...LAST]);
 
 /** What the values of a job ask for, learnt by reading all of them once. */
@@ -76,36 +78,59 @@ class Columns {
  */
 export async function* csvOf(core: Core, job: JobId): AsyncGenerator<string> {
   const columns = new Columns();
-  for await (const outcome of outcomesInOrder(core, job)) {
-    columns.outcomes++;
-    if (isFailure(outcome.status)) continue;
-    if (isLong(outcome)) columns.hasValue = true;
-    else columns.learn(await valueIn(core.blobs, outcome));
+  for await (const { segment, column } of segmentsInOrder(core, job)) {
+    for (const outcome of outcomesIn(segment, readColumn(column))) {
+      columns.outcomes++;
+      if (isFailure(outcome.status)) continue;
+      if (hasNoFields(outcome)) columns.hasValue = true;
+      else columns.learn(isBlob(outcome.status) ? await farValue(core.blobs, outcome) : nearValue(outcome));
+    }
   }
   yield columns.header();
   let left = columns.outcomes;
-  for await (const outcome of outcomesInOrder(core, job)) {
-    if (left-- === 0) return;
-    yield* lineOf(core.blobs, columns, outcome);
+  for await (const { segment, column } of segmentsInOrder(core, job)) {
+    let text = '';
+    for (const outcome of outcomesIn(segment, readColumn(column))) {
+      if (left-- === 0) break;
+      if (!isBlob(outcome.status)) text += lineOf(columns, outcome);
+      else {
+        yield text;
+        text = '';
+        yield* lineOfBlob(core.blobs, columns, outcome);
+      }
+    }
+    yield text;
+    if (left < 0) return;
   }
 }
 
-async function* lineOf(blobs: BlobStore, columns: Columns, outcome: StoredOutcome): AsyncGenerator<string> {
+function lineOf(columns: Columns, outcome: StoredOutcome): string {
   const { index, status, bytes, attempts = 1 } = outcome;
-  if (isFailure(status)) {
-    const { name, message } = failureIn(bytes);
-    const cells = columns.rowOfText('');
-    yield [index, 'failed', ...cells, csvText(`${name}: ${message}`), attempts].join(',') + CSV_BREAK;
-    return;
-  }
+  if (!isFailure(status)) return doneLine(columns, outcome, nearValue(outcome));
+  const { name, message } = failureIn(bytes);
+  return [index, 'failed', ...columns.rowOfText(''), csvText(`${name}: ${message}`), attempts].join(',') + CSV_BREAK;
+}
+
+function doneLine(columns: Columns, { index, attempts = 1 }: StoredOutcome, value: unknown): string {
+  return [index, 'done', ...columns.row(value), '', attempts].join(',') + CSV_BREAK;
+}
+
+async function* lineOfBlob(blobs: BlobStore, columns: Columns, outcome: StoredOutcome): AsyncGenerator<string> {
   if (!isLong(outcome)) {
-    const cells = columns.row(await valueIn(blobs, outcome));
-    yield [index, 'done', ...cells, '', attempts].join(',') + CSV_BREAK;
+    yield doneLine(columns, outcome, await farValue(blobs, outcome));
     return;
   }
-  yield `${index},done,"`;
+  yield `${outcome.index},done,"`;
   yield* longField(blobs, outcome);
-  yield `"${[...columns.rowOfText('').slice(1), '', attempts].map((cell) => `,${cell}`).join('')}${CSV_BREAK}`;
+  const rest = [...columns.rowOfText('').slice(1), '', outcome.attempts ?? 1];
+  yield `"${rest.map((cell) => `,${cell}`).join('')}${CSV_BREAK}`;
+}
+
+/** Told by its first byte, so that nobody has to read it. */
+function hasNoFields(outcome: StoredOutcome): boolean {
+  const { status, bytes } = outcome;
+  if (isLong(outcome) || status === ValueStatus.bytes) return true;
+  return status === ValueStatus.json && bytes.length > 0 && bytes[0] !== BRACE;
 }
 
 /** It is written piece by piece and not looked into. */
@@ -114,11 +139,15 @@ function isLong({ status, bytes }: StoredOutcome): boolean {
   return status === ValueStatus.jsonBlob && blobIn({ status, bytes }).size > CSV_VALUE_BYTES;
 }
 
-async function valueIn(blobs: BlobStore, { status, bytes }: StoredOutcome): Promise<unknown> {
-  if (!isBlob(status)) return decodeValue(bytes, status);
+function nearValue({ status, bytes }: StoredOutcome): unknown {
+  return decodeValue(bytes, status);
+}
+
+/** JSON in a blob. */
+async function farValue(blobs: BlobStore, outcome: StoredOutcome): Promise<unknown> {
   const parts: Uint8Array[] = [];
   // A piece is lent until the next one is asked for.
-  for await (const part of await blobBytes(blobs, blobIn({ status, bytes }).blob)) parts.push(Uint8Array.from(part));
+  for await (const part of await blobBytes(blobs, blobIn(outcome).blob)) parts.push(Uint8Array.from(part));
   return decodeValue(Buffer.concat(parts), ValueStatus.json);
 }
 

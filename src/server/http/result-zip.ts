@@ -8,8 +8,8 @@ import { decodeValue } from '../../protocol/values/value.ts';
 import type { BlobStore } from '../../store/blobs.ts';
 import type { Core } from '../core.ts';
 import { Zip } from '../zip.ts';
-import { blobBytes, blobIn, isBlob, recordLines, type StoredOutcome } from './records.ts';
-import { outcomesInOrder, segmentsInOrder } from './result-segments.ts';
+import { blobBytes, blobIn, isBlob, outcomesIn, recordLines, type StoredOutcome } from './records.ts';
+import { segmentsInOrder } from './result-segments.ts';
 
 const QUOTE = 0x22;
 const encoder = new TextEncoder();
@@ -29,18 +29,20 @@ export async function* zipOf(core: Core, job: Pick<Job, 'id' | 'spec' | 'progres
   let next = 0;
   let isFull = false;
   let others = 0;
-  for await (const outcome of outcomesInOrder(core, id)) {
-    next = outcome.index + 1;
-    isFull ||= zip.files >= ZIP_FILES;
-    const file = isFull ? undefined : await fileOf(core.blobs, outcome);
-    if (file === undefined) {
-      others++;
-      continue;
+  for await (const { segment, column } of segmentsInOrder(core, id)) {
+    for (const outcome of outcomesIn(segment, readColumn(column))) {
+      next = outcome.index + 1;
+      isFull ||= zip.files >= ZIP_FILES;
+      const file = isFull || !mayBeFile(outcome) ? undefined : await fileOf(core.blobs, outcome);
+      if (file === undefined) {
+        others++;
+        continue;
+      }
+      if (outcome.status === ValueStatus.jsonBlob) texts.add(outcome.index);
+      const name = nameOf(outcome.index, file.ending);
+      if (file.bytes instanceof Uint8Array) yield* zip.whole(name, file.bytes, file.isDense);
+      else yield* zip.streamed(name, file.bytes);
     }
-    if (outcome.status === ValueStatus.jsonBlob) texts.add(outcome.index);
-    const name = nameOf(outcome.index, file.ending);
-    if (file.bytes instanceof Uint8Array) yield* zip.whole(name, file.bytes, file.isDense);
-    else yield* zip.streamed(name, file.bytes);
   }
   if (others > 0) yield* zip.streamed(`${folder}/results.ndjson`, otherLines(core, id, next, zip.files, texts));
   yield* zip.end();
@@ -57,9 +59,9 @@ async function* otherLines(
   let left = files;
   const wants = (outcome: StoredOutcome): boolean => {
     if (outcome.index >= end) return false;
-    const isFile = left > 0 && (texts.has(outcome.index) || couldBeFile(outcome));
-    if (isFile) left--;
-    return !isFile;
+    const isOne = left > 0 && (texts.has(outcome.index) || isFile(outcome));
+    if (isOne) left--;
+    return !isOne;
   };
   for await (const { segment, column } of segmentsInOrder(core, job)) {
     for await (const part of recordLines(segment, readColumn(column), core.blobs, { wants })) {
@@ -68,9 +70,14 @@ async function* otherLines(
   }
 }
 
-function couldBeFile({ status, bytes }: StoredOutcome): boolean {
+/** Bytes and texts, as far as that can be told without looking into blobs. */
+function isFile({ status, bytes }: StoredOutcome): boolean {
   if (status === ValueStatus.bytes || status === ValueStatus.bytesBlob) return true;
   return status === ValueStatus.json && bytes[0] === QUOTE;
+}
+
+function mayBeFile(outcome: StoredOutcome): boolean {
+  return isFile(outcome) || outcome.status === ValueStatus.jsonBlob;
 }
 
 interface File {
