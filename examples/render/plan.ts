@@ -49,13 +49,13 @@ export function sample(count: number, every: number): number[] {
  * tells how far the tasks' own figures are from those of an otherwise idle machine; so the sum over all is scaled by it.
  */
 export function oneSlotTime(
-  tiles: readonly RenderedTile[],
+  tiles: readonly Pick<RenderedTile, 'milliseconds'>[],
   chosen: readonly number[],
   aloneMilliseconds: number,
 ): number {
   let all = 0;
   let same = 0;
   for (const tile of tiles) all += tile.milliseconds;
-  for (const index of chosen) same += (tiles[index] as RenderedTile).milliseconds;
+  for (const index of chosen) same += tiles[index]?.milliseconds ?? 0;
   return (all * aloneMilliseconds) / same;
 }

@@ -19,7 +19,8 @@ export interface Tile {
   readonly samples: { readonly least: number; readonly most: number };
 }
 
-export interface RenderedTile {
+/** Says where it belongs: by this the page of the job puts the picture together (docs/results.md). */
+export interface RenderedTile extends Pick<Tile, 'x' | 'y' | 'width' | 'height' | 'picture'> {
   /** Three bytes a pixel, row by row. */
   readonly rgb: Uint8Array;
   /** How long this tile took, in milliseconds. */
@@ -40,7 +41,8 @@ export default function renderTile(tile: Tile): RenderedTile {
     }
   }
   const rgb = develop(film, tile);
-  return { rgb, milliseconds: performance.now() - start };
+  const { x, y, width, height, picture } = tile;
+  return { x, y, width, height, picture, rgb, milliseconds: performance.now() - start };
 }
 
 /**

@@ -8,6 +8,16 @@ export function count(value: number): string {
   return grouped.format(value);
 }
 
+const measured = new Intl.NumberFormat('en-US', { maximumSignificantDigits: 6 });
+
+/** Any number, to six digits. */
+export function measure(value: number): string {
+  const size = Math.abs(value);
+  if (size !== 0 && (size >= 1e12 || size < 1e-4)) return String(Number(value.toPrecision(6)));
+  // Minus zero is zero to people.
+  return measured.format(value + 0);
+}
+
 /** For narrow places: long ones as 12.3M. */
 export function briefCount(value: number): string {
   return value < 10_000_000 ? grouped.format(value) : short.format(value);

@@ -6,6 +6,10 @@ export interface Outcome {
   readonly status: 'done' | 'failed';
   /** In its JSON form; absent: undefined. */
   readonly value?: unknown;
+  /** In the place of a value that is too large for a line: the blob that it is, its bytes, what they are. */
+  readonly blob?: string;
+  readonly size?: number;
+  readonly type?: 'json' | 'bytes';
   readonly error?: { readonly name?: string; readonly message?: string; readonly stack?: string };
   /** Absent: one. */
   readonly attempts?: number;

@@ -4,6 +4,7 @@ import { jobPath, placeOf, taskPath, workerPath } from './places.ts';
 
 test('every address names one place, and what is made for a place leads there', () => {
   assert.deepEqual(placeOf('/'), { page: 'index' });
+  assert.deepEqual(placeOf('/run'), { page: 'run' });
   assert.deepEqual(placeOf('/join'), { page: 'join' });
   assert.deepEqual(placeOf(jobPath(12)), { page: 'job', job: 12 });
   assert.deepEqual(placeOf(taskPath(12, 0)), { page: 'task', job: 12, index: 0 });

@@ -300,6 +300,10 @@ export const REORDER_BYTES = 16 * MiB;
 export const PAGE_ROWS = 100;
 export const PAGE_ROWS_MAX = 1_000;
 
+/** Jobs that a server remembers of each worker that did something of them, and workers that it remembers: for their pages. */
+export const WORKER_HISTORY_JOBS = 20;
+export const WORKER_HISTORIES = 1_000;
+
 /** Milliseconds an unreferenced blob is kept: uploads come before the job that names them. */
 export const BLOB_GRACE = 24 * 60 * 60_000;
 /** Milliseconds between two rounds of housekeeping: blobs without a job, and ended jobs older than --keep. */

@@ -1,4 +1,4 @@
-import type { JobId, Millis, TaskIndex } from '../model/ids.ts';
+import type { JobId, Millis, TaskIndex, WorkerId } from '../model/ids.ts';
 import { POISON_WORKERS } from '../model/limits.ts';
 import type { BlockState } from './block-state.ts';
 import type { OpenJob } from './job-state.ts';
@@ -13,6 +13,33 @@ export interface Explanation {
   readonly state: 'waiting' | 'running' | 'ended' | 'unknown';
   /** Sentences, the most important first. */
   readonly reasons: readonly string[];
+}
+
+/** Tasks that a worker has been given together and that have not all ended. */
+export interface GivenBatch {
+  readonly job: JobId;
+  /** The first that has not ended, and how many have not. */
+  readonly first: TaskIndex;
+  readonly tasks: number;
+  /** Milliseconds since they were given. */
+  readonly since: Millis;
+  /** False: it is behind others in the worker's queue. */
+  readonly runs: boolean;
+}
+
+/** Batches of one worker that are told: nobody reads more. */
+const BATCHES_TOLD = 100;
+
+/** What a worker has to do, in the order in which it does it (R27). */
+export function givenTo(state: State, id: WorkerId, now: Millis): GivenBatch[] {
+  const worker = state.workers.get(id);
+  if (worker === undefined) return [];
+  return [...worker.leases].slice(0, BATCHES_TOLD).flatMap((lease, position) => {
+    const first = lease.left[0]?.start;
+    if (first === undefined) return [];
+    const runs = position < worker.facts.slots;
+    return [{ job: lease.job.id, first, tasks: lease.leftTasks, since: now - lease.grantedAt, runs }];
+  });
 }
 
 /** Workers that are named one by one in an explanation. */

@@ -269,6 +269,21 @@ test('R27: explain says why a task waits', () => {
   assert.equal(why(job, 0).state, 'ended');
 });
 
+test('R27: what a worker has to do is told in its order, and is less when tasks end', () => {
+  const desk = new Desk();
+  const job = desk.job(10);
+  desk.join('w1');
+  const [grant] = desk.grants();
+  const given = () => desk.scheduler.given('w1', desk.now);
+  const [first, ...others] = given();
+  const { start, count } = grant!.runs[0]!;
+  assert.deepEqual(first, { job, first: start, tasks: count, since: 0, runs: true });
+  assert.ok(others.every(({ tasks, since }) => tasks > 0 && since === 0));
+  desk.done(grant!, [{ start, count: 1 }]);
+  assert.ok(!given().some((batch) => batch.first === start));
+  assert.deepEqual(desk.scheduler.given('w2', desk.now), []);
+});
+
 test('R28: 1,000 open jobs and 1,000 idle workers do not make an event slow', () => {
   const desk = new Desk();
   for (let i = 0; i < 1_000; i++) {

@@ -3,7 +3,7 @@ import type { JobProgress, JobSpec } from '../model/job.ts';
 import { LATE_TICK } from '../model/limits.ts';
 import type { Command } from './commands.ts';
 import type { Event } from './events.ts';
-import { type Explanation, explainJob, explainTask } from './explain.ts';
+import { type Explanation, explainJob, explainTask, type GivenBatch, givenTo } from './explain.ts';
 import { batchesInFlight, type InFlight } from './in-flight.ts';
 import { checkState } from './invariants.ts';
 import type { OpenJob } from './job-state.ts';
@@ -70,6 +70,11 @@ export class Scheduler {
   /** Batches that are with workers, at most so many; their times are of the wall clock. */
   inFlight(job: JobId, limit: number): InFlight[] {
     return batchesInFlight(this.#state, job, limit);
+  }
+
+  /** What a worker has to do. */
+  given(worker: WorkerId, now: Millis): GivenBatch[] {
+    return givenTo(this.#state, worker, now);
   }
 
   /** Open jobs. */

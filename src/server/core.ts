@@ -4,7 +4,7 @@ import { hasEnded, type Job, type JobProgress, type JobSpec } from '../model/job
 import type { Write } from '../model/records.ts';
 import { countRuns } from '../model/runs.ts';
 import type { Change } from '../scheduler/commands.ts';
-import type { Explanation } from '../scheduler/explain.ts';
+import type { Explanation, GivenBatch } from '../scheduler/explain.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
 import type { BlobStore } from '../store/blobs.ts';
 import type { Store, StoreError } from '../store/store.ts';
@@ -19,6 +19,7 @@ import type { ResultQuery, ResultSink, ResultStream } from './result-stream.ts';
 import { Submissions, type SubmitSpec, type Submitted } from './submissions.ts';
 import { TaskLogs } from './task-logs.ts';
 import { WorkerGateway } from './worker-gateway.ts';
+import { WorkerHistories } from './worker-history.ts';
 
 export type { SubmitSpec };
 
@@ -44,6 +45,7 @@ export class Core {
   readonly loop: Loop;
   readonly workerGateway: WorkerGateway;
   readonly logs: TaskLogs;
+  readonly workerHistories = new WorkerHistories();
   readonly #clock: Clock;
   readonly #inputs = new InputCache();
   readonly #notices: JobNotices;
@@ -207,6 +209,11 @@ export class Core {
     return state === 'unknown' ? undefined : reasons;
   }
 
+  /** What a worker has to do; nothing while the server cannot write. */
+  given(worker: WorkerId): GivenBatch[] {
+    return this.loop.scheduler?.given(worker, this.#clock.now()) ?? [];
+  }
+
   get liveJobs(): number {
     return this.#live.size;
   }
@@ -304,6 +311,7 @@ export class Core {
         const { segment, column } = write;
         this.tallies.failed += segment.failed;
         this.tallies.done += countRuns(segment.runs) - segment.failed;
+        this.workerHistories.recorded(segment);
         this.#readers.recorded({ segment, column });
         touched.add(segment.job);
         continue;

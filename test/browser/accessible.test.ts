@@ -13,6 +13,14 @@ interface Stage {
   readonly worker: string;
 }
 
+/** A GIF of one point. */
+const PICTURE = {
+  $mh: [
+    ['Uint8Array', 1],
+    ['ArrayBuffer', 'R0lGODlhAQABAAAAACwAAAAAAQABAAACAkwBADs='],
+  ],
+};
+
 const { browser, farm, worker } = (noBrowser === false ? await setUp({ after }) : {}) as Stage;
 
 async function setUp(suite: Cleanup): Promise<Stage> {
@@ -22,6 +30,9 @@ async function setUp(suite: Cleanup): Promise<Stage> {
   const name = 'a-name-without-any-place-to-break-it-'.repeat(4);
   await farm.submit({ name, code, range: { start: 0, step: 1, count: 30 }, maxFailures: 99 });
   await farm.submit({ name: 'waits', code, inputs: [1], requires: { place: 'moon' } });
+  const tile = `export default (i) => ({ x: i * 8, y: 0, width: 8, height: 8, picture: { width: 16, height: 8 }, gray: new Uint8Array(64).fill(i) })`;
+  await farm.submit({ name: 'tiles', code: tile, inputs: [0, 1] });
+  await farm.submit({ name: 'pictures', code: 'export default (x) => x', inputs: [PICTURE, PICTURE] });
   const isOver = async () =>
     (await farm.json<{ progress: { endedAt?: number } }>('GET', '/v1/jobs/1')).progress.endedAt;
   await waitFor(isOver, { what: 'the end of the job', timeout: 30_000 });
@@ -39,7 +50,9 @@ const FAULTS = `(() => {
   if (document.title === '') say('no title');
   for (const [selector, count] of [['h1', 1], ['main', 1], ['header', 1]]) if (all(selector).length !== count) say('not one ' + selector);
   const named = (element) => element.getAttribute('aria-label') || element.textContent.trim() || element.labels?.length;
-  for (const element of all('a, button, input, summary')) if (!named(element)) say('no name', element);
+  for (const element of all('a, button, input, textarea, summary')) if (!named(element)) say('no name', element);
+  for (const element of all('canvas, [role=img]')) if (!element.getAttribute('aria-label')) say('no words for a picture', element);
+  for (const element of all('fieldset')) if (!element.querySelector('legend')) say('a group without a name', element);
   for (const element of all('svg')) if (!element.getAttribute('aria-label') && !element.closest('[aria-hidden]')) say('no words for a picture', element);
   const ids = all('[id]').map(({ id }) => id);
   for (const id of new Set(ids)) if (ids.filter((each) => each === id).length > 1) say('an id twice: ' + id);
@@ -71,6 +84,10 @@ const pages: [path: string, whenThere: RegExp][] = [
   ['/jobs/1/tasks/4', /How it went/],
   ['/jobs/2/tasks/0', /Why it waits/],
   [`/workers/${worker}`, /Platform/],
+  ['/run', /Name of the job/],
+  ['/jobs/3', /2 of 2 tiles/],
+  ['/jobs/3/tasks/1', /How it went/],
+  ['/jobs/4', /Uint8Array of/],
   ['/join', /npx manyhands join/],
 ];
 

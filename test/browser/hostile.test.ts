@@ -12,7 +12,7 @@ import { waitFor } from '../support/wait.ts';
 const hostile = (name: string) =>
   `${name}"'><img src=x onerror=alert('${name}')><script>alert(1)</script><svg onload=alert(2)>\u202e{{7*7}}`;
 
-const fields = 'job source label wish resource worker errorname message stack key value input log'.split(' ');
+const fields = 'job source label wish resource worker errorname message stack key value input log plotted'.split(' ');
 const texts = Object.fromEntries(fields.map((name) => [name, hostile(name)])) as Record<string, string>;
 const javaScript = (name: string) => JSON.stringify(texts[name]);
 
@@ -27,7 +27,7 @@ const CODE = `export default (input) => {
     throw error;
   }
   if (typeof input === 'object') return JSON.parse('{"__proto__":{"polluted":1}}');
-  return { [${javaScript('key')}]: ${javaScript('value')}, map: new Map([[${javaScript('key')}, ${javaScript('value')}]]) };
+  return { [${javaScript('key')}]: ${javaScript('value')}, [${javaScript('plotted')}]: 5, map: new Map([[${javaScript('key')}, ${javaScript('value')}]]) };
 };`;
 
 interface Stage {
@@ -64,12 +64,13 @@ async function setUp(suite: Cleanup): Promise<Stage> {
 describe('T-6: hostile texts are shown, never obeyed', { skip: noBrowser }, () => {
   const pages: [path: string, shows: string[]][] = [
     ['/', ['job', 'worker']],
-    [`/jobs/${job}`, ['job', 'worker', 'source', 'errorname', 'message', 'key', 'value', 'log']],
+    [`/jobs/${job}`, ['job', 'worker', 'source', 'errorname', 'message', 'key', 'value', 'log', 'plotted']],
     [`/jobs/${waiting}`, ['job', 'worker', 'source', 'wish']],
     [`/jobs/${job}/tasks/0`, ['job', 'worker', 'input', 'key', 'value', 'log']],
     [`/jobs/${job}/tasks/1`, ['job', 'errorname', 'message', 'stack', 'log']],
     [`/jobs/${waiting}/tasks/0`, ['job', 'worker', 'wish']],
-    [`/workers/${worker}`, ['worker', 'label', 'resource']],
+    [`/workers/${worker}`, ['worker', 'label', 'resource', 'job']],
+    ['/run', []],
   ];
   for (const [path, shows] of pages) {
     const title = path.replace(/[a-z2-7]{10}|\d+/, 'ID');
@@ -83,6 +84,32 @@ describe('T-6: hostile texts are shown, never obeyed', { skip: noBrowser }, () =
       assertQuiet(opened);
     });
   }
+
+  test('on /run: what was pasted and the file that was picked', async (t) => {
+    const opened = await openPage(t, browser, `http://127.0.0.1:${farm.port}/run#${farm.tokens.submit}`);
+    const { page } = opened;
+    await page.getByLabel('The function').fill(texts['source'] ?? '');
+    await page.getByLabel('A file', { exact: true }).check();
+    const name = `${texts['job']?.replaceAll('/', '')}.csv`;
+    const file = (text: string) => ({ name, mimeType: 'text/html', buffer: Buffer.from(text) });
+    const picker = page.getByLabel(/^Drop a CSV/);
+    await picker.setInputFiles(
+      file(`"${texts['key']?.replaceAll('"', '""')}","${texts['key']?.replaceAll('"', '""')}"\n1,2\n`),
+    );
+    await page.getByRole('alert').getByText('is there twice').waitFor();
+    await picker.setInputFiles(file(`a\n"${texts['value']?.replaceAll('"', '""')}"\n`));
+    await page.getByText(': 1 input').waitFor();
+    await page.getByRole('button', { name: 'Run', exact: true }).click();
+    await page.getByText('This does not compile').waitFor();
+    // Of a long line only what is around the fault.
+    await page
+      .locator('.place')
+      .getByText((texts['source'] ?? '').slice(0, 50))
+      .waitFor();
+    await waitFor(async () => holds(await textOf(page), 'value'), { what: 'the value on /run', timeout: 20_000 });
+    assert.deepEqual(await grown(page), { scripts: 1, images: 0, handlers: 0, frames: 0, links: 0 });
+    assertQuiet(opened);
+  });
 
   test('the policy stands behind it: markup that got in anyhow would be refused', async (t) => {
     const opened = await openPage(t, browser, `http://127.0.0.1:${farm.port}/`);

@@ -65,7 +65,7 @@ describe('the pages of jobs, tasks and workers in Chromium', { skip: noBrowser }
     const { page, quiet } = await watched.open(t, `/jobs/${job}`);
     const [results] = await Promise.all([
       page.waitForEvent('download'),
-      page.getByRole('button', { name: 'Download results' }).click(),
+      page.getByRole('button', { name: 'Download results as NDJSON' }).click(),
     ]);
     assert.equal(results.suggestedFilename(), `job-${job}.ndjson`);
     const text = await (await results.createReadStream()).toArray();
@@ -94,14 +94,46 @@ describe('the pages of jobs, tasks and workers in Chromium', { skip: noBrowser }
     cleanUp(t, () => worker.stop());
     await page.getByRole('heading', { name: 'Output' }).waitFor();
     await page.locator('pre', { hasText: '"square": 64' }).waitFor();
-    await page.getByRole('link', { name: 'moon base' }).click();
+    await page
+      .getByRole('region', { name: 'Attempts' })
+      .getByText(/^doneon moon baseended/)
+      .waitFor();
+    await page.getByRole('region', { name: 'How it went' }).getByRole('link', { name: 'moon base' }).click();
     await page.getByRole('heading', { level: 1, name: 'moon base' }).waitFor();
     await page.getByText('Label place').waitFor();
+    await page
+      .getByRole('region', { name: 'What it has done' })
+      .getByRole('row', { name: /^squares 8 1 / })
+      .waitFor();
+    await page.getByText('Nothing now.').waitFor();
     await page.goBack();
     await page.getByRole('link', { name: 'Previous' }).click();
     await page.getByRole('heading', { level: 1, name: 'Task 7' }).waitFor();
     await page.getByText('RangeError: no answer for 7').first().waitFor();
     await page.locator('.log li', { hasText: 'task 7' }).waitFor();
+    quiet();
+  });
+
+  test('each attempt of a task is told with its worker; a worker says what it runs', async (t) => {
+    const code = `export default async (n) => {
+      if (n === 0) throw new RangeError('not <b>today</b>');
+      if (n === 1) process.exit(7);
+      await new Promise((resolve) => setTimeout(resolve, 120_000));
+    }`;
+    const job = await watched.submit({ code, retries: 1, range: { start: 0, step: 1, count: 3 } });
+    const { page, quiet } = await watched.open(t, `/jobs/${job}/tasks/0`);
+    const attempts = page.getByRole('region', { name: 'Attempts' }).getByRole('listitem');
+    await waitFor(async () => (await attempts.count()) === 2, { what: 'both attempts', timeout: 20_000 });
+    for (const text of await attempts.allTextContents()) {
+      assert.match(text, /^failedon helperended .*RangeError: not <b>today<\/b>$/);
+    }
+    await page.getByRole('link', { name: 'Next' }).click();
+    await page.getByText('exit code 7').first().waitFor();
+    const worker = (await farm.json<{ workers: { id: string; name: string }[] }>('GET', '/v1/workers')).workers;
+    await page.goto(`http://127.0.0.1:${farm.port}/workers/${worker.find(({ name }) => name === 'helper')?.id}`);
+    await page.getByRole('listitem').filter({ hasText: `runningtask 2 of squares` }).waitFor();
+    await farm.json('POST', `/v1/jobs/${job}/cancel`);
+    await page.getByText('Nothing now.').waitFor();
     quiet();
   });
 
@@ -124,10 +156,9 @@ describe('the pages of jobs, tasks and workers in Chromium', { skip: noBrowser }
   test('who may only read sees everything and is offered nothing', async (t) => {
     const job = await watched.submit({ range: { start: 0, step: 1, count: 500 }, maxFailures: 999 });
     const { page, quiet } = await watched.open(t, `/jobs/${job}`, farm.tokens.read);
-    const names = async () => page.getByRole('group', { name: 'Actions' }).getByRole('button').allTextContents();
     await page.getByText(/^\d+ of 500$/).waitFor();
-    await waitFor(async () => (await names()).length > 0, { what: 'an offer', timeout: 20_000 });
-    assert.deepEqual(await names(), ['Download results']);
+    await page.getByRole('button', { name: 'Download results as NDJSON' }).waitFor();
+    assert.equal(await page.getByRole('group', { name: 'Actions' }).getByRole('button').count(), 0);
     await page.getByRole('link', { name: 'manyhands' }).click();
     await page.getByText('The whole link was printed when the server started').waitFor();
     await farm.json('POST', `/v1/jobs/${job}/cancel`);

@@ -18,6 +18,15 @@ export interface Me {
   readonly role: Role;
 }
 
+interface Asked {
+  readonly method?: string;
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  /** Sent as they are: NDJSON. */
+  readonly lines?: string;
+  readonly signal?: AbortSignal;
+}
+
 /** Asks the server of this page in the name of a token. */
 export class Api {
   readonly token: string;
@@ -27,8 +36,9 @@ export class Api {
   }
 
   /** The answer to a request that was granted. Throws an {@link ApiError}. */
-  async ask(path: string, options: { method?: string; body?: unknown; signal?: AbortSignal } = {}): Promise<Response> {
-    const { method = 'GET', body, signal } = options;
+  async ask(path: string, options: Asked = {}): Promise<Response> {
+    const { method = 'GET', body, lines, signal } = options;
+    const content = lines ?? (body === undefined ? undefined : JSON.stringify(body));
     let response: Response;
     try {
       response = await fetch(path, {
@@ -36,9 +46,11 @@ export class Api {
         cache: 'no-store',
         headers: {
           authorization: `Bearer ${this.token}`,
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(content === undefined
+            ? {}
+            : { 'content-type': `application/${lines === undefined ? 'json' : 'x-ndjson'}` }),
         },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(content === undefined ? {} : { body: content }),
         ...(signal === undefined ? {} : { signal }),
       });
     } catch (error) {

@@ -8,6 +8,7 @@ import { jobPath } from '../places.ts';
 import { JobPage } from './job.ts';
 import { Join } from './join.ts';
 import { Overview } from './overview.ts';
+import { RunPage } from './run.ts';
 import { SignIn } from './sign-in.ts';
 import { StateMark } from './state-mark.ts';
 import { TaskPage } from './task.ts';
@@ -47,6 +48,7 @@ function Top({ state }: { state: PageState }): JSX.Element {
       job !== undefined &&
         h('a', { href: jobPath(job), 'aria-current': place.page === 'job' ? 'page' : undefined }, `job ${job}`),
       place.page === 'task' && h('span', { 'aria-current': 'page' }, `task ${place.index}`),
+      place.page === 'run' && h('span', { 'aria-current': 'page' }, 'run'),
       place.page === 'worker' &&
         h('span', { 'aria-current': 'page' }, h('bdi', null, view.workers.get(place.worker)?.name ?? place.worker)),
     ),
@@ -97,6 +99,8 @@ function Content({ page, state }: { page: Page; state: PageState }): JSX.Element
       return h(TaskPage, { key: `${place.job}/${place.index}`, job: place.job, index: place.index, state, api });
     case 'worker':
       return h(WorkerPage, { key: place.worker, id: place.worker, state, api, leave: () => page.go('/') });
+    case 'run':
+      return h(RunPage, { state, api, go: (path) => page.go(path) });
     case 'nowhere':
       return h('p', null, 'There is nothing at this address. ', h('a', { href: '/' }, 'To the start'));
   }
@@ -105,6 +109,7 @@ function Content({ page, state }: { page: Page; state: PageState }): JSX.Element
 /** What a tab says while another is looked at. */
 function titleOf({ place, view }: PageState): string {
   if (place.page === 'join') return 'Join · manyhands';
+  if (place.page === 'run') return 'Run a function · manyhands';
   if (place.page === 'worker') return `${view.workers.get(place.worker)?.name ?? place.worker} · manyhands`;
   if (place.page === 'task') return `Task ${place.index} of job ${place.job} · manyhands`;
   if (place.page === 'job') {

@@ -15,34 +15,31 @@ export function JobActions({ job, api, canAct }: { job: JobView; api: Api; canAc
   const { id, progress } = job;
   const { state, failed, total, done, cancelled } = progress;
   const ended = hasEnded(state);
-  const attempt = async (what: () => Promise<unknown>, fault: string) => {
+  const act = async (action: Action) => {
     setSaid('');
     setSure(false);
     try {
-      await what();
+      await api.post(`/v1/jobs/${id}/${action}`);
     } catch (error) {
-      setSaid(`${fault}: ${saying(error)}.`);
+      setSaid(`Could not ${action}: ${saying(error)}.`);
     }
   };
-  const act = (action: Action) => void attempt(() => api.post(`/v1/jobs/${id}/${action}`), `Could not ${action}`);
-  const save = () => void attempt(() => api.download(`/v1/jobs/${id}/results`), 'Could not download');
   const button = (label: string, run: () => void, kind = '') =>
     h('button', { key: label, type: 'button', class: kind, onClick: run }, label);
   const left = total - done - failed - cancelled;
   return h(
     'div',
     { class: 'actions', role: 'group', 'aria-label': 'Actions' },
-    done + failed > 0 && button('Download results', save),
-    canAct && state === 'active' && button('Pause', () => act('pause')),
-    canAct && state === 'paused' && button('Resume', () => act('resume'), 'main'),
+    canAct && state === 'active' && button('Pause', () => void act('pause')),
+    canAct && state === 'paused' && button('Resume', () => void act('resume'), 'main'),
     canAct && !ended && !isSure && button('Cancel', () => setSure(true)),
     canAct &&
       !ended &&
       isSure && [
-        button(`Cancel ${plural(left, 'task')} for good`, () => act('cancel'), 'danger'),
+        button(`Cancel ${plural(left, 'task')} for good`, () => void act('cancel'), 'danger'),
         button('No, go on', () => setSure(false)),
       ],
-    canAct && ended && failed > 0 && button(`Retry ${count(failed)} failed`, () => act('retry'), 'main'),
+    canAct && ended && failed > 0 && button(`Retry ${count(failed)} failed`, () => void act('retry'), 'main'),
     h('p', { class: 'fault', role: 'alert' }, said),
   );
 }

@@ -13,7 +13,8 @@ import { StateMark } from './state-mark.ts';
 const ENDED_SHOWN = 6;
 
 /** Jobs that go on first, newest first; then those that have ended, the latest end first. */
-export function JobList({ jobs, now }: { jobs: Iterable<JobRow>; now: number }): JSX.Element {
+export function JobList(props: { jobs: Iterable<JobRow>; now: number; canRun: boolean }): JSX.Element {
+  const { jobs, now, canRun } = props;
   const [showsAll, showAll] = useState(false);
   const all = [...jobs];
   const live = all.filter((job) => !hasEnded(job.progress.state)).sort((a, b) => b.id - a.id);
@@ -26,7 +27,12 @@ export function JobList({ jobs, now }: { jobs: Iterable<JobRow>; now: number }):
   return h(
     'section',
     { 'aria-labelledby': 'jobs' },
-    h('h2', { id: 'jobs' }, 'Jobs'),
+    h(
+      'div',
+      { class: 'heading' },
+      h('h2', { id: 'jobs' }, 'Jobs'),
+      canRun && h('a', { href: '/run' }, 'Run a function'),
+    ),
     h(
       'ul',
       { class: 'jobs' },

@@ -13,7 +13,7 @@ import { JobActions } from './job-actions.ts';
 import { factsOf, stateOf } from './job-words.ts';
 import { Log } from './log.ts';
 import { Past } from './past.ts';
-import { Preview } from './preview.ts';
+import { Results } from './results.ts';
 import { StateMark } from './state-mark.ts';
 import { TaskList } from './task-list.ts';
 import { TaskMapSection } from './task-map.ts';
@@ -40,7 +40,7 @@ export function JobPage({ id, state, api }: { id: number; state: PageState; api:
     h(JobActions, { job, api, canAct }),
     h(Why, { job, api, now: state.now }),
     progress.failed > 0 && h(Failures, { job, api, version }),
-    h(Preview, { job, api, version }),
+    h(Results, { job, api, version }),
     h(Past, { job, api, version, view: state.view, now: state.now }),
     h(TaskMapSection, { job, api, version }),
     h(TaskList, { job, api, version }),

@@ -25,7 +25,9 @@ export function Overview({ state, api }: { state: PageState; api: Api }): JSX.El
     'div',
     { class: 'overview' },
     h(Now, { view, now }),
-    view.jobs.size === 0 ? h(FirstJob, {}) : h(JobList, { jobs: view.jobs.values(), now }),
+    view.jobs.size === 0
+      ? h(FirstJob, {})
+      : h(JobList, { jobs: view.jobs.values(), now, canRun: me?.role === 'admin' || me?.role === 'submit' }),
     view.workers.size > 0 && h(WorkerList, { workers: view.workers.values(), now }),
     h(
       'div',

@@ -1,16 +1,17 @@
 import { h, type JSX } from 'preact';
-import { useRef } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import type { TaskFailure } from '../../model/envelope.ts';
 import type { AttemptRecord } from '../../model/records.ts';
 import { ago, bytes, count, duration, plural } from '../figures.ts';
 import type { FarmView } from '../fold.ts';
 import type { Api } from '../page/api.ts';
-import { useLoaded } from '../page/loading.ts';
+import { saying, useLoaded } from '../page/loading.ts';
 import type { PageState } from '../page/page.ts';
 import { jobPath, taskPath, workerPath } from '../places.ts';
 import { shownWhole } from '../shown-value.ts';
 import { Facts } from './facts.ts';
 import { Log } from './log.ts';
+import { SeenValue } from './seen-value.ts';
 import { StateMark } from './state-mark.ts';
 
 export type TaskStatus = 'waiting' | 'running' | 'done' | 'failed' | 'cancelled';
@@ -101,13 +102,11 @@ function TaskBody(props: { task: Task; job: number; index: number; state: PageSt
         task.reasons.map((reason) => h('p', { key: reason.replace(/\d/g, '') }, reason)),
       ),
     task.error !== undefined && h(Failure, { error: task.error }),
-    task.output !== undefined &&
-      h(Value, { title: 'Output', shown: task.output, save: () => api.download(`${path}/output`) }),
-    task.input !== undefined &&
-      h(Value, { title: 'Input', shown: task.input, save: () => api.download(`${path}/input`) }),
+    task.output !== undefined && h(Value, { title: 'Output', shown: task.output, path: `${path}/output`, api }),
+    task.input !== undefined && h(Value, { title: 'Input', shown: task.input, path: `${path}/input`, api }),
     facts.length > 0 &&
       h('section', { 'aria-labelledby': 'times' }, h('h2', { id: 'times' }, 'How it went'), h(Facts, { facts })),
-    task.attempts.length > 0 && h(Attempts, { attempts: task.attempts, now: state.now }),
+    h(Attempts, { task, workers: state.view.workers, now: state.now }),
   );
 }
 
@@ -128,7 +127,10 @@ function Failure({ error }: { error: TaskFailure }): JSX.Element {
   );
 }
 
-function Value({ title, shown, save }: { title: string; shown: Shown; save: () => Promise<void> }): JSX.Element {
+function Value(props: { title: string; shown: Shown; path: string; api: Api }): JSX.Element {
+  const { title, shown, path, api } = props;
+  const [fault, setFault] = useState('');
+  const save = () => api.download(path).catch((error: unknown) => setFault(`Could not download: ${saying(error)}.`));
   const id = title.toLowerCase();
   const isBlob = 'blob' in shown;
   const { text, isCut } = isBlob ? { text: '', isCut: false } : shownWhole(shown.value);
@@ -145,6 +147,8 @@ function Value({ title, shown, save }: { title: string; shown: Shown; save: () =
         'Download',
       ),
     ),
+    h('p', { class: 'fault', role: 'alert' }, fault),
+    h(SeenValue, { given: shown, path, api }),
     isBlob
       ? h('p', null, `${shown.type === 'json' ? 'A value of' : 'Bytes:'} ${bytes(shown.size)}, too much to show here.`)
       : h('pre', { tabIndex: 0 }, h('code', null, text)),
@@ -167,26 +171,53 @@ function timesOf(task: Task, workers: FarmView['workers'], now: number): [string
   return facts;
 }
 
-/** What came to nothing without being anybody's fault. */
-const TONES: Readonly<Record<string, string>> = { lost: 'waiting', superseded: 'cancelled' };
-
-function Attempts({ attempts, now }: { attempts: Task['attempts']; now: number }): JSX.Element {
+/** Those after which it was tried again are remembered one by one; the last is told by the outcome. */
+function Attempts({
+  task,
+  workers,
+  now,
+}: {
+  task: Task;
+  workers: FarmView['workers'];
+  now: number;
+}): JSX.Element | null {
+  const { attempts, status, worker, batch, error } = task;
+  const message = error === undefined ? '' : `${error.name}: ${error.message}`;
+  const last =
+    worker === undefined || batch === undefined
+      ? []
+      : [{ worker, outcome: status, endedAt: batch.startedAt + batch.elapsedMicros / 1_000, message }];
+  const all = [...attempts, ...last];
+  if (all.length === 0) return null;
   return h(
     'section',
     { 'aria-labelledby': 'attempts' },
-    h('h2', { id: 'attempts' }, 'Attempts that came to nothing'),
+    h('h2', { id: 'attempts' }, 'Attempts'),
     h(
       'ol',
       { class: 'attempts' },
-      attempts.map(({ worker, outcome, endedAt, message }, i) =>
+      all.map(({ worker, outcome, endedAt, message }, i) =>
         h(
           'li',
           { key: i },
-          h(StateMark, { word: outcome, tone: TONES[outcome] ?? 'failed' }),
-          h('span', null, 'on ', h('a', { href: workerPath(worker) }, worker), `, ${ago(now - endedAt)}`),
-          h('code', null, message),
+          h(StateMark, { word: outcome, tone: toneOf(outcome) }),
+          h(
+            'span',
+            null,
+            'on ',
+            h('a', { href: workerPath(worker) }, h('bdi', null, workers.get(worker)?.name ?? worker)),
+          ),
+          h('span', { class: 'aside' }, `ended ${ago(now - endedAt)}, ${new Date(endedAt).toLocaleString()}`),
+          message !== '' && h('code', null, message),
         ),
       ),
     ),
   );
+}
+
+function toneOf(outcome: string): string {
+  if (outcome === 'done') return 'done';
+  // These came to nothing without being anybody's fault.
+  if (outcome === 'lost') return 'waiting';
+  return outcome === 'superseded' ? 'cancelled' : 'failed';
 }

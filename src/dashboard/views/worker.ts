@@ -9,6 +9,7 @@ import type { PageState } from '../page/page.ts';
 import { Facts } from './facts.ts';
 import { StateMark } from './state-mark.ts';
 import { lastSeen, Slots, workerState } from './worker-list.ts';
+import { WorkerWork } from './worker-work.ts';
 
 /** Everything about one worker. */
 export function WorkerPage(props: { id: string; state: PageState; api: Api; leave: () => void }): JSX.Element {
@@ -39,6 +40,7 @@ export function WorkerPage(props: { id: string; state: PageState; api: Api; leav
       h(Slots, worker),
     ),
     state.me?.role === 'admin' && h(WorkerActions, { worker, api, leave }),
+    h(WorkerWork, { worker, state, api }),
     h(
       'section',
       { 'aria-labelledby': 'about' },

@@ -71,7 +71,12 @@ export const RecordLine = Type.Union([
   Type.Object({
     index: Index,
     status: oneOf('done', 'failed'),
-    value: Type.Optional(Type.Unknown({ description: 'Absent: undefined, or the task failed.' })),
+    value: Type.Optional(
+      Type.Unknown({ description: 'Absent: undefined, or the task failed, or it is only told which blob it is in.' }),
+    ),
+    blob: Type.Optional(Sha256),
+    size: Type.Optional(Index),
+    type: Type.Optional(oneOf('json', 'bytes')),
     error: Type.Optional(Failure),
     attempts: Type.Optional(Type.Integer({ description: 'Absent: one.' })),
   }),
@@ -202,6 +207,23 @@ export const WorkerAnswer = Type.Object({
 });
 export const WorkerList = Type.Object({ workers: Type.Array(WorkerAnswer) });
 
+export const WorkerWork = Type.Object({
+  given: Type.Array(
+    Type.Object({
+      job: Count,
+      first: Index,
+      tasks: Count,
+      since: Type.Number({ description: 'Milliseconds since they were given to it.' }),
+      runs: Type.Boolean({ description: 'False: it waits behind others there.' }),
+    }),
+    { description: 'Batches of tasks that have not all ended.' },
+  ),
+  jobs: Type.Array(
+    Type.Object({ job: Count, done: Index, failed: Index, from: Wall, until: Wall, busyMicros: Type.Number() }),
+    { description: 'What it has done of the jobs that it worked on last, since the server started.' },
+  ),
+});
+
 const token = {
   id: Type.String(),
   role: RoleName,
@@ -238,6 +260,7 @@ export const NAMED = {
   LogPage,
   Worker: WorkerAnswer,
   WorkerList,
+  WorkerWork,
   Token: TokenAnswer,
   NewToken: NewTokenAnswer,
   TokenList,

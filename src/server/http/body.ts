@@ -7,8 +7,8 @@ import {
   UPLOAD_RATE,
   VALUE_DEPTH,
 } from '../../model/limits.ts';
+import { breakOf, isDeeperThan, type JsonBreak } from '../../protocol/json-text.ts';
 import { Problem } from '../problem.ts';
-import { breakOf, isDeeperThan, type JsonBreak } from './json-text.ts';
 
 /** The content type has to be said: a form of a foreign page cannot say it. (T-2) */
 export function requireType(request: IncomingMessage, type: string): void {

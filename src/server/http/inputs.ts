@@ -1,6 +1,7 @@
 import Type from 'typebox';
 import type { JobId } from '../../model/ids.ts';
 import { VALUE_DEPTH } from '../../model/limits.ts';
+import { breakOf, isDeeperThan } from '../../protocol/json-text.ts';
 import { Index } from '../../protocol/shapes.ts';
 import { type Encoded, fromJsonText } from '../../protocol/values/value.ts';
 import { ValueError } from '../../protocol/values/value-error.ts';
@@ -11,7 +12,6 @@ import { readSteadily } from './body.ts';
 import { problemOf } from './failure.ts';
 import { InputUpload, linesOf } from './input-upload.ts';
 import { viewOf } from './jobs.ts';
-import { breakOf, isDeeperThan } from './json-text.ts';
 import { type Reply, type Route, route, SUBMITTERS } from './route.ts';
 
 const gone = { 404: { description: 'There is no such job.' } };

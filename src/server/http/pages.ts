@@ -15,6 +15,10 @@ const ASSETS: Readonly<Record<string, Source>> = {
     url: new URL('../../dashboard/entry/dashboard.ts', import.meta.url),
     type: 'text/javascript; charset=utf-8',
   },
+  'readers.js': {
+    url: new URL('../../dashboard/entry/readers.ts', import.meta.url),
+    type: 'text/javascript; charset=utf-8',
+  },
   'dashboard.css': {
     url: new URL('../../dashboard/entry/dashboard.css', import.meta.url),
     type: 'text/css; charset=utf-8',
@@ -44,6 +48,7 @@ const PAGES = [
   ['/jobs/:job', 'The page of a job.'],
   ['/jobs/:job/tasks/:index', 'The page of a task.'],
   ['/workers/:worker', 'The page of a worker.'],
+  ['/run', 'The page that runs a function.'],
   ['/join', 'How a device becomes a worker.'],
 ] as const;
 

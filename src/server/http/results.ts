@@ -1,19 +1,15 @@
 import type { ServerResponse } from 'node:http';
 import Type from 'typebox';
 import type { JobId } from '../../model/ids.ts';
-import { RESULT_WINDOW_BYTES } from '../../model/limits.ts';
 import { readColumn } from '../../protocol/column.ts';
-import type { StoredSegment } from '../../store/store.ts';
 import type { Core } from '../core.ts';
 import { Problem } from '../problem.ts';
-import type { ResultStream } from '../result-stream.ts';
 import { RecordLine } from './answers.ts';
 import { writeAll } from './body.ts';
 import { InOrder } from './in-order.ts';
 import { recordLines } from './records.ts';
+import { type Order, ResultInbox } from './result-inbox.ts';
 import { READERS, type Route, route } from './route.ts';
-
-type Order = 'index' | 'completion';
 
 interface Query {
   readonly order?: Order;
@@ -21,6 +17,7 @@ interface Query {
   readonly follow?: boolean;
   readonly defined?: boolean;
   readonly cursors?: boolean;
+  readonly brief?: boolean;
 }
 
 export function resultRoutes(core: Core): Route[] {
@@ -38,6 +35,11 @@ export function resultRoutes(core: Core): Route[] {
         follow: Type.Optional(Type.Boolean({ description: 'Goes on until the job has ended.' })),
         defined: Type.Optional(Type.Boolean({ description: 'Leaves out results that are undefined.' })),
         cursors: Type.Optional(Type.Boolean({ description: 'Tells cursors between the records.' })),
+        brief: Type.Optional(
+          Type.Boolean({
+            description: 'Tells of large values only which blobs they are, so that all lines are short.',
+          }),
+        ),
       }),
       answers: {
         200: {
@@ -58,7 +60,7 @@ export function resultRoutes(core: Core): Route[] {
 async function sendResults(core: Core, job: JobId, query: Query, response: ServerResponse): Promise<void> {
   const order = query.order ?? (query.after?.startsWith('c') ? 'completion' : 'index');
   const after = cursorOf(order, query.after);
-  const inbox = await Inbox.open(core, job, {
+  const inbox = await ResultInbox.open(core, job, {
     order,
     after,
     follow: query.follow === true,
@@ -88,7 +90,7 @@ function cursorOf(order: Order, text: string | undefined): number {
 
 async function* asCompleted(
   core: Core,
-  inbox: Inbox,
+  inbox: ResultInbox,
   after: number,
   query: Query,
 ): AsyncGenerator<Uint8Array | string> {
@@ -96,7 +98,7 @@ async function* asCompleted(
   for await (const arrival of inbox) {
     if (arrival.kind === 'mark') continue;
     cursor = arrival.cursor;
-    yield* recordLines(arrival.stored.segment, readColumn(arrival.stored.column), core.blobs);
+    yield* recordLines(arrival.stored.segment, readColumn(arrival.stored.column), core.blobs, query);
     if (query.cursors) yield cursorLine(`c${cursor}`);
   }
   if (query.cursors) yield cursorLine(`c${cursor}`);
@@ -104,7 +106,7 @@ async function* asCompleted(
 
 async function* inIndexOrder(
   core: Core,
-  inbox: Inbox,
+  inbox: ResultInbox,
   after: number,
   query: Query,
 ): AsyncGenerator<Uint8Array | string> {
@@ -113,7 +115,7 @@ async function* inIndexOrder(
     if (arrival.kind === 'batch') order.add(arrival.stored);
     const ready = arrival.kind === 'batch' ? order.ready() : order.upTo(arrival.next);
     const before = order.next;
-    for await (const { segment, column } of ready) yield* recordLines(segment, readColumn(column), core.blobs);
+    for await (const { segment, column } of ready) yield* recordLines(segment, readColumn(column), core.blobs, query);
     if (query.cursors && order.next > before) yield cursorLine(`i${order.next}`);
   }
   if (query.cursors) yield cursorLine(`i${order.next}`);
@@ -121,93 +123,4 @@ async function* inIndexOrder(
 
 function cursorLine(cursor: string): string {
   return `${JSON.stringify({ cursor })}\n`;
-}
-
-type Arrival =
-  | { readonly kind: 'batch'; readonly stored: StoredSegment; readonly cursor: number }
-  | { readonly kind: 'mark'; readonly next: number };
-
-/** What a result stream has sent and the reader has not taken; never more than the credit. */
-class Inbox implements AsyncIterable<Arrival> {
-  readonly #core: Core;
-  readonly #arrived: Arrival[] = [];
-  #stream: ResultStream | undefined;
-  #taken = 0;
-  #over = false;
-  #error: unknown;
-  #wake: () => void = () => {};
-
-  private constructor(core: Core) {
-    this.#core = core;
-  }
-
-  static async open(
-    core: Core,
-    job: JobId,
-    query: { order: Order; after: number; follow: boolean; defined: boolean },
-  ): Promise<Inbox> {
-    const inbox = new Inbox(core);
-    const { order, after, defined } = query;
-    inbox.#stream = await core.openStream(
-      job,
-      { order, after, defined, credit: RESULT_WINDOW_BYTES },
-      {
-        batch: (stored, cursor) => inbox.#put({ kind: 'batch', stored, cursor }),
-        mark: (next) => void inbox.#put({ kind: 'mark', next }),
-        end: () => inbox.#finish(undefined),
-        failed: (error) => inbox.#finish(error),
-        idle: () => {
-          if (!query.follow) inbox.#finish(undefined);
-        },
-      },
-    );
-    inbox.#stream.pump();
-    return inbox;
-  }
-
-  close(): void {
-    this.#finish(undefined);
-    if (this.#stream !== undefined) this.#core.closeStream(this.#stream);
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<Arrival> {
-    for (;;) {
-      const next = this.#arrived.shift();
-      if (next !== undefined) {
-        yield next;
-        if (next.kind === 'batch') this.#giveBack(next.stored.column.length);
-      } else if (this.#error !== undefined) {
-        throw this.#error;
-      } else if (this.#over) {
-        return;
-      } else {
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
-      }
-    }
-  }
-
-  /** Credit in few pieces, so that the store is asked for large ones. */
-  #giveBack(bytes: number): void {
-    this.#taken += bytes;
-    if (this.#over || (this.#taken < RESULT_WINDOW_BYTES / 4 && this.#arrived.length > 0)) return;
-    const credit = this.#taken;
-    this.#taken = 0;
-    if (credit > 0) this.#stream?.addCredit(credit);
-  }
-
-  #put(arrival: Arrival): number {
-    if (this.#over) return 0;
-    this.#arrived.push(arrival);
-    this.#wake();
-    return arrival.kind === 'batch' ? arrival.stored.column.length : 0;
-  }
-
-  #finish(error: unknown): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.#error = error;
-    this.#wake();
-  }
 }

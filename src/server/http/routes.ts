@@ -11,6 +11,7 @@ import { jobRoutes } from './jobs.ts';
 import { logRoutes } from './logs.ts';
 import { apiRoute } from './openapi.ts';
 import { pageRoutes } from './pages.ts';
+import { resultFileRoutes } from './result-files.ts';
 import { resultRoutes } from './results.ts';
 import type { Route } from './route.ts';
 import { submitRoute } from './submit.ts';
@@ -35,6 +36,7 @@ export function allRoutes({ core, feed, authority, metrics, dataDir }: RoutePart
     ...jobRoutes(core),
     ...inputRoutes(core),
     ...resultRoutes(core),
+    ...resultFileRoutes(core),
     ...taskRoutes(core),
     ...timelineRoutes(core),
     ...logRoutes(core),

@@ -10,6 +10,7 @@ import type { Core } from '../core.ts';
 import { Problem } from '../problem.ts';
 import { ATTACHMENT, sendBlob } from './blobs.ts';
 import { StoredInputs } from './input-upload.ts';
+import { blobIn, isBlob } from './records.ts';
 
 /** The input or outcome of one task, as it is stored. */
 export interface TaskValue {
@@ -42,10 +43,7 @@ export function valueIn({ segment, column: packed }: StoredSegment, index: TaskI
 
 /** What a page shows of a value: small ones whole, of others what and how much they are. */
 export function shown({ status, bytes }: TaskValue): unknown {
-  if (status === ValueStatus.jsonBlob || status === ValueStatus.bytesBlob) {
-    const { size } = JSON.parse(new TextDecoder().decode(bytes).slice(0, -1)) as { size: number };
-    return { blob: blobNamed(bytes), size, type: status === ValueStatus.jsonBlob ? 'json' : 'bytes' };
-  }
+  if (isBlob(status)) return blobIn({ status, bytes });
   return { value: JSON.parse(toJsonText(bytes, status)) as unknown };
 }
 

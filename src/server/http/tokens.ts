@@ -78,7 +78,7 @@ function bearerRoutes(tickets: Tickets): Route[] {
       body: {
         type: 'application/json',
         schema: Type.Object(
-          { path: Type.String({ pattern: '^/v1/[A-Za-z0-9/]{1,200}$' }) },
+          { path: Type.String({ pattern: '^/v1/[A-Za-z0-9/]{1,200}(\\.[a-z]{1,8})?$' }) },
           { additionalProperties: false },
         ),
         example: { path: '/v1/client' },

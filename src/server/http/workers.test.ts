@@ -41,6 +41,9 @@ test('workers are listed, drained, undrained and stopped', async () => {
     reasons.join(' '),
   );
   assert.equal(await done(), 1);
+  const work = await farm.json<{ given: unknown[]; jobs: Record<string, number>[] }>('GET', `/v1/workers/${id}/work`);
+  assert.deepEqual([work.given, work.jobs.length], [[], 1]);
+  assert.deepEqual([work.jobs[0]?.['job'], work.jobs[0]?.['done'], work.jobs[0]?.['failed']], [job, 1, 0]);
   assert.equal((await act(id, 'undrain')).status, 204);
   await state('ready');
   await waitFor(async () => (await done()) === 2, { what: 'the other task to be done' });

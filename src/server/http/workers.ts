@@ -1,7 +1,7 @@
 import type { Core } from '../core.ts';
 import type { Feed } from '../feed.ts';
 import { Problem } from '../problem.ts';
-import { WorkerAnswer, WorkerList } from './answers.ts';
+import { WorkerAnswer, WorkerList, WorkerWork } from './answers.ts';
 import { ADMINS, READERS, type Route, route } from './route.ts';
 
 const ACTIONS = {
@@ -35,6 +35,20 @@ export function workerRoutes(core: Core, feed: Feed): Route[] {
         404: { description: 'It is not there.' },
       },
       handle: ({ params }) => ({ json: find(params.worker) }),
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/workers/:worker/work',
+      access: READERS,
+      summary: 'What a worker has to do, and what it has done.',
+      answers: {
+        200: { description: 'Its batches and its latest jobs.', type: 'application/json', schema: WorkerWork },
+        404: { description: 'It is not there.' },
+      },
+      handle: ({ params }) => {
+        const { id } = find(params.worker);
+        return { json: { given: core.given(id), jobs: core.workerHistories.of(id) } };
+      },
     }),
     ...(['drain', 'undrain', 'stop'] as const).map((action) =>
       route({
