@@ -90,7 +90,9 @@ const usage: Record<string, Case> = {
   'a join link that is no address': { args: ['join', 'ftp://farm#t'], says: /"ftp:\/\/farm#t" is no address of a server: it must begin with http:\/\/ or https:\/\/$/m },
   'a token file that is not there': { args: ['join', 'http://127.0.0.1:9', '--token-file', 'none'], says: /--token-file: can't read none: / },
   'a server to be joined that is not there': { args: ['join', 'http://127.0.0.1:9#mh_x'], code: 3, says: /nothing listens at 127\.0\.0\.1:9: is the server running\?$/m },
-  'no server': { args: ['jobs', '--data', 'folder'], code: 3, says: /no server runs with the data directory folder: start one with "manyhands serve", or name one with --url$/m },
+  'no server': { args: ['jobs', '--data', 'folder'], code: 3, says: /no server runs with the data directory folder: start one with "manyhands serve --data folder", or name one with --url$/m },
+  'a data directory without a server, for a job': { args: ['run', 'square.ts', '1', '--data', 'folder'], code: 3, says: /no server runs with the data directory folder: start one with "manyhands serve --data folder", or name one with --url$/m },
+  'a server and one for this command alone': { args: ['run', 'square.ts', '1', '--local', '1', '--data', 'folder'], says: /--data names a server, --local starts one for this command alone: give only one of them$/m },
   'a server that is not there': {
     args: ['jobs', '--url', 'http://127.0.0.1:9'],
     code: 3,

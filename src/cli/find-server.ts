@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { dataDirectory, type FoundServer, findServer as findNamed } from '../client/node/find-server.ts';
+import { dataDirectory, type FoundServer, findServer as findNamed, noServerIn } from '../client/node/find-server.ts';
 import { Api, type ServerAddress } from './api.ts';
 import { NoServerError, UsageError } from './errors.ts';
 
@@ -26,17 +26,18 @@ export function withServer(command: Command): Command {
 
 /** The server that was named, or else the one that runs on this machine; undefined: there is none. */
 export async function findServer({ url, tokenFile, data }: ServerOptions): Promise<ServerAddress | undefined> {
-  // Who names a data directory means the server there, whatever the environment says.
-  const env = url === undefined && data !== undefined ? { ...process.env, MANYHANDS_URL: undefined } : process.env;
-  const found = await findNamed({ url, tokenFile, data, env });
+  const found = await findNamed({ url, tokenFile, data });
   return found && { url: found.url, token: found.token, foundBy: FOUND_BY[found.source] };
 }
 
 export async function mustFindServer(options: ServerOptions): Promise<ServerAddress> {
   const found = await findServer(options);
   if (found !== undefined) return found;
-  const where = options.data === undefined ? 'on this machine' : `with the data directory ${options.data}`;
-  throw new NoServerError(`no server runs ${where}: start one with "manyhands serve", or name one with --url`);
+  const none =
+    options.data === undefined
+      ? 'no server runs on this machine: start one with "manyhands serve"'
+      : noServerIn(options.data);
+  throw new NoServerError(`${none}, or name one with --url`);
 }
 
 export async function apiOf(options: ServerOptions): Promise<Api> {

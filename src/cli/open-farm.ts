@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Farm } from '../client/farm.ts';
 import type { ServerAddress } from './api.ts';
 import { NoServerError } from './errors.ts';
-import { findServer, type ServerOptions } from './find-server.ts';
+import { findServer, mustFindServer, type ServerOptions } from './find-server.ts';
 
 export interface OpenOptions extends ServerOptions {
   /** Slots of a server of our own; given: one is started whatever else runs here. */
@@ -19,9 +19,12 @@ export interface OpenOptions extends ServerOptions {
  * command alone. Resolves with what opens it; nothing has been started by then.
  */
 export async function seekFarm(options: OpenOptions): Promise<() => Promise<Farm>> {
-  const found = options.local === undefined ? await findServer(options) : undefined;
+  const { local, data, mustStay } = options;
+  // A data directory that was named is never silently replaced by a server of our own.
+  const found =
+    local !== undefined ? undefined : data === undefined ? await findServer(options) : await mustFindServer(options);
   if (found !== undefined) return () => connectTo(found);
-  if (options.mustStay) {
+  if (mustStay) {
     throw new NoServerError(
       'no server runs on this machine, and one for this command alone would end with it: start one with "manyhands serve"',
     );

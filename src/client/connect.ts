@@ -1,6 +1,6 @@
 import { type Embedded, Farm } from './farm.ts';
 import { FarmError } from './farm-error.ts';
-import { findServer, type ServerQuery } from './node/find-server.ts';
+import { findServer, noServerIn, type ServerQuery } from './node/find-server.ts';
 import { nodeSurroundings } from './node/surroundings.ts';
 import { Wire } from './wire.ts';
 
@@ -33,6 +33,8 @@ export async function connectWith(options: ConnectOptions, startEmbedded: StartE
   signal?.throwIfAborted();
   const found = await findServer(options);
   if (found !== undefined) return open(found.url, found.token, signal);
+  // What was named is never silently replaced by a farm of its own.
+  if (options.data !== undefined) throw new FarmError('unreachable', noServerIn(options.data));
   if (startEmbedded === undefined) {
     throw new FarmError('unreachable', 'there is no server: start one with "manyhands serve", or give its url');
   }

@@ -27,11 +27,12 @@ const PROBE_TIME = 2_000;
 
 /**
  * The server that a program means: the one it names, else that of MANYHANDS_URL, else the one that runs on this machine.
- * Undefined: none. A named one is taken at its word; only local files may be left behind by a server that is gone.
+ * Who names a data directory means the server there, whatever the environment says. Undefined: none runs. An address is
+ * taken at its word; only local files may be left behind by a server that is gone.
  */
 export async function findServer(query: ServerQuery = {}): Promise<FoundServer | undefined> {
   const env = query.env ?? process.env;
-  const given = query.url ?? (env.MANYHANDS_URL || undefined);
+  const given = query.url ?? (query.data === undefined ? env.MANYHANDS_URL || undefined : undefined);
   if (given !== undefined) {
     const url = parseUrl(given, query.url === undefined ? 'MANYHANDS_URL' : 'the url');
     const token = tokenOf(query, env) ?? takeFragment(url) ?? (isLoopback(url) ? localToken(query, env) : undefined);
@@ -49,6 +50,11 @@ export function dataDirectory(query: Pick<ServerQuery, 'data'>, env: ServerQuery
   if (query.data !== undefined) return path.resolve(query.data);
   const state = env.XDG_STATE_HOME || path.join(env.HOME || os.homedir(), '.local', 'state');
   return path.join(state, 'manyhands');
+}
+
+/** For a data directory that was named and has no server. */
+export function noServerIn(directory: string): string {
+  return `no server runs with the data directory ${directory}: start one with "manyhands serve --data ${directory}"`;
 }
 
 function parseUrl(given: string | URL, what: string): URL {
