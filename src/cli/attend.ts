@@ -1,4 +1,5 @@
 import type { Job } from '../client/job.ts';
+import type { TaskFailure } from '../model/envelope.ts';
 import type { JobProgress } from '../model/job.ts';
 import { ExitCode } from './errors.ts';
 import type { Out } from './output/out.ts';
@@ -112,7 +113,7 @@ class Failures {
       this.#modules.add(failure.message);
       this.#text += `manyhands: ${printable(failure.message)}\n`;
     } else {
-      this.#text += headline(failed);
+      this.#text += headline(failed) + causes(failure);
     }
     const [place] = failure.stack?.match(/^\s+at .*$/m) ?? [];
     if (place !== undefined) this.#text += `    ${printable(place.trim())}\n`;
@@ -127,6 +128,12 @@ class Failures {
     process.stderr.write(this.#text);
     this.#text = '';
   }
+}
+
+/** Why it was thrown, below what was thrown: a request that was denied says only there what became of it. */
+function causes({ cause }: Pick<TaskFailure, 'cause'>): string {
+  if (cause === undefined) return '';
+  return `    because of ${printable(`${cause.name}: ${cause.message}`)}\n${causes(cause)}`;
 }
 
 function headline({ index, failure, attempts }: Failed): string {

@@ -78,6 +78,24 @@ describe('run, on a server', () => {
     assert.equal((await run('kind.mjs')).stdout, 'Undefined\n');
   });
 
+  it('tells why a task failed, to people and in records', async () => {
+    line.write(
+      'why.mjs',
+      "export default () => { throw new Error('outer', { cause: new Error('inner reason', { cause: 7 }) }); };\n",
+    );
+    const { stdout, stderr } = await run('why.mjs --json');
+    assert.match(
+      stderr,
+      /^task 0 failed: Error: outer\n {4}because of Error: inner reason\n {4}because of Error: 7\n {4}at [^\n]*why\.mjs:1:\d+\)?\n/,
+    );
+    const { error } = JSON.parse(stdout) as { error: { cause: unknown } };
+    assert.deepEqual(error.cause, {
+      name: 'Error',
+      message: 'inner reason',
+      cause: { name: 'Error', message: '7' },
+    });
+  });
+
   it('counts ranges as seq does, also down and in steps', async () => {
     assert.equal((await run('echo.mjs --range 1..10..4')).stdout, '1\n5\n9\n');
     assert.equal((await run('echo.mjs --range -1..-3..-1')).stdout, '-1\n-2\n-3\n');
