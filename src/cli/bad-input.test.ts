@@ -40,7 +40,10 @@ const usage: Record<string, Case> = {
     args: ['run', 'missing.ts', '1'],
     says: /the task module missing\.ts does not exist \(looked in .*\)$/m,
   },
-  'a module that is a directory': { args: ['run', 'folder', '1'], says: /the task module folder is not a file; name the file in it$/m },
+  'a module that is a directory': { args: ['run', 'folder', '1'], says: /the task module folder is a directory; name the file in it$/m },
+  'a module that is this directory': { args: ['run', '.', '1'], says: /the task module \/.+ is a directory; name the file in it$/m },
+  'a module that exports a number': { args: ['run', 'five.mjs', '1'], says: /the default export of the task module five\.mjs is 5, not a function$/m },
+  'a script where CommonJS is meant': { args: ['run', 'old/script.js', '1'], says: /the task module old\/script\.js has no default export, which is the function that is called for each input; add: export default / },
   'a module without a default export': {
     args: ['run', 'other.ts', '1'],
     says: /the task module other\.ts has no default export, which is the function that is called for each input; it exports helper; add: export default helper$/m,
@@ -108,6 +111,10 @@ const usage: Record<string, Case> = {
 
 line.write('other.ts', 'export const helper = (x: number) => x;\n');
 line.write('broken.ts', 'export default (x: number) => {\n  const y = ;\n  return y;\n};\n');
+line.write('five.mjs', 'export default 5;\n');
+mkdirSync(path.join(line.directory, 'old'));
+line.write('old/package.json', '{"type":"commonjs"}\n');
+line.write('old/script.js', 'console.log("no function here");\n');
 line.write('lacks.ts', "import x from 'no-such-package';\nexport default (y: number) => x(y);\n");
 mkdirSync(path.join(line.directory, 'folder'));
 
@@ -152,12 +159,12 @@ describe('in what a job is given', () => {
 
   it('a default export that is no function is told once', async () => {
     await served();
-    line.write('five.mjs', 'export default 5;\n');
-    const { code, stderr } = await line.run(['run', 'five.mjs', '1', '2']);
+    line.write('late.mjs', 'const numbers = [5];\nexport default numbers[0];\n');
+    const { code, stderr } = await line.run(['run', 'late.mjs', '1', '2']);
     assert.equal(code, 1);
     assert.match(
       stderr,
-      /^manyhands: the default export of the task module five\.mjs is number, but must be a function\nmanyhands: job \d+ failed \(0 done, 2 failed\)\n$/,
+      /^manyhands: the default export of the task module late\.mjs is 5, not a function\nmanyhands: job \d+ failed \(0 done, 2 failed\)\n$/,
     );
   });
 

@@ -130,7 +130,7 @@ const modules: [string, string, RegExp][] = [
   [
     'exports something else',
     'export default 42;',
-    /^the default export of the task module task\.js is number, but must be a function$/,
+    /^the default export of the task module task\.js is 42, not a function$/,
   ],
 ];
 for (const [what, code, says] of modules) {
