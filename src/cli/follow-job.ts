@@ -28,6 +28,7 @@ export async function results(text: string, options: FollowOptions): Promise<num
       readBlob: (ref) => farm.download(ref),
     });
     out.close();
+    if (progress !== undefined && !options.quiet) process.stderr.write(summaryOf((job as Job).id, progress) ?? '');
     return progress === undefined ? ExitCode.failed : exitCodeOf(progress);
   });
 }

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Farm } from '../client/farm.ts';
+import { sayWhere } from '../client/node/find-server.ts';
 import type { ServerAddress } from './api.ts';
 import { NoServerError } from './errors.ts';
 import { findServer, mustFindServer, type ServerOptions } from './find-server.ts';
@@ -34,7 +35,7 @@ export async function seekFarm(options: OpenOptions): Promise<() => Promise<Farm
 }
 
 export async function connectTo(
-  { url, token }: Pick<ServerAddress, 'url' | 'token'>,
+  { url, token, source }: Pick<ServerAddress, 'url' | 'token' | 'source'>,
   own?: { close(): Promise<void> },
 ): Promise<Farm> {
   const [{ Farm }, { Wire }, { nodeSurroundings }] = await Promise.all([
@@ -44,7 +45,9 @@ export async function connectTo(
   ]);
   const around = nodeSurroundings(url, token);
   const wire = new Wire(around);
-  await wire.start();
+  await wire.start().catch((error: unknown) => {
+    throw sayWhere(error, source);
+  });
   return new Farm(wire, around, url.href, own);
 }
 

@@ -52,6 +52,7 @@ describe('run, without a server', () => {
       const { code, stdout, stderr } = await run(args, { env });
       assert.deepEqual([code, stdout], [3, '']);
       assert.match(stderr, /^manyhands: no server answers at http:\/\/127\.0\.0\.1:9: [^\n]*\n$/);
+      assert.equal(/\(MANYHANDS_URL names it\)$/m.test(stderr), 'MANYHANDS_URL' in env);
     }
   });
 });

@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { startServer } from '../server/server.ts';
 import { announce } from './announce.ts';
@@ -53,6 +53,7 @@ function stopOnSignals(stop: () => void): void {
 function makeWritable(dataDir: string): void {
   try {
     for (const folder of missingFolders(dataDir)) mkdirSync(folder, { mode: 0o700 });
+    if (!statSync(dataDir).isDirectory()) throw new Error('it is a file, not a directory');
     accessSync(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;

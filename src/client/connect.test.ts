@@ -81,7 +81,7 @@ describe('what is wrong is said at once, in a sentence', () => {
     );
     assert.match(
       (await refusal({ url: server.url, tokenFile: '/no/such/file' })).message,
-      /the token file can't be read/,
+      /^the token file \/no\/such\/file can't be read: there is no such file$/,
     );
     assert.match(
       (await refusal({ url: 'http://no-such-name.invalid', token })).message,
