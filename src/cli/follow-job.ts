@@ -105,7 +105,7 @@ function wordsOf(id: number, { state, total, open, done, failed, cancelled }: Jo
   const parts = [`${formatCount(done)} of ${formatCount(total)}${open && !hasEnded(state) ? '+' : ''} done`];
   if (failed > 0) parts.push(`${formatCount(failed)} failed`);
   if (cancelled > 0) parts.push(`${formatCount(cancelled)} cancelled`);
-  if (running > 0 && !hasEnded(state)) parts.push(`${formatCount(running)} running`);
+  if (running > 0 && !hasEnded(state)) parts.push(`${formatCount(running)} with workers`);
   return `job ${id} ${state}: ${parts.join(', ')}\n`;
 }
 
