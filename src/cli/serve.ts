@@ -44,6 +44,9 @@ function stopOnSignals(stop: () => void): void {
       // Who asks again has lost patience; what was acknowledged is on disk whatever happens.
       if (asked) process.exit(ExitCode.interrupted);
       asked = true;
+      process.stderr.write(
+        'manyhands: stopping; jobs are kept, and workers come back when a server is here again; Ctrl-C again ends at once\n',
+      );
       stop();
     });
   }
