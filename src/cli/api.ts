@@ -1,4 +1,5 @@
 import http, { type IncomingMessage } from 'node:http';
+import type { FoundServer } from '../client/node/find-server.ts';
 import { CommandError, ExitCode, NoServerError, UsageError } from './errors.ts';
 
 /** Where a server is, and what lets us in. */
@@ -7,6 +8,7 @@ export interface ServerAddress {
   readonly token: string | undefined;
   /** How it was found, for people: `--url`, `MANYHANDS_URL`, the data directory. */
   readonly foundBy: string;
+  readonly source?: FoundServer['source'];
 }
 
 /** Milliseconds until an answer must have begun: a server that needs longer is not one to wait for. */
@@ -89,7 +91,8 @@ export class Api {
     if (code === 'ECONNREFUSED') {
       return `no server answers at ${origin} (from ${this.#address.foundBy}): start one there with "manyhands serve", or check the address`;
     }
-    if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return `the name ${hostname} is not known: check the address`;
+    if (code === 'ENOTFOUND' || code === 'EAI_AGAIN')
+      return `the name ${hostname} is not known (from ${this.#address.foundBy}): check the address`;
     return `the server at ${origin} can't be reached: ${message || code}`;
   }
 
@@ -97,8 +100,11 @@ export class Api {
     const said = detailOf(await textOf(response, REFUSAL_LENGTH));
     const status = response.statusCode ?? 0;
     if (status === 401) {
-      const why = this.#address.token === undefined ? 'wants a token' : 'does not accept the token';
-      return new NoServerError(`the server at ${this.origin} ${why}: use --token-file or MANYHANDS_TOKEN`);
+      const why =
+        this.#address.token === undefined
+          ? 'wants a token: use --token-file or MANYHANDS_TOKEN'
+          : 'does not accept the token: it may have ended or been revoked, or be of another server; ask its owner for a new one';
+      return new NoServerError(`the server at ${this.origin} ${why}`);
     }
     if (status === 403) return new NoServerError(said ?? `the token may not do that at ${this.origin}`);
     if (said === undefined) {

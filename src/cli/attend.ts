@@ -1,9 +1,10 @@
 import type { Job } from '../client/job.ts';
+import type { TaskFailure } from '../model/envelope.ts';
 import type { JobProgress } from '../model/job.ts';
 import { ExitCode } from './errors.ts';
 import type { Out } from './output/out.ts';
 import { type Arrival, printResults } from './output/print-results.ts';
-import { printable } from './output/printable.ts';
+import { printable, printableText } from './output/printable.ts';
 import { formatCount } from './output/table.ts';
 import type { Failed, ReadBlob } from './output/values.ts';
 import { ProgressBar } from './progress.ts';
@@ -110,9 +111,9 @@ class Failures {
     if (failure.name === 'TaskCodeError') {
       if (this.#modules.has(failure.message)) return;
       this.#modules.add(failure.message);
-      this.#text += `manyhands: ${printable(failure.message)}\n`;
+      this.#text += `manyhands: ${below(failure.message)}\n`;
     } else {
-      this.#text += headline(failed);
+      this.#text += headline(failed) + causes(failure);
     }
     const [place] = failure.stack?.match(/^\s+at .*$/m) ?? [];
     if (place !== undefined) this.#text += `    ${printable(place.trim())}\n`;
@@ -129,8 +130,19 @@ class Failures {
   }
 }
 
+/** Why it was thrown, below what was thrown: a request that was denied says only there what became of it. */
+function causes({ cause }: Pick<TaskFailure, 'cause'>): string {
+  if (cause === undefined) return '';
+  return `    because of ${below(`${cause.name}: ${cause.message}`)}\n${causes(cause)}`;
+}
+
+/** Words of a task, on as many lines as they have: set in, so that they can't be taken for ours, and harmless (T-16). */
+function below(text: string): string {
+  return printableText(text.trimEnd()).replaceAll(/\n(?=[^\n])/g, '\n    ');
+}
+
 function headline({ index, failure, attempts }: Failed): string {
   const tries = attempts > 1 ? ` after ${attempts} attempts` : '';
   const what = failure.kind === 'error' ? `${failure.name}: ${failure.message}` : failure.message;
-  return `task ${index} failed${tries}: ${printable(what)}\n`;
+  return `task ${index} failed${tries}: ${below(what)}\n`;
 }

@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { formatSize } from './arguments/size.ts';
-import { CommandError, ExitCode, explain, systemWords } from './errors.ts';
+import { CommandError, ExitCode, explain, whyNotMade } from './errors.ts';
 import { apiOf, type ServerOptions } from './find-server.ts';
 
 /**
@@ -84,6 +84,9 @@ async function* parts(response: IncomingMessage): AsyncGenerator<Buffer> {
 }
 
 function notWritten(file: string, error: unknown): CommandError {
-  const why = systemWords(error) ?? (error as Error).message;
-  return new CommandError(`the backup can't be written to ${file}: ${why}`, explain(error).exitCode, { cause: error });
+  return new CommandError(
+    `the backup can't be written to ${file}: ${whyNotMade(file, error)}`,
+    explain(error).exitCode,
+    { cause: error },
+  );
 }

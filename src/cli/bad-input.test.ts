@@ -40,7 +40,10 @@ const usage: Record<string, Case> = {
     args: ['run', 'missing.ts', '1'],
     says: /the task module missing\.ts does not exist \(looked in .*\)$/m,
   },
-  'a module that is a directory': { args: ['run', 'folder', '1'], says: /the task module folder is not a file; name the file in it$/m },
+  'a module that is a directory': { args: ['run', 'folder', '1'], says: /the task module folder is a directory; name the file in it$/m },
+  'a module that is this directory': { args: ['run', '.', '1'], says: /the task module \/.+ is a directory; name the file in it$/m },
+  'a module that exports a number': { args: ['run', 'five.mjs', '1'], says: /the default export of the task module five\.mjs is 5, not a function$/m },
+  'a script where CommonJS is meant': { args: ['run', 'old/script.js', '1'], says: /the task module old\/script\.js has no default export, which is the function that is called for each input; add: export default / },
   'a module without a default export': {
     args: ['run', 'other.ts', '1'],
     says: /the task module other\.ts has no default export, which is the function that is called for each input; it exports helper; add: export default helper$/m,
@@ -68,7 +71,7 @@ const usage: Record<string, Case> = {
     args: ['run', 'square.ts', '{"$mh":[["Spaceship"]]}'],
     says: /the input \{"\$mh":\[\["Spaceship"\]\]\}: value /,
   },
-  'a file of results that can not be': { args: ['run', 'square.ts', '1', '--out', 'nowhere/x'], says: /--out: nowhere\/x can't be written: there is no such file$/m },
+  'a file of results that can not be': { args: ['run', 'square.ts', '1', '--out', 'nowhere/x'], says: /--out: nowhere\/x can't be written: there is no directory nowhere$/m },
   'a duration without a unit': { args: ['run', 'square.ts', '1', '--timeout', '5'], says: /"5" is not a duration: write it as 500ms, 30s, 5m, 4h or 7d$/m },
   'a size of nothing known': { args: ['run', 'square.ts', '1', '--memory', '5Q'], says: /"5Q" is not a size: write it as 64K, 512M or 2G$/m },
   'a number that is none': { args: ['run', 'square.ts', '1', '--retries', '-1'], says: /--retries takes a whole number from 0 to 1000, not "-1"$/m },
@@ -87,9 +90,12 @@ const usage: Record<string, Case> = {
     says: /joining needs a token: use the join link that the server printed, --token-file or MANYHANDS_TOKEN$/m,
   },
   'a join link that is no address': { args: ['join', 'ftp://farm#t'], says: /"ftp:\/\/farm#t" is no address of a server: it must begin with http:\/\/ or https:\/\/$/m },
-  'a token file that is not there': { args: ['join', 'http://127.0.0.1:9', '--token-file', 'none'], says: /--token-file: can't read none: / },
+  'a token file that is not there': { args: ['join', 'http://127.0.0.1:9', '--token-file', 'none'], says: /the token file none can't be read: there is no such file$/m },
+  'a token file that is not there, for a job': { args: ['jobs', '--url', 'http://127.0.0.1:9', '--token-file', 'none'], says: /the token file none can't be read: there is no such file$/m },
   'a server to be joined that is not there': { args: ['join', 'http://127.0.0.1:9#mh_x'], code: 3, says: /nothing listens at 127\.0\.0\.1:9: is the server running\?$/m },
-  'no server': { args: ['jobs', '--data', 'folder'], code: 3, says: /no server runs with the data directory folder: start one with "manyhands serve", or name one with --url$/m },
+  'no server': { args: ['jobs', '--data', 'folder'], code: 3, says: /no server runs with the data directory folder: start one with "manyhands serve --data folder", or name one with --url$/m },
+  'a data directory without a server, for a job': { args: ['run', 'square.ts', '1', '--data', 'folder'], code: 3, says: /no server runs with the data directory folder: start one with "manyhands serve --data folder", or name one with --url$/m },
+  'a server and one for this command alone': { args: ['run', 'square.ts', '1', '--local', '1', '--data', 'folder'], says: /--data names a server, --local starts one for this command alone: give only one of them$/m },
   'a server that is not there': {
     args: ['jobs', '--url', 'http://127.0.0.1:9'],
     code: 3,
@@ -100,11 +106,15 @@ const usage: Record<string, Case> = {
   'an address that is not here': { args: ['serve', '--host', '192.0.2.1', '--port', '0'], says: /cannot listen on 192\.0\.2\.1:0 \(EADDRNOTAVAIL\): choose another --host or --port$/m },
   'a data directory below a file': { args: ['serve', '--port', '0', '--data', 'square.ts/x'], says: /the data directory .*square\.ts\/x can't be used: a part of its path is not a directory; choose another with --data DIR$/m },
   'a data directory where nothing can be made': { args: ['serve', '--port', '0', '--data', '/proc/x'], says: /the data directory \/proc\/x can't be used: no folder can be made there; choose another with --data DIR$/m },
-  'a data directory that is a file': { args: ['serve', '--port', '0', '--data', 'square.ts'], says: /the data directory .*square\.ts can't be used: / },
+  'a data directory that is a file': { args: ['serve', '--port', '0', '--data', 'square.ts'], says: /the data directory .*square\.ts can't be used: it is a file, not a directory; choose another with --data DIR$/m },
 }; // biome-ignore format: one line a case is easier to read aloud
 
 line.write('other.ts', 'export const helper = (x: number) => x;\n');
 line.write('broken.ts', 'export default (x: number) => {\n  const y = ;\n  return y;\n};\n');
+line.write('five.mjs', 'export default 5;\n');
+mkdirSync(path.join(line.directory, 'old'));
+line.write('old/package.json', '{"type":"commonjs"}\n');
+line.write('old/script.js', 'console.log("no function here");\n');
 line.write('lacks.ts', "import x from 'no-such-package';\nexport default (y: number) => x(y);\n");
 mkdirSync(path.join(line.directory, 'folder'));
 
@@ -149,12 +159,12 @@ describe('in what a job is given', () => {
 
   it('a default export that is no function is told once', async () => {
     await served();
-    line.write('five.mjs', 'export default 5;\n');
-    const { code, stderr } = await line.run(['run', 'five.mjs', '1', '2']);
+    line.write('late.mjs', 'const numbers = [5];\nexport default numbers[0];\n');
+    const { code, stderr } = await line.run(['run', 'late.mjs', '1', '2']);
     assert.equal(code, 1);
     assert.match(
       stderr,
-      /^manyhands: the default export of the task module five\.mjs is number, but must be a function\nmanyhands: job \d+ failed \(0 done, 2 failed\)\n$/,
+      /^manyhands: the default export of the task module late\.mjs is 5, not a function\nmanyhands: job \d+ failed \(0 done, 2 failed\)\n$/,
     );
   });
 
@@ -177,7 +187,7 @@ describe('of a server', () => {
     await refused(
       ['jobs'],
       3,
-      /the server at \S+ does not accept the token: use --token-file or MANYHANDS_TOKEN$/m,
+      /the server at \S+ does not accept the token: it may have ended or been revoked, or be of another server; ask its owner for a new one$/m,
       wrong,
     );
     await refused(['run', 'square.ts', '1'], 3, /the server at \S+ does not accept the token: /, wrong);

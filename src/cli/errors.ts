@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { printable } from './output/printable.ts';
 
 /** What the program tells its caller by the exit code. */
@@ -66,6 +67,12 @@ const SYSTEM: Readonly<Record<string, { words: string; exitCode: number }>> = {
 /** The words for what the system said, without the path; undefined: not one that is known. */
 export function systemWords(error: unknown): string | undefined {
   return SYSTEM[(error as NodeJS.ErrnoException).code ?? '']?.words;
+}
+
+/** Why no file can be made there. That it does not exist is what was asked for: its directory is what is missing. */
+export function whyNotMade(path: string, error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return code === 'ENOENT' ? `there is no directory ${dirname(path)}` : (systemWords(error) ?? message);
 }
 
 /** One clear sentence for the person, and the exit code. */

@@ -1,8 +1,13 @@
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { dataDirectory, type FoundServer, findServer as findNamed } from '../client/node/find-server.ts';
+import {
+  dataDirectory,
+  type FoundServer,
+  findServer as findNamed,
+  noServerIn,
+  readToken,
+} from '../client/node/find-server.ts';
 import { Api, type ServerAddress } from './api.ts';
-import { NoServerError, UsageError } from './errors.ts';
+import { NoServerError } from './errors.ts';
 
 /** The options by which a command is told which server it is meant for. */
 export interface ServerOptions {
@@ -26,17 +31,18 @@ export function withServer(command: Command): Command {
 
 /** The server that was named, or else the one that runs on this machine; undefined: there is none. */
 export async function findServer({ url, tokenFile, data }: ServerOptions): Promise<ServerAddress | undefined> {
-  // Who names a data directory means the server there, whatever the environment says.
-  const env = url === undefined && data !== undefined ? { ...process.env, MANYHANDS_URL: undefined } : process.env;
-  const found = await findNamed({ url, tokenFile, data, env });
-  return found && { url: found.url, token: found.token, foundBy: FOUND_BY[found.source] };
+  const found = await findNamed({ url, tokenFile, data });
+  return found && { ...found, foundBy: FOUND_BY[found.source] };
 }
 
 export async function mustFindServer(options: ServerOptions): Promise<ServerAddress> {
   const found = await findServer(options);
   if (found !== undefined) return found;
-  const where = options.data === undefined ? 'on this machine' : `with the data directory ${options.data}`;
-  throw new NoServerError(`no server runs ${where}: start one with "manyhands serve", or name one with --url`);
+  const none =
+    options.data === undefined
+      ? 'no server runs on this machine: start one with "manyhands serve"'
+      : noServerIn(options.data);
+  throw new NoServerError(`${none}, or name one with --url`);
 }
 
 export async function apiOf(options: ServerOptions): Promise<Api> {
@@ -50,13 +56,5 @@ export function dataDirectoryOf(options: ServerOptions): string {
 /** The token that was given beside a link: out of a file, or of the environment. */
 export function givenToken(tokenFile: string | undefined): string | undefined {
   if (tokenFile === undefined) return process.env.MANYHANDS_TOKEN || undefined;
-  let text: string;
-  try {
-    text = readFileSync(tokenFile, 'utf8');
-  } catch (error) {
-    throw new UsageError(`--token-file: can't read ${tokenFile}: ${(error as Error).message}`, { cause: error });
-  }
-  const token = text.split('\n', 1)[0]?.trim();
-  if (!token) throw new UsageError(`--token-file: the first line of ${tokenFile} is empty`);
-  return token;
+  return readToken(tokenFile, 'the token file');
 }

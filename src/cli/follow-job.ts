@@ -28,6 +28,7 @@ export async function results(text: string, options: FollowOptions): Promise<num
       readBlob: (ref) => farm.download(ref),
     });
     out.close();
+    if (progress !== undefined && !options.quiet) process.stderr.write(summaryOf((job as Job).id, progress) ?? '');
     return progress === undefined ? ExitCode.failed : exitCodeOf(progress);
   });
 }
@@ -104,7 +105,7 @@ function wordsOf(id: number, { state, total, open, done, failed, cancelled }: Jo
   const parts = [`${formatCount(done)} of ${formatCount(total)}${open && !hasEnded(state) ? '+' : ''} done`];
   if (failed > 0) parts.push(`${formatCount(failed)} failed`);
   if (cancelled > 0) parts.push(`${formatCount(cancelled)} cancelled`);
-  if (running > 0 && !hasEnded(state)) parts.push(`${formatCount(running)} running`);
+  if (running > 0 && !hasEnded(state)) parts.push(`${formatCount(running)} with workers`);
   return `job ${id} ${state}: ${parts.join(', ')}\n`;
 }
 

@@ -155,9 +155,13 @@ describe('whoever goes without a word', () => {
       const running = line.start(['run', 'slow.mjs', '1', '2', '3', '4', '--name', signal]);
       const job = await newest(signal);
       await waitFor(() => isWhole(job), { what: 'all inputs to have come', timeout: PATIENCE });
+      // A result comes after the word that all inputs are there.
+      await running.output(/^1\n/, { stream: 'stdout', timeout: PATIENCE });
       running.signal(signal);
-      const { code } = await running.exit(PATIENCE);
+      const { code, stderr } = await running.exit(PATIENCE);
       assert.equal(code, { SIGHUP: 129, SIGTERM: 143, SIGKILL: null }[signal]);
+      const says = signal === 'SIGKILL' ? '' : `manyhands: job ${job} goes on: manyhands results ${job}\n`;
+      assert.equal(stderr, says);
       assert.equal((await line.run(['results', job])).stdout, '1\n2\n3\n4\n');
     }
   });
@@ -194,7 +198,7 @@ describe('on a terminal', { skip: noTerminal }, () => {
     const { code, stdout } = await line.onTerminal(['run', 'slow.mjs', '--range', '1..12']).exit(PATIENCE);
     const screen = readable(stdout);
     assert.equal(code, 0);
-    const bar = /\r<clear><green>█+░+ <plain> *\d+% {2}\d+\/12 {2}[\d.]+\/s {2}ETA \d[\d.]*m?s {2}\d+ running/;
+    const bar = /\r<clear><green>█+░+ <plain> *\d+% {2}\d+\/12 {2}[\d.]+\/s {2}ETA \d[\d.]*m?s {2}\d+ with workers/;
     assert.match(screen, bar);
     assert.match(screen, /\r<clear>[^<]*12\r\n$/, 'the bar steps aside for results, and does not come back');
   });
@@ -222,7 +226,7 @@ describe('on a terminal', { skip: noTerminal }, () => {
 
   it('the first Ctrl-C is a key press for the whole group, and the bar leaves a clean line', async () => {
     const running = line.onTerminal(['run', 'endless.mjs', '1', '2', '--local', '2']);
-    await running.output(/2 running/, { timeout: PATIENCE });
+    await running.output(/2 with workers/, { timeout: PATIENCE });
     running.write('\x03');
     const { code, stdout } = await running.exit(PATIENCE);
     assert.equal(code, 130);

@@ -10,8 +10,13 @@ export class Interrupts {
   readonly #polite: () => void;
   readonly #handlers: [NodeJS.Signals, () => void][];
 
-  constructor(polite: () => void) {
+  /** `gone`: says what becomes of things before this program is ended by a signal. */
+  constructor(polite: () => void, gone: () => void = () => {}) {
     this.#polite = polite;
+    const leave = (signal: 'SIGTERM' | 'SIGHUP'): never => {
+      gone();
+      process.exit(128 + constants.signals[signal]);
+    };
     this.#handlers = [
       ['SIGINT', () => this.#interrupt()],
       ['SIGTERM', () => leave('SIGTERM')],
@@ -33,8 +38,4 @@ export class Interrupts {
     if (this.#count > 1) process.exit(ExitCode.interrupted);
     this.#polite();
   }
-}
-
-function leave(signal: 'SIGTERM' | 'SIGHUP'): never {
-  process.exit(128 + constants.signals[signal]);
 }

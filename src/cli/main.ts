@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander';
-import { ExitCode, errorLine, explain } from './errors.ts';
+import { ExitCode, errorLine, explain, systemWords } from './errors.ts';
 import { countBuffersAsMemory } from './external-memory.ts';
 import { OutputClosed } from './output/out.ts';
 import { buildProgram, parserEnd, readVersion } from './program.ts';
@@ -13,7 +13,8 @@ export async function main(argv: string[]): Promise<number> {
     exitCode = code;
   });
   try {
-    await program.parseAsync(argv, { from: 'user' });
+    // The other letter that people try for it; the parser knows one short name of an option.
+    await program.parseAsync(argv[0] === '-V' ? ['--version'] : argv, { from: 'user' });
     return exitCode;
   } catch (error) {
     if (error instanceof OutputClosed) return ExitCode.done;
@@ -28,8 +29,9 @@ export async function main(argv: string[]): Promise<number> {
 /** `| head` ends what it reads when it has seen enough; listings are small, so there is nothing to stop. */
 function endQuietlyWhenNobodyReads(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit(ExitCode.done);
+    if (error.code === 'EPIPE') process.exit(ExitCode.done);
+    process.stderr.write(`manyhands: standard output can't be written: ${systemWords(error) ?? error.message}\n`);
+    process.exit(ExitCode.failed);
   });
   process.stderr.on('error', () => {});
 }

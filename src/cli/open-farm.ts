@@ -2,9 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Farm } from '../client/farm.ts';
+import { sayWhere } from '../client/node/find-server.ts';
 import type { ServerAddress } from './api.ts';
 import { NoServerError } from './errors.ts';
-import { findServer, type ServerOptions } from './find-server.ts';
+import { findServer, mustFindServer, type ServerOptions } from './find-server.ts';
 
 export interface OpenOptions extends ServerOptions {
   /** Slots of a server of our own; given: one is started whatever else runs here. */
@@ -19,9 +20,12 @@ export interface OpenOptions extends ServerOptions {
  * command alone. Resolves with what opens it; nothing has been started by then.
  */
 export async function seekFarm(options: OpenOptions): Promise<() => Promise<Farm>> {
-  const found = options.local === undefined ? await findServer(options) : undefined;
+  const { local, data, mustStay } = options;
+  // A data directory that was named is never silently replaced by a server of our own.
+  const found =
+    local !== undefined ? undefined : data === undefined ? await findServer(options) : await mustFindServer(options);
   if (found !== undefined) return () => connectTo(found);
-  if (options.mustStay) {
+  if (mustStay) {
     throw new NoServerError(
       'no server runs on this machine, and one for this command alone would end with it: start one with "manyhands serve"',
     );
@@ -31,7 +35,7 @@ export async function seekFarm(options: OpenOptions): Promise<() => Promise<Farm
 }
 
 export async function connectTo(
-  { url, token }: Pick<ServerAddress, 'url' | 'token'>,
+  { url, token, source }: Pick<ServerAddress, 'url' | 'token' | 'source'>,
   own?: { close(): Promise<void> },
 ): Promise<Farm> {
   const [{ Farm }, { Wire }, { nodeSurroundings }] = await Promise.all([
@@ -41,7 +45,9 @@ export async function connectTo(
   ]);
   const around = nodeSurroundings(url, token);
   const wire = new Wire(around);
-  await wire.start();
+  await wire.start().catch((error: unknown) => {
+    throw sayWhere(error, source);
+  });
   return new Farm(wire, around, url.href, own);
 }
 

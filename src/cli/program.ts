@@ -19,7 +19,7 @@ export type Finish = (exitCode: number) => void;
 export function buildProgram(version: string, finish: Finish): Command {
   const program = new Command('manyhands')
     .description('Many hands make light work: one server knows all the tasks and spreads them over whatever joins it.')
-    .version(version, '--version', 'print the version')
+    .version(version, '-v, --version', 'print the version')
     .showSuggestionAfterError()
     .configureHelp({ sortOptions: false, showGlobalOptions: false })
     .configureOutput({ outputError: () => {} })
@@ -30,7 +30,25 @@ export function buildProgram(version: string, finish: Finish): Command {
     );
   for (const add of [addServe, addJoin, addRun, addJobs, addResults, addTrace, addFarm, addBackup, addDoctor, addLater])
     add(program, finish);
+  addHelp(program);
   return program;
+}
+
+/** That of the parser answers an unknown name with the list of all commands and no word. */
+function addHelp(program: Command): void {
+  program
+    .helpCommand(false)
+    .command('help [command...]')
+    .description('display help for command')
+    .action((names: string[]) => {
+      let command = program;
+      for (const name of names) {
+        const found = command.commands.find((each) => each.name() === name);
+        if (found === undefined) throw new UsageError(`unknown command '${names.join(' ')}' (see --help)`);
+        command = found;
+      }
+      command.outputHelp();
+    });
 }
 
 export async function readVersion(): Promise<string> {

@@ -7,13 +7,16 @@ const standing = { total: 1_000_000, isOpen: false, done: 449_997, failed: 3, ru
 describe('the progress bar', () => {
   it('says share, counts, rate, what is left and what failed', () => {
     const bar = drawBar(standing, 52_345, 120, false);
-    assert.equal(bar, '███████████░░░░░░░░░░░░░  45%  450,000/1,000,000  52,345/s  ETA 11s  8 running  3 failed');
+    assert.equal(bar, '███████████░░░░░░░░░░░░░  45%  450,000/1,000,000  52,345/s  ETA 11s  8 with workers  3 failed');
     assert.equal(drawBar(standing, 52_345, 20, false), ' 45%  450,000/1,000,');
     assert.ok(drawBar(standing, 52_345, 120, true).startsWith('\x1b[32m█'));
   });
 
   it('promises no end while inputs may still come, and knows jobs without tasks', () => {
-    assert.match(drawBar({ ...standing, isOpen: true }, 10, 120, false), /450,000\/1,000,000\+ {2}10\/s {2}8 running/);
+    assert.match(
+      drawBar({ ...standing, isOpen: true }, 10, 120, false),
+      /450,000\/1,000,000\+ {2}10\/s {2}8 with workers/,
+    );
     assert.match(drawBar({ total: 0, isOpen: true, done: 0, failed: 0 }, undefined, 120, false), / 0% {2}0\/0\+$/);
   });
 

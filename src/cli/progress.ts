@@ -8,6 +8,7 @@ export interface Standing {
   readonly isOpen: boolean;
   readonly done: number;
   readonly failed: number;
+  /** Given to workers: most of them run, the rest are next in a worker's queue. */
   readonly running?: number;
 }
 
@@ -58,7 +59,7 @@ export function drawBar(standing: Standing, rate: number | undefined, width: num
     parts.push(`${formatRate(rate)}/s`);
     if (!isOpen && rate > 0 && ended < total) parts.push(`ETA ${formatDuration(((total - ended) / rate) * 1_000)}`);
   }
-  if (running !== undefined && running > 0) parts.push(`${formatCount(running)} running`);
+  if (running !== undefined && running > 0) parts.push(`${formatCount(running)} with workers`);
   if (failed > 0) parts.push(`${formatCount(failed)} failed`);
   const bar = `${'█'.repeat(full)}${'░'.repeat(BAR_WIDTH - full)} `;
   let text = parts.join('  ');

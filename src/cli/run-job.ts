@@ -77,16 +77,20 @@ class Run {
   readonly #interrupts: Interrupts;
   #job: Job | undefined;
   #submitted = false;
+  #hasOwnServer = false;
 
   constructor(say: (text: string) => void) {
     this.#say = say;
     // The first Ctrl-C cancels and waits for what was under way, the second leaves.
-    this.#interrupts = new Interrupts(() => {
-      const job = this.#job;
-      if (job === undefined) return this.leave(ExitCode.interrupted);
-      say(`\nmanyhands: job ${job.id} is being cancelled; Ctrl-C again leaves at once\n`);
-      job.cancel().catch(() => this.leave(ExitCode.interrupted));
-    });
+    this.#interrupts = new Interrupts(
+      () => {
+        const job = this.#job;
+        if (job === undefined) return this.leave(ExitCode.interrupted);
+        say(`\nmanyhands: job ${job.id} is being cancelled; Ctrl-C again leaves at once\n`);
+        job.cancel().catch(() => this.leave(ExitCode.interrupted));
+      },
+      () => this.#sayWhatStays(),
+    );
   }
 
   get interrupted(): boolean {
@@ -95,6 +99,7 @@ class Run {
 
   async attend(job: Job, farm: Farm, out: Out, options: RunOptions): Promise<number> {
     this.#job = job;
+    this.#hasOwnServer = farm.embedded;
     job.submitted.then(
       () => (this.#submitted = true),
       () => {},
@@ -110,6 +115,14 @@ class Run {
     if (progress !== undefined) this.#say(summaryOf(job.id, progress) ?? '');
     if (this.interrupted) this.leave(ExitCode.interrupted);
     return progress === undefined ? ExitCode.failed : exitCodeOf(progress);
+  }
+
+  /** What a server keeps goes on without this program, which its user may not expect. */
+  #sayWhatStays(): void {
+    if (this.#job === undefined || this.#hasOwnServer) return;
+    const { id } = this.#job;
+    if (this.#submitted) this.#say(`manyhands: job ${id} goes on: manyhands results ${id}\n`);
+    else this.#say(`manyhands: job ${id} waits for inputs that will not come: manyhands cancel ${id}\n`);
   }
 
   /**

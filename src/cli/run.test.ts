@@ -52,6 +52,7 @@ describe('run, without a server', () => {
       const { code, stdout, stderr } = await run(args, { env });
       assert.deepEqual([code, stdout], [3, '']);
       assert.match(stderr, /^manyhands: no server answers at http:\/\/127\.0\.0\.1:9: [^\n]*\n$/);
+      assert.equal(/\(MANYHANDS_URL names it\)$/m.test(stderr), 'MANYHANDS_URL' in env);
     }
   });
 });
@@ -76,6 +77,24 @@ describe('run, on a server', () => {
     ];
     assert.equal((await line.run(args)).stdout, 'Number\nString\nString\nArray\nObject\nNull\nNumber\nDate\n');
     assert.equal((await run('kind.mjs')).stdout, 'Undefined\n');
+  });
+
+  it('tells why a task failed, to people and in records', async () => {
+    line.write(
+      'why.mjs',
+      "export default () => { throw new Error('outer', { cause: new Error('inner reason', { cause: 7 }) }); };\n",
+    );
+    const { stdout, stderr } = await run('why.mjs --json');
+    assert.match(
+      stderr,
+      /^task 0 failed: Error: outer\n {4}because of Error: inner reason\n {4}because of Error: 7\n {4}at [^\n]*why\.mjs:1:\d+\)?\n/,
+    );
+    const { error } = JSON.parse(stdout) as { error: { cause: unknown } };
+    assert.deepEqual(error.cause, {
+      name: 'Error',
+      message: 'inner reason',
+      cause: { name: 'Error', message: '7' },
+    });
   });
 
   it('counts ranges as seq does, also down and in steps', async () => {

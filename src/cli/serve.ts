@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { startServer } from '../server/server.ts';
 import { announce } from './announce.ts';
@@ -44,6 +44,9 @@ function stopOnSignals(stop: () => void): void {
       // Who asks again has lost patience; what was acknowledged is on disk whatever happens.
       if (asked) process.exit(ExitCode.interrupted);
       asked = true;
+      process.stderr.write(
+        'manyhands: stopping; jobs are kept, and workers come back when a server is here again; Ctrl-C again ends at once\n',
+      );
       stop();
     });
   }
@@ -53,6 +56,7 @@ function stopOnSignals(stop: () => void): void {
 function makeWritable(dataDir: string): void {
   try {
     for (const folder of missingFolders(dataDir)) mkdirSync(folder, { mode: 0o700 });
+    if (!statSync(dataDir).isDirectory()) throw new Error('it is a file, not a directory');
     accessSync(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;

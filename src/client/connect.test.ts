@@ -62,6 +62,17 @@ describe('what is wrong is said at once, in a sentence', () => {
     assert.match((await refusal({ url: server.url, token: join })).message, /refused this client/);
   });
 
+  test('a data directory that is named is never silently replaced by a farm of its own, nor by MANYHANDS_URL', async (t) => {
+    const data = temporaryDirectory(t);
+    const started: string[] = [];
+    const start = async () => assert.fail(String(started.push('a farm')));
+    const connecting = connectWith({ data }, start);
+    const says = `no server runs with the data directory ${data}: start one with "manyhands serve --data ${data}"`;
+    await assert.rejects(connecting, (error) => error instanceof FarmError && error.message === says);
+    assert.deepEqual(started, []);
+    assert.equal(await findServer({ data, env: { MANYHANDS_URL: server.url } }), undefined);
+  });
+
   test('an address that is none', async () => {
     assert.match((await refusal({ url: 'http://[', token })).message, /the url is not an address.*such as http/);
     assert.match(
@@ -70,7 +81,7 @@ describe('what is wrong is said at once, in a sentence', () => {
     );
     assert.match(
       (await refusal({ url: server.url, tokenFile: '/no/such/file' })).message,
-      /the token file can't be read/,
+      /^the token file \/no\/such\/file can't be read: there is no such file$/,
     );
     assert.match(
       (await refusal({ url: 'http://no-such-name.invalid', token })).message,
@@ -180,7 +191,13 @@ describe('the server that is meant', () => {
   });
 
   test('must be there where no other can be started', async (t) => {
-    const error = await refusal({ data: temporaryDirectory(t) });
+    const { XDG_STATE_HOME: before } = process.env;
+    cleanUp(t, () => {
+      if (before === undefined) delete process.env.XDG_STATE_HOME;
+      else process.env.XDG_STATE_HOME = before;
+    });
+    process.env.XDG_STATE_HOME = temporaryDirectory(t);
+    const error = await refusal({});
     assert.match(error.message, /there is no server: start one with "manyhands serve", or give its url/);
   });
 });

@@ -1,6 +1,6 @@
 import { type Embedded, Farm } from './farm.ts';
 import { FarmError } from './farm-error.ts';
-import { findServer, type ServerQuery } from './node/find-server.ts';
+import { findServer, noServerIn, type ServerQuery, sayWhere } from './node/find-server.ts';
 import { nodeSurroundings } from './node/surroundings.ts';
 import { Wire } from './wire.ts';
 
@@ -32,7 +32,13 @@ export async function connectWith(options: ConnectOptions, startEmbedded: StartE
   const { signal, slots } = options;
   signal?.throwIfAborted();
   const found = await findServer(options);
-  if (found !== undefined) return open(found.url, found.token, signal);
+  if (found !== undefined) {
+    return open(found.url, found.token, signal).catch((error: unknown) => {
+      throw sayWhere(error, found.source);
+    });
+  }
+  // What was named is never silently replaced by a farm of its own.
+  if (options.data !== undefined) throw new FarmError('unreachable', noServerIn(options.data));
   if (startEmbedded === undefined) {
     throw new FarmError('unreachable', 'there is no server: start one with "manyhands serve", or give its url');
   }

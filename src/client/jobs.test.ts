@@ -41,7 +41,18 @@ describe('options', () => {
       [3, 3],
     );
     const error = await failureOf((await farm.map(third, [0], { retries: 1 })).values());
-    assert.deepEqual([error.attempts, error.cause.message], [2, 'try 2']);
+    assert.deepEqual([error.attempts, error.cause.message, error.cause.cause], [2, 'try 2', undefined]);
+  });
+
+  test('a failure says why, as far as the task said it', async () => {
+    const fetches = (): never => {
+      throw new TypeError('fetch failed', { cause: new Error('connect EACCES') });
+    };
+    const error = await failureOf((await farm.map(fetches, [0])).values());
+    assert.ok(error.cause.cause instanceof Error);
+    assert.equal(error.cause.cause.message, 'connect EACCES');
+    const { cause } = JSON.parse(JSON.stringify(error)) as { cause: unknown };
+    assert.deepEqual(cause, { name: 'Error', message: 'connect EACCES' });
   });
 
   test('maxFailures ends a job early; without it, twenty first failures do', async () => {

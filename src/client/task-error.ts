@@ -1,4 +1,4 @@
-import type { TaskFailure } from '../model/envelope.ts';
+import type { FailureCause, TaskFailure } from '../model/envelope.ts';
 
 /** A task that ended without a value. `cause` is what the task threw, with its own name, message and stack. */
 export class TaskError extends Error {
@@ -26,10 +26,14 @@ export class TaskError extends Error {
   }
 
   /** The form of `--json`: what the task threw. */
-  toJSON(): { name: string; message: string; stack?: string; kind: TaskFailure['kind'] } {
-    const { name, message, stack } = this.cause;
-    return { name, message, ...(stack === undefined ? {} : { stack }), kind: this.kind };
+  toJSON(): FailureCause & { stack?: string; kind: TaskFailure['kind'] } {
+    const { stack } = this.cause;
+    return { ...causeOf(this.cause), ...(stack === undefined ? {} : { stack }), kind: this.kind };
   }
+}
+
+function causeOf({ name, message, cause }: Error): FailureCause {
+  return { name, message, ...(cause instanceof Error && { cause: causeOf(cause) }) };
 }
 
 const ENDINGS: Record<TaskFailure['kind'], string> = {
@@ -42,9 +46,9 @@ const ENDINGS: Record<TaskFailure['kind'], string> = {
 };
 
 /** An error that looks as it did where it was thrown; the stack of this process would lead nowhere. */
-function thrownBy(failure: TaskFailure): Error {
-  const error = new Error(failure.message);
-  Object.defineProperty(error, 'name', { value: failure.name, configurable: true, writable: true });
-  Object.defineProperty(error, 'stack', { value: failure.stack, configurable: true, writable: true });
+function thrownBy({ name, message, stack, cause }: TaskFailure): Error {
+  const error = new Error(message, cause && { cause: thrownBy({ kind: 'error', ...cause }) });
+  Object.defineProperty(error, 'name', { value: name, configurable: true, writable: true });
+  Object.defineProperty(error, 'stack', { value: stack, configurable: true, writable: true });
   return error;
 }

@@ -46,6 +46,15 @@ export interface TaskFailure {
   readonly stack?: string;
   readonly exitCode?: number;
   readonly signal?: string;
+  /** Why the error was thrown, where the task said so. */
+  readonly cause?: FailureCause;
+}
+
+/** An error below another. */
+export interface FailureCause {
+  readonly name: string;
+  readonly message: string;
+  readonly cause?: FailureCause;
 }
 
 export interface BlobRef {

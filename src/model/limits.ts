@@ -36,6 +36,8 @@ export const LABELS = 64;
 /** Bytes of an error's message and stack that are kept: enough for a screen, small enough for a million failures. */
 export const ERROR_MESSAGE_BYTES = 4 * KiB;
 export const ERROR_STACK_BYTES = 8 * KiB;
+/** Causes of an error that are kept, the cause's cause among them: a chain may be a cycle. */
+export const ERROR_CAUSES = 5;
 
 /** A task that took this many different workers down is not tried on another. */
 export const POISON_WORKERS = 3;

@@ -1,6 +1,6 @@
-import type { PackedColumn, TaskFailure } from '../model/envelope.ts';
+import type { FailureCause, PackedColumn, TaskFailure } from '../model/envelope.ts';
 import { ValueStatus } from '../model/envelope.ts';
-import { ERROR_MESSAGE_BYTES, ERROR_STACK_BYTES } from '../model/limits.ts';
+import { ERROR_CAUSES, ERROR_MESSAGE_BYTES, ERROR_STACK_BYTES } from '../model/limits.ts';
 import { packColumn } from '../protocol/column.ts';
 import { ColumnWriter } from '../protocol/values/column-writer.ts';
 import type { JobFacts, SlotDeath } from './runner.ts';
@@ -23,12 +23,23 @@ export function failureColumn(failure: WorkerFailure, count: number): PackedColu
 }
 
 export function bounded<Failure extends TaskFailure>(failure: Failure): Failure {
+  const cause = boundedCause(failure.cause, ERROR_CAUSES);
   return {
     ...failure,
-    name: shorten(failure.name, 256),
-    message: shorten(failure.message, ERROR_MESSAGE_BYTES),
+    ...named(failure),
+    ...(cause !== undefined && { cause }),
     ...(failure.stack !== undefined && { stack: shorten(failure.stack, ERROR_STACK_BYTES) }),
   };
+}
+
+function boundedCause(cause: FailureCause | undefined, room: number): FailureCause | undefined {
+  if (cause === undefined || room === 0) return undefined;
+  const below = boundedCause(cause.cause, room - 1);
+  return { ...named(cause), ...(below !== undefined && { cause: below }) };
+}
+
+function named({ name, message }: FailureCause): { name: string; message: string } {
+  return { name: shorten(name, 256), message: shorten(message, ERROR_MESSAGE_BYTES) };
 }
 
 /** Cut to so many code units at most, which for text in any script is at most three times as many bytes. */

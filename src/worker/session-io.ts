@@ -59,7 +59,8 @@ export type WorkerStatus =
   | { readonly state: 'joined'; readonly worker: string; readonly farm: string }
   /** The connection is gone; the next attempt is in `retryIn` ms. */
   | { readonly state: 'waiting'; readonly reason: string; readonly retryIn: Millis }
-  | { readonly state: 'draining'; readonly reason: string }
+  /** `leaving`: it goes when it has finished what runs; else the server has drained it, and it stays. */
+  | { readonly state: 'draining'; readonly reason: string; readonly leaving: boolean }
   | { readonly state: 'undrained' }
   /** A task process died; tasks tells what it had been given. */
   | { readonly state: 'slotDied'; readonly slot: number; readonly reason: string }

@@ -208,7 +208,12 @@ export class Session {
     this.#draining = how === 'drain';
     if (!this.#draining) return this.#emit({ kind: 'status', status: { state: 'undrained' } });
     this.#releaseAll('this worker is drained');
-    this.#emit({ kind: 'status', status: { state: 'draining', reason: 'the server drains this worker' } });
+    // To one that leaves by itself the server says so in answer, which is no news.
+    if (this.#leaving !== undefined) return;
+    this.#emit({
+      kind: 'status',
+      status: { state: 'draining', reason: 'the server drains this worker', leaving: false },
+    });
   }
 
   #leave(reason: string): void {
@@ -216,7 +221,7 @@ export class Session {
     this.#leaving = reason;
     this.#send({ kind: 'leaving' });
     this.#releaseAll('this worker is leaving');
-    this.#emit({ kind: 'status', status: { state: 'draining', reason } });
+    this.#emit({ kind: 'status', status: { state: 'draining', reason, leaving: true } });
   }
 
   #leaveIfDone(): void {

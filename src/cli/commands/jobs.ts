@@ -99,7 +99,7 @@ function jobSheet(view: JobView): string {
 
 function countsOf({ progress, running, waiting }: JobView): string {
   const { done, failed, cancelled } = progress;
-  const counts = Object.entries({ done, failed, cancelled, running, waiting });
+  const counts = Object.entries({ done, failed, cancelled, 'with workers': running, waiting });
   const shown = counts.filter(([name, count]) => count > 0 || name === 'done' || name === 'failed');
   return shown.map(([name, count]) => `${formatCount(count)} ${name}`).join(', ');
 }

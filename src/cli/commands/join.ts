@@ -86,7 +86,7 @@ async function join(urls: string, options: JoinOptions): Promise<number> {
     ? sayJson
     : options.quiet
       ? () => {}
-      : sayWords(addresses.map(({ base }) => base.host).join(', '));
+      : sayWords(addresses.map(({ base }) => base.host).join(', '), () => asked > 0);
   worker.on('status', say);
   const end = await worker.ended;
   if (end.failed)
@@ -113,21 +113,22 @@ function sayJson(status: Status): void {
   printJson(status);
 }
 
-function sayWords(where: string): (status: Status) => void {
+function sayWords(where: string, wasAsked: () => boolean): (status: Status) => void {
   return (status) => {
-    const line = wordsOf(status, where);
+    const line = wordsOf(status, where, wasAsked());
     if (line !== undefined) print(`${printable(line)}\n`);
   };
 }
 
-function wordsOf(status: Status, where: string): string | undefined {
+function wordsOf(status: Status, where: string, wasAsked: boolean): string | undefined {
   switch (status.state) {
     case 'joined':
       return `joined ${where} as worker ${status.worker}; Ctrl-C finishes what runs and leaves`;
     case 'waiting':
       return `${status.reason}; trying again in ${formatDuration(Number(status.retryIn))}`;
     case 'draining':
-      return `leaving: ${status.reason}`;
+      if (status.leaving !== true) return `takes no more tasks: ${status.reason}`;
+      return `leaving: ${status.reason}${wasAsked ? '; what runs is finished first, Ctrl-C again leaves at once' : ''}`;
     case 'undrained':
       return 'takes tasks again';
     case 'slotDied':

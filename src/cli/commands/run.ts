@@ -68,6 +68,10 @@ async function run(module: string, args: string[], options: RunOptions): Promise
   if (options.detach && options.local !== undefined) {
     throw new UsageError('--detach needs a server that stays, --local starts one for this command alone');
   }
+  const named = options.url !== undefined ? '--url' : options.data !== undefined ? '--data' : undefined;
+  if (named !== undefined && options.local !== undefined) {
+    throw new UsageError(`${named} names a server, --local starts one for this command alone: give only one of them`);
+  }
   const { runJob } = await import('../run-job.ts');
   return runJob(module, args, options);
 }

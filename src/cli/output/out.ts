@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, write } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CommandError, ExitCode, systemWords, UsageError } from '../errors.ts';
+import { CommandError, ExitCode, systemWords, UsageError, whyNotMade } from '../errors.ts';
 
 /** The reader has gone, as `head` does when it has seen enough: no failure, but nothing more is wanted. */
 export class OutputClosed extends Error {
@@ -36,9 +36,7 @@ export class Out {
     try {
       return new Out(openSync(path, constants.O_WRONLY | constants.O_CREAT, 0o666), path, false);
     } catch (error) {
-      throw new UsageError(`--out: ${path} can't be written: ${systemWords(error) ?? (error as Error).message}`, {
-        cause: error,
-      });
+      throw new UsageError(`--out: ${path} can't be written: ${whyNotMade(path, error)}`, { cause: error });
     }
   }
 

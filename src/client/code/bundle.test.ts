@@ -174,7 +174,7 @@ it('an import that is not there is refused with its place and what to do', async
 it('what is not a file here is refused', async () => {
   const folder = project({ 'tasks/a.ts': '' });
   await refused(folder, 'tasks/b.ts', /^the task module tasks\/b\.ts does not exist \(looked in /);
-  await refused(folder, 'tasks', /^the task module tasks is not a file; name the file in it$/);
+  await refused(folder, 'tasks', /^the task module tasks is a directory; name the file in it$/);
   await assert.rejects(
     bundleModule(new URL('http://localhost/a.js'), folder),
     /TaskCodeError: a task module must be a file/,

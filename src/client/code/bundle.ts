@@ -3,6 +3,7 @@ import { builtinModules } from 'node:module';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { BuildOptions, Message, Plugin } from 'esbuild';
+import { defaultExportOf } from './default-export.ts';
 import { TaskCodeError } from './task-code-error.ts';
 import type { TaskModule } from './task-module.ts';
 
@@ -23,8 +24,13 @@ export async function bundleModule(module: URL | string, cwd: string = process.c
   });
   const code = result.outputFiles?.[0]?.text ?? '';
   const output = Object.values(result.metafile?.outputs ?? {})[0];
-  if (!output?.exports.includes('default')) {
-    throw new TaskCodeError(missingDefault(sourceName, output?.exports ?? []));
+  const found = output?.exports.includes('default') ? await defaultExportOf(code) : 'missing';
+  if (found === 'missing') {
+    const others = output?.exports.filter((name) => name !== 'default') ?? [];
+    throw new TaskCodeError(missingDefault(sourceName, others));
+  }
+  if (found !== 'unknown') {
+    throw new TaskCodeError(`the default export of the task module ${sourceName} is ${found.is}, not a function`);
   }
   return { code, sourceName };
 }
@@ -108,11 +114,12 @@ function baseOf(path: string, cwd: string): string {
 
 function assertFile(path: string, cwd: string): void {
   const stat = statSync(path, { throwIfNoEntry: false });
-  const shown = slashed(relative(cwd, path));
+  const shown = slashed(relative(cwd, path)) || path;
   if (stat === undefined) {
     throw new TaskCodeError(`the task module ${shown} does not exist (looked in ${dirname(path)})`);
   }
-  if (!stat.isFile()) throw new TaskCodeError(`the task module ${shown} is not a file; name the file in it`);
+  const what = stat.isDirectory() ? 'a directory; name the file in it' : 'not a file';
+  if (!stat.isFile()) throw new TaskCodeError(`the task module ${shown} is ${what}`);
 }
 
 function explain(sourceName: string, failure: { errors?: Message[]; message?: string }): string {

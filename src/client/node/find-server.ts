@@ -27,16 +27,18 @@ const PROBE_TIME = 2_000;
 
 /**
  * The server that a program means: the one it names, else that of MANYHANDS_URL, else the one that runs on this machine.
- * Undefined: none. A named one is taken at its word; only local files may be left behind by a server that is gone.
+ * Who names a data directory means the server there, whatever the environment says. Undefined: none runs. An address is
+ * taken at its word; only local files may be left behind by a server that is gone.
  */
 export async function findServer(query: ServerQuery = {}): Promise<FoundServer | undefined> {
   const env = query.env ?? process.env;
-  const given = query.url ?? (env.MANYHANDS_URL || undefined);
+  const given = query.url ?? (query.data === undefined ? env.MANYHANDS_URL || undefined : undefined);
   if (given !== undefined) {
-    const url = parseUrl(given, query.url === undefined ? 'MANYHANDS_URL' : 'the url');
+    const source = query.url === undefined ? 'environment' : 'given';
+    const url = parseUrl(given, source === 'environment' ? 'MANYHANDS_URL' : 'the url');
     const token = tokenOf(query, env) ?? takeFragment(url) ?? (isLoopback(url) ? localToken(query, env) : undefined);
     url.hash = '';
-    return { url, token, source: query.url === undefined ? 'environment' : 'given' };
+    return { url, token, source };
   }
   const directory = dataDirectory(query, env);
   const url = localUrl(directory);
@@ -49,6 +51,17 @@ export function dataDirectory(query: Pick<ServerQuery, 'data'>, env: ServerQuery
   if (query.data !== undefined) return path.resolve(query.data);
   const state = env.XDG_STATE_HOME || path.join(env.HOME || os.homedir(), '.local', 'state');
   return path.join(state, 'manyhands');
+}
+
+/** An address out of the environment is easily forgotten: who can't reach it is told where it comes from. */
+export function sayWhere(error: unknown, source: FoundServer['source'] | undefined): unknown {
+  if (source !== 'environment' || !(error instanceof FarmError) || error.code !== 'unreachable') return error;
+  return new FarmError('unreachable', `${error.message} (MANYHANDS_URL names it)`);
+}
+
+/** For a data directory that was named and has no server. */
+export function noServerIn(directory: string): string {
+  return `no server runs with the data directory ${directory}: start one with "manyhands serve --data ${directory}"`;
 }
 
 function parseUrl(given: string | URL, what: string): URL {
@@ -85,17 +98,26 @@ function tokenOf(query: ServerQuery, env: NonNullable<ServerQuery['env']>): stri
   return undefined;
 }
 
-function readToken(file: string, what: string): string {
+/** The first line of a file; `what` names the file for people. */
+export function readToken(file: string, what: string): string {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    throw new FarmError('invalid', `${what} can't be read: ${(error as Error).message}`);
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why = UNREADABLE[code ?? ''] ?? message;
+    throw new FarmError('invalid', `${what} ${file} can't be read: ${why}`);
   }
   const [line = ''] = text.split('\n');
   if (line.trim() === '') throw new FarmError('invalid', `${what} ${file} is empty; its first line must be the token`);
   return line.trim();
 }
+
+const UNREADABLE: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EACCES: 'this user has no permission',
+  EISDIR: 'it is a directory',
+};
 
 function localToken(query: ServerQuery, env: NonNullable<ServerQuery['env']>): string | undefined {
   try {

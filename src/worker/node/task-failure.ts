@@ -1,5 +1,7 @@
 import { pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
+import type { FailureCause } from '../../model/envelope.ts';
+import { ERROR_CAUSES } from '../../model/limits.ts';
 import { ValueError } from '../../protocol/values/value-error.ts';
 import type { WorkerFailure } from '../failures.ts';
 import { bounded } from '../failures.ts';
@@ -14,11 +16,12 @@ const own = new URL('../', import.meta.url).href;
 export function failureOf(thrown: unknown, code: string): WorkerFailure {
   try {
     if (thrown instanceof Error || isErrorLike(thrown)) {
-      const { name, message, stack } = thrown;
+      const { stack } = thrown;
+      const cause = causeOf(thrown.cause, ERROR_CAUSES);
       return bounded({
         kind: 'error',
-        name: String(name),
-        message: String(message),
+        ...wordsOf(thrown),
+        ...(cause !== undefined && { cause }),
         ...(typeof stack === 'string' && { stack: authorsLines(stack, code) }),
       });
     }
@@ -40,6 +43,24 @@ export function failureOfResult(error: unknown, index: number, code: string): Wo
 
 function isErrorLike(thrown: unknown): thrown is Error {
   return typeof thrown === 'object' && thrown !== null && 'message' in thrown && 'name' in thrown;
+}
+
+/** What the error names as its cause, and that as its own: as far down as is kept, since the chain may be a cycle. */
+function causeOf(cause: unknown, room: number): FailureCause | undefined {
+  if (cause === undefined || room === 0) return undefined;
+  if (!(cause instanceof Error || isErrorLike(cause))) return { name: 'Error', message: inspect(cause, { depth: 2 }) };
+  const below = causeOf(cause.cause, room - 1);
+  return { ...wordsOf(cause), ...(below !== undefined && { cause: below }) };
+}
+
+/** An error of several, such as of a name with several addresses, often says nothing itself. */
+function wordsOf(error: Error): { name: string; message: string } {
+  const { name, message } = error;
+  if (message !== '' || !('errors' in error) || !Array.isArray(error.errors)) {
+    return { name: String(name), message: String(message) };
+  }
+  const several = error.errors.slice(0, ERROR_CAUSES).map((each) => String((each as Partial<Error> | null)?.message));
+  return { name: String(name), message: several.join('; ') };
 }
 
 function authorsLines(stack: string, code: string): string {

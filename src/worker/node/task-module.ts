@@ -22,8 +22,13 @@ export async function loadTask(path: string, sourceName: string): Promise<TaskFu
       `the task module ${sourceName} has no default export, which is the function that is called for each input; add: export default async (input) => { … }`,
     );
   }
-  const what = task === null ? 'null' : Array.isArray(task) ? 'an array' : typeof task;
-  return codeFailure(`the default export of the task module ${sourceName} is ${what}, but must be a function`);
+  return codeFailure(`the default export of the task module ${sourceName} is ${described(task)}, not a function`);
+}
+
+function described(value: unknown): string {
+  if (typeof value === 'string') return 'a string';
+  if (Array.isArray(value)) return 'an array';
+  return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }
 
 function codeFailure(message: string, stack?: string): WorkerFailure {

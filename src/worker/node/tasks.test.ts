@@ -8,6 +8,7 @@ import { joinedWorker } from '../../../test/support/joined-worker.ts';
 import { waitFor } from '../../../test/support/wait.ts';
 import type { TaskFailure } from '../../model/envelope.ts';
 import { ValueStatus } from '../../model/envelope.ts';
+import { ERROR_CAUSES } from '../../model/limits.ts';
 import { packColumn } from '../../protocol/column.ts';
 import { ColumnWriter } from '../../protocol/values/column-writer.ts';
 import type { JobNotice } from '../../protocol/worker-messages.ts';
@@ -96,6 +97,21 @@ test('anything can be thrown', async (t) => {
   assert.match((await failure(t, 'export default () => { throw undefined; };')).message, /threw undefined/);
 });
 
+test('why an error was thrown is told too, down to where a chain of causes would never end', async (t) => {
+  const chain = `export default () => {
+    const inner = new TypeError('inner', { cause: 'a word' });
+    throw new Error('outer', { cause: new AggregateError([new Error('first'), inner], '', { cause: inner }) });
+  };`;
+  assert.deepEqual((await failure(t, chain)).cause, {
+    name: 'AggregateError',
+    message: 'first; inner',
+    cause: { name: 'TypeError', message: 'inner', cause: { name: 'Error', message: "'a word'" } },
+  });
+  const cycle = "export default () => { const e = new Error('again'); e.cause = e; throw e; };";
+  const { cause } = await failure(t, cycle);
+  assert.equal(JSON.stringify(cause).match(/again/g)?.length, ERROR_CAUSES);
+});
+
 test('a source map brings the stack to the lines of the author', async (t) => {
   const map = { version: 3, sources: ['author.ts'], sourcesContent: [''], names: [], mappings: 'AAKA' };
   const url = Buffer.from(JSON.stringify(map)).toString('base64');
@@ -114,7 +130,7 @@ const modules: [string, string, RegExp][] = [
   [
     'exports something else',
     'export default 42;',
-    /^the default export of the task module task\.js is number, but must be a function$/,
+    /^the default export of the task module task\.js is 42, not a function$/,
   ],
 ];
 for (const [what, code, says] of modules) {
