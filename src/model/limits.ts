@@ -388,3 +388,6 @@ export const DEVICE_TOKEN_TIME = 7 * 24 * 60 * 60_000;
 
 /** Buffers of BLOB_CHUNK_BYTES that wait for the next read of a blob: as many as are usually read at once. */
 export const BLOB_READ_BUFFERS = 8;
+
+/** Milliseconds in which the frame where a page's slots live must have loaded, before it is loaded again. */
+export const FRAME_PATIENCE = 15_000;

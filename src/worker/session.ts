@@ -4,8 +4,8 @@ import { countRuns } from '../model/runs.ts';
 import { readColumn } from '../protocol/column.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
 import type { WireRuns } from '../protocol/shapes.ts';
-import { fromWireRuns, toWireRuns } from '../protocol/shapes.ts';
 import { PROTOCOL } from '../protocol/version.ts';
+import { fromWireRuns, toWireRuns } from '../protocol/wire-runs.ts';
 import type { ServerToWorker, Tasks, Welcome, WorkerMessage } from '../protocol/worker-messages.ts';
 import type { Delivery } from './kept.ts';
 import { Link } from './link.ts';
@@ -160,6 +160,9 @@ export class Session {
         return this.#work.jobOver(message.job);
       case 'dismiss':
         return this.#dismissed(message.how);
+      case 'beat':
+        // That something came is all it says.
+        return;
       case 'welcome':
         throw new ProtocolError('invalid', 'welcome came twice');
     }
