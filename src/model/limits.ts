@@ -391,3 +391,6 @@ export const BLOB_READ_BUFFERS = 8;
 
 /** Milliseconds in which the frame where a page's slots live must have loaded, before it is loaded again. */
 export const FRAME_PATIENCE = 15_000;
+
+/** The part of a battery's charge below which a device that was lent pauses, if its owner wants that and it is not charged. */
+export const LOW_BATTERY = 0.3;

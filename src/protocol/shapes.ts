@@ -21,7 +21,13 @@ export const WireRuns = Type.Array(Type.Tuple([Index, Count]), { maxItems: 4096 
 export type WireRuns = Type.Static<typeof WireRuns>;
 
 export const CodeShape = Type.Object({
-  runner: Type.Union([Type.Literal('js'), Type.Literal('wasi'), Type.Literal('python'), Type.Literal('exec')]),
+  runner: Type.Union([
+    Type.Literal('js'),
+    Type.Literal('node'),
+    Type.Literal('wasi'),
+    Type.Literal('python'),
+    Type.Literal('exec'),
+  ]),
   sha256: Sha256,
   size: Index,
   sourceName: ShortText,

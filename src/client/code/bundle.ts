@@ -3,6 +3,7 @@ import { builtinModules } from 'node:module';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { BuildOptions, Message, Plugin } from 'esbuild';
+import { needsNode } from './node-parts.ts';
 import { TaskCodeError } from './task-code-error.ts';
 import type { TaskModule } from './task-module.ts';
 
@@ -26,7 +27,7 @@ export async function bundleModule(module: URL | string, cwd: string = process.c
   if (!output?.exports.includes('default')) {
     throw new TaskCodeError(missingDefault(sourceName, output?.exports ?? []));
   }
-  return { code, sourceName };
+  return { code, sourceName, runner: needsNode(code) ? 'node' : 'js' };
 }
 
 function buildOptions(path: string, base: string): BuildOptions {

@@ -1,6 +1,7 @@
-import { h, type JSX } from 'preact';
+import { Fragment, h, type JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { BrowserWorker, type Lending } from '../../worker/browser/browser-worker.ts';
+import { type PauseWhen, tellable } from '../../worker/browser/page-life.ts';
 import { count, duration } from '../figures.ts';
 import type { Api } from '../page/api.ts';
 import { saying } from '../page/loading.ts';
@@ -10,8 +11,26 @@ import { StateMark } from './state-mark.ts';
 
 /** What a join link opens: the device that shows it can be lent, by one touch. */
 export function Join({ api }: { api: Api | undefined }): JSX.Element {
+  return h(
+    'section',
+    { class: 'letter' },
+    h('h1', { tabIndex: -1 }, 'Lend this device'),
+    api === undefined
+      ? h('p', { class: 'fault' }, 'The link that you opened holds no token: take the whole of it, to its last letter.')
+      : h(Lend, { token: api.token }),
+    h('h2', null, 'Without a browser'),
+    h('p', null, 'On a computer with Node 24.15 or newer, this lends it until you stop it with Ctrl-C.'),
+    h(Copyable, {
+      text: `npx manyhands join ${location.origin}/join#${api?.token ?? 'TOKEN'}`,
+      label: 'the command that joins',
+    }),
+  );
+}
+
+function Lend({ token }: { token: string }): JSX.Element {
   const most = navigator.hardwareConcurrency ?? 1;
   const [slots, setSlots] = useState(most);
+  const [pauseWhen, setPauseWhen] = useState<PauseWhen>({});
   const [worker, setWorker] = useState<BrowserWorker | undefined>(undefined);
   const [fault, setFault] = useState('');
   const lending = useLending(worker);
@@ -19,43 +38,49 @@ export function Join({ api }: { api: Api | undefined }): JSX.Element {
   const lend = () => {
     try {
       setFault('');
-      setWorker(new BrowserWorker({ url: location.origin, token: api?.token ?? '', slots }));
+      setWorker(new BrowserWorker({ url: location.origin, token, slots, pauseWhen }));
     } catch (error) {
       setFault(`This browser cannot be lent: ${saying(error)}`);
     }
   };
   return h(
-    'section',
-    { class: 'letter' },
-    h('h1', { tabIndex: -1 }, 'Lend this device'),
+    Fragment,
+    null,
     h(
       'p',
       null,
       isLent
-        ? 'It computes for this farm as long as this page is open.'
+        ? `It computes for the farm at ${location.host} as long as this page is open.`
         : `One touch, and it computes for the farm at ${location.host} until you stop it or close this page. Tasks run in a closed box: they see nothing of this device and reach no network.`,
     ),
-    api === undefined
-      ? h('p', { class: 'fault' }, 'The link that you opened holds no token: take the whole of it, to its last letter.')
+    // One button that changes its words would stop by the second of two quick touches what the first has started.
+    isLent
+      ? h(
+          'button',
+          { key: 'stop', id: 'stop', class: 'large', type: 'button', onClick: () => void worker?.stop() },
+          'Stop',
+        )
       : h(
-          'p',
-          null,
-          isLent
-            ? h('button', { id: 'stop', class: 'large', type: 'button', onClick: () => void worker?.stop() }, 'Stop')
-            : h('button', { id: 'lend', class: 'large main', type: 'button', onClick: lend }, 'Lend this device'),
+          'button',
+          { key: 'lend', id: 'lend', class: 'large main', type: 'button', onClick: lend },
+          'Lend this device',
         ),
     fault !== '' && h('p', { class: 'fault', role: 'alert' }, fault),
-    api !== undefined && h(SlotSlider, { slots, most, set: setSlots, isFixed: isLent }),
     lending !== undefined && h(Work, { lending }),
-    h('h2', null, 'Or lend it without a browser'),
-    h(
-      'p',
-      null,
-      'On a computer with Node 24.15 or newer this runs until you stop it with Ctrl-C, and is a little faster.',
-    ),
-    h(Copyable, {
-      text: `npx manyhands join ${location.origin}/join#${api?.token ?? 'TOKEN'}`,
-      label: 'the command that joins',
+    h(SlotSlider, {
+      slots,
+      most,
+      set: (wanted) => {
+        setSlots(wanted);
+        if (isLent) worker?.resize(wanted);
+      },
+    }),
+    h(Pauses, {
+      pauseWhen,
+      set: (wanted) => {
+        setPauseWhen(wanted);
+        if (worker !== undefined) worker.pauseWhen = wanted;
+      },
     }),
   );
 }
@@ -73,15 +98,9 @@ function useLending(worker: BrowserWorker | undefined): Lending | undefined {
   return worker === undefined ? undefined : lending;
 }
 
-function SlotSlider(props: {
-  slots: number;
-  most: number;
-  set: (slots: number) => void;
-  isFixed: boolean;
-}): JSX.Element {
-  const { slots, most, set, isFixed } = props;
+function SlotSlider({ slots, most, set }: { slots: number; most: number; set: (slots: number) => void }): JSX.Element {
   return h(
-    'p',
+    'div',
     null,
     h('label', { for: 'slots' }, `Tasks at once: ${slots} of ${most}`),
     h('input', {
@@ -90,21 +109,49 @@ function SlotSlider(props: {
       min: 1,
       max: most,
       value: slots,
-      disabled: isFixed,
       onInput: (event: JSX.TargetedInputEvent<HTMLInputElement>) => set(event.currentTarget.valueAsNumber),
     }),
   );
 }
 
+const PAUSES = [
+  ['lowBattery', 'the battery is low and not charging'],
+  ['metered', 'the connection is metered'],
+  ['hidden', 'this page is hidden'],
+] as const;
+
+/** What its owner may ask of it, as far as this browser can tell. */
+function Pauses({ pauseWhen, set }: { pauseWhen: PauseWhen; set: (when: PauseWhen) => void }): JSX.Element {
+  const can = tellable();
+  return h(
+    'fieldset',
+    null,
+    h('legend', null, 'Pause while'),
+    PAUSES.filter(([name]) => can[name]).map(([name, words]) =>
+      h(
+        'label',
+        { key: name, class: 'choice' },
+        h('input', {
+          type: 'checkbox',
+          name,
+          checked: pauseWhen[name] === true,
+          onChange: (event: JSX.TargetedEvent<HTMLInputElement>) =>
+            set({ ...pauseWhen, [name]: event.currentTarget.checked }),
+        }),
+        words,
+      ),
+    ),
+  );
+}
+
 function Work({ lending }: { lending: Lending }): JSX.Element {
-  const { job, done, failed, computed, busy, slots, farm } = lending;
+  const { job, done, failed, computed, busy, slots } = lending;
   return h(
     'div',
     null,
     h('p', { role: 'status' }, h(StateMark, stateWords(lending))),
     h(Facts, {
       facts: [
-        ['For', farm === undefined ? '…' : h('bdi', null, farm)],
         [busy > 0 ? 'Works on' : 'Worked last on', job === undefined ? 'nothing yet' : h('bdi', null, job.name)],
         ['Tasks done here', count(done)],
         ...(failed > 0 ? [['Tasks that failed here', count(failed)] as const] : []),
@@ -121,6 +168,10 @@ function stateWords({ state, busy, reason }: Lending): { word: string; tone: str
       return { word: 'joining', tone: 'waiting' };
     case 'working':
       return busy > 0 ? { word: 'computing', tone: 'running' } : { word: 'ready: waits for tasks', tone: 'waiting' };
+    case 'pausing':
+      return { word: `pausing after what runs: ${reason ?? ''}`, tone: 'waiting' };
+    case 'paused':
+      return { word: `paused: ${reason ?? ''}`, tone: 'waiting' };
     case 'away':
       return { word: `the server does not answer; trying again (${reason ?? ''})`, tone: 'failed' };
     case 'ended':

@@ -9,6 +9,7 @@ import { CodeTexts } from './code-texts.ts';
 import { Connection } from './connection.ts';
 import { FarmHttp } from './farm-http.ts';
 import { parseJoinLink } from './join-link.ts';
+import { PageLife, type PauseWhen } from './page-life.ts';
 import { WebRunner } from './web-runner.ts';
 
 export interface BrowserWorkerOptions {
@@ -21,11 +22,13 @@ export interface BrowserWorkerOptions {
   /** For people; by default the browser and the system. */
   readonly name?: string;
   readonly labels?: Readonly<Record<string, string>>;
+  /** When it shall not compute, as far as the browser can tell; by default always it shall. */
+  readonly pauseWhen?: PauseWhen;
 }
 
 /** What a lent device does, for its owner to see. */
 export interface Lending {
-  readonly state: 'joining' | 'working' | 'away' | 'ended';
+  readonly state: 'joining' | 'working' | 'pausing' | 'paused' | 'away' | 'ended';
   /** Why it is not working, in words. */
   readonly reason?: string;
   /** Its id in the farm. */
@@ -42,12 +45,16 @@ export interface Lending {
   readonly computed: number;
 }
 
+/** As the protocol has it. */
+const MOST_SLOTS = 4_096;
+
 /** A page as a worker of a farm. Tells of changes by the event `change`. */
 export class BrowserWorker extends EventTarget {
   /** Settles when it has left for good. */
   readonly ended: Promise<WorkerEnd>;
   readonly #driver: Driver;
   readonly #runner: WebRunner;
+  readonly #life: PageLife;
   #settleEnd: (end: WorkerEnd) => void = () => {};
   #lending: Lending;
   readonly #running = new Map<number, { chunk: number; job: JobFacts }[]>();
@@ -89,10 +96,25 @@ export class BrowserWorker extends EventTarget {
       },
     );
     this.#driver.handle({ kind: 'start' });
+    this.#life = new PageLife(options.pauseWhen ?? {}, (change) => this.#driver.handle(change));
   }
 
   get lending(): Lending {
     return this.#lending;
+  }
+
+  /** Tasks at once from now on. What runs on slots that are too many goes on to its end. */
+  resize(slots: number): void {
+    if (!Number.isInteger(slots) || slots < 1 || slots > MOST_SLOTS) {
+      throw new RangeError(`slots are a whole number from 1 to ${MOST_SLOTS}, not ${slots}`);
+    }
+    this.#driver.handle({ kind: 'resize', slots });
+    this.#change({ slots });
+  }
+
+  /** When it shall not compute, from now on. */
+  set pauseWhen(when: PauseWhen) {
+    this.#life.pauseWhen(when);
   }
 
   /** Leaves now; what it runs is run elsewhere. */
@@ -153,8 +175,15 @@ export class BrowserWorker extends EventTarget {
       this.#change({ state: 'working', worker: status.worker, farm: status.farm });
     } else if (status.state === 'waiting') {
       this.#change({ state: 'away', reason: status.reason });
+    } else if (status.state === 'draining') {
+      this.#change({ state: 'pausing', reason: status.reason });
+    } else if (status.state === 'undrained') {
+      this.#change({ state: 'working' });
+    } else if (status.state === 'asleep') {
+      this.#change({ state: 'paused', reason: status.reason });
     } else if (status.state === 'ended') {
       this.#driver.stop();
+      this.#life.stop();
       this.#runner.close();
       this.#running.clear();
       this.#change({ state: 'ended', reason: status.reason, busy: 0 });

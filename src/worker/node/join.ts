@@ -105,7 +105,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
         name: options.name ?? os.hostname(),
         device: options.device ?? 'node',
         slots: options.slots ?? defaultSlots(),
-        runners: ['js'],
+        runners: ['js', 'node'],
         labels: options.labels ?? {},
         resources: options.resources ?? {},
         memory: availableMemory(),
