@@ -45,7 +45,8 @@ const PAGES = [
   ['/join', 'Where a device becomes a worker.'],
 ] as const;
 
-export function pageRoutes(): Route[] {
+/** `lenders`: origins of pages that may have the frame in which tasks run. */
+export function pageRoutes(lenders: readonly string[]): Route[] {
   const files = new Map<Source, Promise<Asset>>();
   /** Read once; what could not be read is tried again. */
   const open = (source: Source): Promise<Asset> => {
@@ -80,7 +81,7 @@ export function pageRoutes(): Route[] {
       summary: 'The frame in which a browser that was lent runs tasks.',
       answers: { 200: { description: 'A page that reaches nothing.', type: 'text/html' } },
       handle: async ({ request, response }) => {
-        sandbox ??= sandboxPage([]);
+        sandbox ??= sandboxPage(lenders);
         const { page, policy } = await sandbox.catch((error: unknown) => {
           sandbox = undefined;
           throw error;

@@ -61,7 +61,10 @@ export class FarmHttp {
         ...(body !== undefined && { body }),
       });
     } catch {
-      throw new HttpError('the server does not answer', false);
+      // Browsers do not tell a page which of the two it is.
+      const foreign = this.#base.origin !== location.origin;
+      const doubt = `, or does not answer pages of this site (manyhands serve --allow-origin ${location.origin})`;
+      throw new HttpError(`the server does not answer${foreign ? doubt : ''}`, false);
     }
     if (response.ok) return response;
     const seconds = Number(response.headers.get('retry-after'));
