@@ -51,7 +51,7 @@ function Lend({ token }: { token: string }): JSX.Element {
       null,
       isLent
         ? `It computes for the farm at ${location.host} as long as this page is open.`
-        : `One touch, and it computes for the farm at ${location.host} until you stop it or close this page. Tasks run in a closed box: they see nothing of this device and reach no network.`,
+        : `One touch, and it computes for the farm at ${location.host} until you stop it or close this page. Tasks run in a closed box: they cannot read what is on this device, and reach no network.`,
     ),
     // One button that changes its words would stop by the second of two quick touches what the first has started.
     isLent
@@ -156,7 +156,7 @@ function Work({ lending }: { lending: Lending }): JSX.Element {
         ['Tasks done here', count(done)],
         ...(failed > 0 ? [['Tasks that failed here', count(failed)] as const] : []),
         ['Computed', duration(computed)],
-        ['Tasks now', `${busy} of ${slots}`],
+        ...(lending.state === 'ended' ? [] : [['Tasks now', `${busy} of ${slots}`] as const]),
       ],
     }),
   );
