@@ -17,10 +17,13 @@ const tsc = path.join(path.dirname(createRequire(import.meta.url).resolve('types
 /** KiB, compressed: a phone on a slow network loads it in a second or two. */
 const LARGEST_PAGE = 90;
 
+/** Of a worker in a browser: what anybody's page imports, and what the server puts into the frame where tasks run. */
+const WORKER_PARTS = ['src/worker/browser/index.ts', 'src/worker/browser/entry/*.ts'];
+
 /** Declarations hold nothing but declarations, so the form is enough to find what they import. */
 const relativeImport = /((?:\bfrom|\bimport)\s*\(?\s*['"])(\.{1,2}\/[^'"]+)(['"])/g;
 
-function compile(realm: string): void {
+function compile(realm: string, ...more: string[]): void {
   const args = [
     tsc,
     '-p',
@@ -32,6 +35,7 @@ function compile(realm: string): void {
     'src',
     '--outDir',
     'dist',
+    ...more,
   ];
   const { status, stdout, stderr } = spawnSync(process.execPath, [...args, '--pretty', 'false'], {
     cwd: root,
@@ -47,7 +51,7 @@ function fail(message: string): never {
 
 /** Scripts of pages: at the place where a server in the repository finds the source, one in the package finds the bundle. */
 async function bundlePages(): Promise<void> {
-  for (const entry of globSync('src/dashboard/entry/*.ts', { cwd: root })) {
+  for (const entry of globSync(['src/dashboard/entry/*.ts', ...WORKER_PARTS], { cwd: root })) {
     const file = path.join(dist, path.relative('src', entry)).replace(/\.ts$/, '.js');
     const bundle = await bundleForBrowsers(pathToFileURL(path.join(root, entry)));
     mkdirSync(path.dirname(file), { recursive: true });
@@ -124,12 +128,20 @@ function published(file: string, specifier: string): string {
 /** A path that leads nowhere would only be noticed by whoever installs the package. */
 function missingTargets(file: string): string[] {
   return referencesOf(file, readFileSync(file, 'utf8'))
-    .filter(({ specifier }) => !existsSync(path.resolve(path.dirname(file), specifier)))
+    .filter(({ specifier }) => {
+      const target = path.resolve(path.dirname(file), specifier);
+      // Of what is bundled only the declarations are there, which is enough for other declarations.
+      return !existsSync(target) && !(file.endsWith('.d.ts') && existsSync(target.replace(/\.js$/, '.d.ts')));
+    })
     .map(({ specifier }) => `${path.relative(root, file)} refers to ${specifier}`);
 }
 
 rmSync(dist, { recursive: true, force: true });
 compile('node');
+compile('browser', '--emitDeclarationOnly');
+// The pages are one bundle: nobody imports their parts.
+for (const part of ['page', 'views']) rmSync(path.join(dist, 'dashboard', part), { recursive: true });
+for (const proof of globSync('**/*.type-test.d.ts', { cwd: dist })) rmSync(path.join(dist, proof));
 await bundlePages();
 const libraries = await bundleLibraries(root, dist);
 for (const file of globSync('src/**/*', { cwd: root, withFileTypes: true })) {

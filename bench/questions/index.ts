@@ -1,4 +1,5 @@
 import type { Question } from '../harness/figures.ts';
+import { browser } from './browser.ts';
 import { efficiency } from './efficiency.ts';
 import { idle } from './idle.ts';
 import { singles } from './latency.ts';
@@ -19,5 +20,6 @@ export const questions: readonly Question[] = [
   payload,
   losses,
   idle,
+  browser,
   ledger,
 ];

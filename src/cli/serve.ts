@@ -13,13 +13,14 @@ export async function serve(options: ServeOptions): Promise<number> {
   makeWritable(dataDir);
   let broken: Error | undefined;
   const stopped = Promise.withResolvers<void>();
-  const { lan, host, port, publicUrl, keep } = options;
+  const { lan, host, port, publicUrl, allowOrigin, keep } = options;
   const server = await startServer({
     dataDir,
     ...(lan && { lan }),
     ...(host !== undefined && { host }),
     ...(port !== undefined && { port }),
     ...(publicUrl !== undefined && { publicUrl }),
+    ...(allowOrigin !== undefined && { allowOrigins: allowOrigin }),
     ...(keep !== undefined && { keep }),
     onBroken: (error) => {
       broken = error;

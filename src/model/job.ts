@@ -1,8 +1,11 @@
 import type { Epoch, JobId, LeaseId, Millis, TaskIndex, WorkerId } from './ids.ts';
 import type { Run } from './runs.ts';
 
-/** How a worker executes a task. Only `js` exists so far; a worker says in its hello which ones it has. */
-export type Runner = 'js' | 'wasi' | 'python' | 'exec';
+/**
+ * How a worker executes a task; a worker says in its hello which ones it has. `js`: a module that runs everywhere. `node`:
+ * one that needs Node's own parts, which browsers lack. The others do not exist so far.
+ */
+export type Runner = 'js' | 'node' | 'wasi' | 'python' | 'exec';
 
 /** The task module: fetched once by hash, or carried inline where it is small. */
 export interface CodeRef {

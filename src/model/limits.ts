@@ -409,3 +409,9 @@ export const TASK_MAP_TIME = 300;
 
 /** Buffers of BLOB_CHUNK_BYTES that wait for the next read of a blob: as many as are usually read at once. */
 export const BLOB_READ_BUFFERS = 8;
+
+/** Milliseconds in which the frame where a page's slots live must have loaded, before it is loaded again. */
+export const FRAME_PATIENCE = 15_000;
+
+/** The part of a battery's charge below which a device that was lent pauses, if its owner wants that and it is not charged. */
+export const LOW_BATTERY = 0.3;

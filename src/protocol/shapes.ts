@@ -1,7 +1,5 @@
 import Type from 'typebox';
 import { LABELS } from '../model/limits.ts';
-import type { Run } from '../model/runs.ts';
-import { pushRun } from '../model/runs.ts';
 
 /** The shapes that several messages share. Every object is closed to nothing: unknown fields are ignored (F-33). */
 
@@ -16,31 +14,23 @@ const few = { maxProperties: LABELS, additionalProperties: false } as const;
 export const Labels = Type.Record(Name, Type.String({ maxLength: 256 }), few);
 export const Amounts = Type.Record(Name, Type.Number({ minimum: 0 }), few);
 
+export { fromWireRuns, toWireRuns } from './wire-runs.ts';
+
 /** `[start, count]` pairs, sorted and disjoint. */
 export const WireRuns = Type.Array(Type.Tuple([Index, Count]), { maxItems: 4096 });
 export type WireRuns = Type.Static<typeof WireRuns>;
 
 export const CodeShape = Type.Object({
-  runner: Type.Union([Type.Literal('js'), Type.Literal('wasi'), Type.Literal('python'), Type.Literal('exec')]),
+  runner: Type.Union([
+    Type.Literal('js'),
+    Type.Literal('node'),
+    Type.Literal('wasi'),
+    Type.Literal('python'),
+    Type.Literal('exec'),
+  ]),
   sha256: Sha256,
   size: Index,
   sourceName: ShortText,
 });
 
 export const RangeShape = Type.Object({ start: Type.Number(), step: Type.Number(), count: Index });
-
-export function toWireRuns(runs: readonly Run[]): WireRuns {
-  return runs.map((run) => [run.start, run.count]);
-}
-
-/** Undefined: not sorted, not disjoint. */
-export function fromWireRuns(wire: WireRuns): Run[] | undefined {
-  const runs: Run[] = [];
-  let end = 0;
-  for (const [start, count] of wire) {
-    if (start < end) return undefined;
-    pushRun(runs, start, count);
-    end = start + count;
-  }
-  return runs;
-}

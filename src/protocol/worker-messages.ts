@@ -55,7 +55,7 @@ export const TaskProgress = Type.Object({
   text: Type.Optional(ShortText),
 });
 
-/** For runtimes that cannot answer WebSocket pings; any message renews the leases. */
+/** For runtimes that do not see WebSocket pings; any message renews the leases. It is answered in kind, so that they hear something. */
 export const Beat = Type.Object({ kind: Type.Literal('beat') });
 
 /** It takes no more tasks, as if it had been drained: it will say `bye` when what runs has ended and is acknowledged. */
@@ -136,7 +136,18 @@ export const Refused = Type.Object({
 
 export const WorkerMessage = Type.Union([Hello, Outcomes, Released, TaskLog, TaskProgress, Beat, Leaving, Bye]);
 export type WorkerMessage = Type.Static<typeof WorkerMessage>;
-export const ServerToWorker = Type.Union([Welcome, JobNotice, Tasks, Ack, Recall, Revoke, JobOver, Dismiss, Refused]);
+export const ServerToWorker = Type.Union([
+  Welcome,
+  JobNotice,
+  Tasks,
+  Ack,
+  Recall,
+  Revoke,
+  JobOver,
+  Dismiss,
+  Refused,
+  Beat,
+]);
 export type ServerToWorker = Type.Static<typeof ServerToWorker>;
 export type Hello = Type.Static<typeof Hello>;
 export type Outcomes = Type.Static<typeof Outcomes>;

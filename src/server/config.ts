@@ -13,6 +13,8 @@ export interface ServerOptions {
   readonly lan?: boolean;
   /** The address that people and workers are told, where it is not the one listened on. */
   readonly publicUrl?: string;
+  /** Origins, such as `https://school.example`, whose pages may lend their visitors' devices; default: none. */
+  readonly allowOrigins?: readonly string[];
   /** Milliseconds after which ended jobs are forgotten; default: never. */
   readonly keep?: number;
   /** pino's levels; `silent`: nothing. */
@@ -28,6 +30,7 @@ export interface ServerConfig {
   /** Reachable from other machines. */
   readonly open: boolean;
   readonly publicUrl: URL | undefined;
+  readonly lenders: readonly string[];
   readonly keep: number | undefined;
 }
 
@@ -55,7 +58,8 @@ export function configOf(options: ServerOptions): ServerConfig {
     port,
     host,
     open: !isLoopback(host),
-    publicUrl: options.publicUrl === undefined ? undefined : publicUrl(options.publicUrl),
+    publicUrl: options.publicUrl === undefined ? undefined : siteUrl(options.publicUrl, 'the public URL'),
+    lenders: (options.allowOrigins ?? []).map((origin) => siteUrl(origin, 'an allowed origin').origin),
     keep: options.keep,
   };
 }
@@ -65,10 +69,10 @@ function defaultDataDir(): string {
   return path.join(state?.startsWith('/') ? state : path.join(homedir(), '.local', 'state'), 'manyhands');
 }
 
-function publicUrl(text: string): URL {
+function siteUrl(text: string, what: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url !== undefined && /^https?:$/.test(url.protocol) && url.pathname === '/' && url.search === '') return url;
-  throw new StartError('options', `the public URL looks like https://farm.example, not ${JSON.stringify(text)}`);
+  throw new StartError('options', `${what} looks like https://farm.example, not ${JSON.stringify(text)}`);
 }
 
 export function isLoopback(host: string): boolean {

@@ -72,7 +72,7 @@ async function serve(
   core.onNotSaved = (error) => trouble.notSaved(error);
   core.onSaved = () => trouble.saved();
   await core.start();
-  const parts = await assemble(core, log, config.dataDir);
+  const parts = await assemble(core, log, config);
   const { authority, listener, feed, clients } = parts;
   const { tokens, guard } = authority;
   const housekeeping = new Housekeeping({ core, clock: systemClock, log, keep: config.keep });
@@ -130,7 +130,7 @@ interface Parts {
 }
 
 /** Everything around the core, not yet listening. */
-async function assemble(core: Core, log: Logger, dataDir: string): Promise<Parts> {
+async function assemble(core: Core, log: Logger, { dataDir, lenders }: ServerConfig): Promise<Parts> {
   const tokens = new Tokens(
     { list: () => core.store.listTokens(), write: (token) => core.loop.write([{ kind: 'token', token }]) },
     systemClock,
@@ -164,7 +164,7 @@ async function assemble(core: Core, log: Logger, dataDir: string): Promise<Parts
     connections: () => listener.connections(),
     feedReaders: () => feed.readers,
   });
-  const router = new Router(allRoutes({ core, feed, authority, metrics, dataDir }), authority, log);
+  const router = new Router(allRoutes({ core, feed, authority, metrics, dataDir, lenders }), authority, log);
   router.onAnswer = (route, method, status, seconds) => metrics.answered(route, method, status, seconds);
   const listener = createListener({
     router,
@@ -229,6 +229,7 @@ function allowNames(guard: OriginGuard, config: ServerConfig, told: URL): void {
   guard.allowName(config.host);
   if (config.host === '0.0.0.0' || config.host === '::') for (const address of ownAddresses()) guard.allowName(address);
   guard.allowUrl(told);
+  for (const origin of config.lenders) guard.allowLender(origin);
 }
 
 /** Asks the routing table, by the address a datagram would leave from; nothing is sent. */

@@ -187,8 +187,11 @@ export class WorkerGateway implements Gateway {
         this.heard(id);
         break;
       }
-      case 'progress':
       case 'beat':
+        connection.outbox.send({ kind: 'beat' });
+        this.heard(id);
+        break;
+      case 'progress':
         this.heard(id);
         break;
       case 'leaving':

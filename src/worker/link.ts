@@ -1,7 +1,7 @@
 import type { Millis } from '../model/ids.ts';
 import { HELLO_TIME, RECONNECT_BASE, RECONNECT_CAP, SILENCE_DOUBT } from '../model/limits.ts';
 
-type LinkState = 'idle' | 'connecting' | 'greeting' | 'open' | 'waiting' | 'ended';
+type LinkState = 'idle' | 'connecting' | 'greeting' | 'open' | 'waiting' | 'asleep' | 'ended';
 
 /** When to connect, when to believe that a connection is dead, and when to try again (P7, P13). */
 export class Link {
@@ -49,6 +49,12 @@ export class Link {
     const delay = Math.round(retryAfter + chance * bound);
     this.#retryAt = now + delay;
     return delay;
+  }
+
+  /** For so long, and then it connects again. */
+  pause(now: Millis, millis: Millis): void {
+    this.state = 'waiting';
+    this.#retryAt = now + millis;
   }
 
   get connected(): boolean {

@@ -35,6 +35,14 @@ export type SessionInput =
   | { readonly kind: 'codeReady'; readonly sha256: string }
   | { readonly kind: 'codeFailed'; readonly sha256: string; readonly reason: string }
   | { readonly kind: 'tick' }
+  /** From now on it has so many slots; the server hears it by a new hello. */
+  | { readonly kind: 'resize'; readonly slots: number }
+  /** The device may stop at any moment, such as a page that nobody sees: it hangs up, and gives back what has not started. */
+  | { readonly kind: 'sleep'; readonly reason: string }
+  /** It shall not compute for a while: it finishes what runs, and then sleeps. */
+  | { readonly kind: 'rest'; readonly reason: string }
+  /** It goes on, at once: what it still holds is told in its hello. */
+  | { readonly kind: 'wake' }
   /** Finish what runs, give back the rest, then leave for good. */
   | { readonly kind: 'drain'; readonly reason: string }
   /** Leave for good now. */
@@ -62,6 +70,8 @@ export type WorkerStatus =
   /** `leaving`: it goes when it has finished what runs; else the server has drained it, and it stays. */
   | { readonly state: 'draining'; readonly reason: string; readonly leaving: boolean }
   | { readonly state: 'undrained' }
+  /** It has hung up until it is woken. */
+  | { readonly state: 'asleep'; readonly reason: string }
   /** A task process died; tasks tells what it had been given. */
   | { readonly state: 'slotDied'; readonly slot: number; readonly reason: string }
   /** For good: nothing more comes out of the session. `failed`: it could never join, or was refused. */

@@ -150,6 +150,14 @@ class Chaos {
     this.say({ kind, lease, runs: [[start, count]] });
   }
 
+  /** Meanwhile its slots go on. */
+  nap(): void {
+    this.handle({ kind: 'sleep', reason: 'hidden' });
+    this.now += 70_000;
+    for (const slot of [0, 1, 2]) this.step(slot, true);
+    this.handle({ kind: 'wake' });
+  }
+
   /** A slot goes on by one step: it starts, finishes a chunk in whole or in part, or dies. */
   step(slot: number, mayDie: boolean): void {
     const chunks = this.running[slot] as Chunk[];
@@ -186,7 +194,9 @@ class Chaos {
         this.handle({ kind: 'disconnected', reason: 'cut' });
         this.now += 70_000;
         this.connect();
-      } else if (what < 18) this.step(this.below(3), true);
+      } else if (what < 17) this.step(this.below(3), true);
+      else if (what === 17 && this.below(3) === 0) this.handle({ kind: 'resize', slots: 1 + this.below(3) });
+      else if (what === 18 && this.below(3) === 0) this.nap();
       else this.handle({ kind: 'tick' });
       this.connect();
     }

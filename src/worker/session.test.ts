@@ -127,6 +127,109 @@ describe('connections', () => {
   });
 });
 
+describe('a device that comes and goes', () => {
+  test('P11 P12: asleep it has hung up, has given back what had not started, and keeps what it ran', () => {
+    const bench = new Bench({ slots: 1 }).join();
+    bench.job(1);
+    bench.tasks(1, 1, 0, 5);
+    const [first] = bench.take('runChunk');
+    bench.handle({ kind: 'sleep', reason: 'hidden' });
+    assert.deepEqual(bench.sent(), [{ kind: 'released', lease: 1, runs: [[1, 4]], reason: 'this worker sleeps' }]);
+    assert.equal(bench.take('disconnect').length, 1);
+    bench.pass(1_000_000);
+    assert.deepEqual(bench.take('connect'), [], 'it stays away until it is woken');
+    bench.done(0, first?.chunk as Chunk);
+    assert.deepEqual(bench.sent(), []);
+    bench.handle({ kind: 'wake' });
+    assert.equal(bench.take('connect').length, 1);
+    bench.open();
+    const [hello, outcomes] = bench.sent() as [{ held: unknown }, { kind: string }];
+    assert.deepEqual(hello.held, [{ lease: 1, runs: [[0, 1]] }]);
+    assert.equal(outcomes.kind, 'outcomes');
+    bench.effects = [];
+    bench.handle({ kind: 'wake' });
+    assert.deepEqual(bench.effects, []);
+  });
+
+  test('P14: who rests finishes what runs, then sleeps; who is woken before that comes back', () => {
+    const bench = new Bench({ slots: 1 }).join();
+    bench.job(1);
+    bench.tasks(1, 1, 0, 2);
+    const [first] = bench.take('runChunk');
+    bench.handle({ kind: 'rest', reason: 'the battery is low' });
+    assert.deepEqual(bench.sent(), [
+      { kind: 'leaving' },
+      { kind: 'released', lease: 1, runs: [[1, 1]], reason: 'this worker is leaving' },
+    ]);
+    bench.handle({ kind: 'wake' });
+    assert.equal(bench.take('disconnect').length, 1);
+    bench.pass(999);
+    assert.deepEqual(bench.take('connect'), []);
+    bench.pass(1);
+    bench.open();
+    const [{ held }] = bench.sent() as [{ held: unknown }];
+    assert.deepEqual(held, [{ lease: 1, runs: [[0, 1]] }]);
+    bench.handle({ kind: 'rest', reason: 'the battery is low' });
+    bench.done(0, first?.chunk as Chunk);
+    bench.effects = [];
+    bench.say({ kind: 'ack', lease: 1, verdict: 'recorded', runs: [[0, 1]] });
+    assert.deepEqual(bench.take('status').at(-1)?.status, { state: 'asleep', reason: 'the battery is low' });
+    assert.equal(bench.take('disconnect').length, 1);
+    bench.handle({ kind: 'wake' });
+    assert.equal(bench.take('connect').length, 1);
+  });
+
+  test('asleep before it has ever joined it is woken all the same', () => {
+    const bench = new Bench();
+    bench.handle({ kind: 'start' });
+    bench.handle({ kind: 'sleep', reason: 'hidden' });
+    bench.handle({ kind: 'disconnected', reason: 'late news of the old connection' });
+    bench.handle({ kind: 'wake' });
+    bench.open();
+    assert.equal(bench.session.ended, false);
+  });
+
+  test('R18: with fewer slots what runs goes on, and what is too much ends after it', () => {
+    const bench = new Bench({ slots: 2 }).join();
+    bench.job(1);
+    bench.tasks(1, 1, 0, 5);
+    const [zero, one] = bench.take('runChunk') as [Effect<'runChunk'>, Effect<'runChunk'>];
+    bench.handle({ kind: 'resize', slots: 1 });
+    assert.deepEqual(bench.take('killSlot'), []);
+    assert.equal(bench.take('disconnect').length, 1);
+    assert.equal(bench.take('connect').length, 1);
+    bench.open();
+    const [hello] = bench.sent() as [{ slots: number; held: unknown }];
+    assert.deepEqual([hello.slots, hello.held], [1, [{ lease: 1, runs: [[0, 5]] }]]);
+    bench.done(one.slot, one.chunk);
+    assert.deepEqual(bench.take('killSlot'), [{ kind: 'killSlot', slot: 1 }]);
+    bench.died(1);
+    assert.deepEqual(bench.take('startSlot'), []);
+    assert.deepEqual(bench.take('runChunk'), [], 'the one slot is busy');
+    bench.done(zero.slot, zero.chunk);
+    assert.deepEqual(
+      bench.take('runChunk').map(({ slot }) => slot),
+      [0],
+    );
+  });
+
+  test('with more slots it starts them, those it had before and others', () => {
+    const bench = new Bench({ slots: 2 }).join();
+    bench.handle({ kind: 'resize', slots: 1 });
+    bench.died(1);
+    bench.open();
+    bench.effects = [];
+    bench.handle({ kind: 'resize', slots: 3 });
+    assert.deepEqual(
+      bench.take('startSlot').map(({ slot }) => slot),
+      [1, 2],
+    );
+    bench.effects = [];
+    bench.handle({ kind: 'stop', reason: 'enough' });
+    assert.equal(bench.take('killSlot').length, 3);
+  });
+});
+
 describe('chunks', () => {
   test('the first task of a job goes alone, then as many as fill the time', () => {
     const bench = new Bench({ slots: 1 }).join();

@@ -4,8 +4,8 @@ import { countRuns } from '../model/runs.ts';
 import { readColumn } from '../protocol/column.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
 import type { WireRuns } from '../protocol/shapes.ts';
-import { fromWireRuns, toWireRuns } from '../protocol/shapes.ts';
 import { PROTOCOL } from '../protocol/version.ts';
+import { fromWireRuns, toWireRuns } from '../protocol/wire-runs.ts';
 import type { ServerToWorker, Tasks, Welcome, WorkerMessage } from '../protocol/worker-messages.ts';
 import type { Delivery } from './kept.ts';
 import { Link } from './link.ts';
@@ -18,22 +18,30 @@ const BROKEN_RULE = 4400;
 const SILENT = 4408;
 const GOODBYE = 1000;
 
+/** Milliseconds after which a server has surely heard that a connection was closed. */
+const HEARD_BY_THEN = 1_000;
+
 /**
  * A worker without its surroundings: no clock, timer, socket or process. `handle` is the only door: something happened,
  * here is what shall be done. Node, browsers and the simulator run the same one.
  */
 export class Session {
-  readonly #options: SessionOptions;
+  #options: SessionOptions;
   readonly #link = new Link();
   readonly #work: Work;
   #effects: SessionEffect[] = [];
+  /** Slots that it has ever had. */
+  #most: number;
   /** The server drains this worker. */
   #draining = false;
   /** It leaves by itself as soon as what runs has ended and is acknowledged; why. */
   #leaving: string | undefined;
+  /** It only rests then, and can be woken. */
+  #resting = false;
 
   constructor(options: SessionOptions) {
     this.#options = options;
+    this.#most = options.slots;
     this.#work = new Work(
       options,
       (effect) => this.#emit(effect),
@@ -95,6 +103,14 @@ export class Session {
         return this.#work.codeFailed(input.sha256, input.reason);
       case 'tick':
         return this.#tick(now, chance);
+      case 'resize':
+        return this.#resize(input.slots, now);
+      case 'sleep':
+        return this.#sleep(input.reason);
+      case 'rest':
+        return this.#rest(input.reason);
+      case 'wake':
+        return this.#wake(now);
       case 'drain':
         return this.#leave(input.reason);
       case 'stop':
@@ -160,6 +176,9 @@ export class Session {
         return this.#work.jobOver(message.job);
       case 'dismiss':
         return this.#dismissed(message.how);
+      case 'beat':
+        // That something came is all it says.
+        return;
       case 'welcome':
         throw new ProtocolError('invalid', 'welcome came twice');
     }
@@ -224,9 +243,48 @@ export class Session {
     this.#emit({ kind: 'status', status: { state: 'draining', reason, leaving: true } });
   }
 
+  /** A hello is the one message that tells how many slots there are. */
+  #resize(slots: number, now: Millis): void {
+    if (slots === this.#options.slots) return;
+    this.#most = Math.max(this.#most, slots);
+    this.#options = { ...this.#options, slots };
+    this.#work.resize(slots);
+    if (!this.#link.connected) return;
+    this.#emit({ kind: 'disconnect', code: GOODBYE, reason: 'it comes back with other slots' });
+    this.#connect(now);
+  }
+
+  #rest(reason: string): void {
+    if (this.#leaving !== undefined || this.#link.state === 'asleep') return;
+    this.#resting = true;
+    this.#leave(reason);
+  }
+
+  #wake(now: Millis): void {
+    const { state } = this.#link;
+    if (state === 'asleep' || state === 'waiting') return this.#connect(now);
+    if (!this.#resting) return;
+    this.#resting = false;
+    this.#leaving = undefined;
+    // To the server it is one that leaves; it comes back as one that does not, after that has been heard.
+    this.#emit({ kind: 'disconnect', code: GOODBYE, reason: 'it stays after all' });
+    this.#link.pause(now, HEARD_BY_THEN);
+  }
+
+  #sleep(reason: string): void {
+    if (this.#link.state === 'asleep') return;
+    this.#resting = false;
+    this.#leaving = undefined;
+    this.#releaseAll('this worker sleeps');
+    if (this.#link.connected) this.#emit({ kind: 'disconnect', code: GOODBYE, reason });
+    this.#link.state = 'asleep';
+    this.#emit({ kind: 'status', status: { state: 'asleep', reason } });
+  }
+
   #leaveIfDone(): void {
-    if (this.#leaving === undefined || this.#link.state === 'ended') return;
-    if (this.#work.empty) this.#end(this.#leaving, false);
+    if (this.#leaving === undefined || this.#link.state === 'ended' || !this.#work.empty) return;
+    if (this.#resting) this.#sleep(this.#leaving);
+    else this.#end(this.#leaving, false);
   }
 
   #refused(message: ServerToWorker & { kind: 'refused' }, now: Millis, chance: number): void {
@@ -256,7 +314,7 @@ export class Session {
     if (this.#link.connected) this.#emit({ kind: 'disconnect', code: GOODBYE, reason });
     this.#link.state = 'ended';
     this.#work.close();
-    for (let slot = 0; slot < this.#options.slots; slot++) this.#emit({ kind: 'killSlot', slot });
+    for (let slot = 0; slot < this.#most; slot++) this.#emit({ kind: 'killSlot', slot });
     this.#emit({ kind: 'status', status: { state: 'ended', reason, failed } });
   }
 

@@ -30,6 +30,8 @@ export interface Slot {
   killed: { readonly chunk: number; readonly why: 'timeout' | 'revoked' } | undefined;
   /** Deaths since anything was finished. */
   deaths: number;
+  /** The worker has fewer slots now: it ends what it runs, and then itself. */
+  retired: boolean;
 }
 
 interface Deadline {
@@ -43,19 +45,14 @@ export class Slots {
   readonly #slots: Slot[];
   readonly #options: SessionOptions;
   readonly #emit: (effect: SessionEffect) => void;
+  #wanted: number;
   #closed = false;
 
   constructor(options: SessionOptions, emit: (effect: SessionEffect) => void) {
     this.#options = options;
     this.#emit = emit;
-    this.#slots = Array.from({ length: options.slots }, (_, number) => ({
-      number,
-      state: 'starting',
-      startAt: 0,
-      chunks: [],
-      killed: undefined,
-      deaths: 0,
-    }));
+    this.#wanted = options.slots;
+    this.#slots = Array.from({ length: options.slots }, (_, number) => newSlot(number));
   }
 
   start(): void {
@@ -64,6 +61,36 @@ export class Slots {
 
   close(): void {
     this.#closed = true;
+  }
+
+  /** More or fewer from now on. What runs on those that are too many goes on to its end. */
+  resize(wanted: number): void {
+    this.#wanted = wanted;
+    for (const slot of this.#slots) {
+      const retired = slot.number >= wanted;
+      if (slot.retired === retired) continue;
+      slot.retired = retired;
+      if (retired) this.#endIfRetired(slot);
+      else if (slot.state === 'down') this.#restart(slot);
+    }
+    while (this.#slots.length < wanted) {
+      const slot = newSlot(this.#slots.length);
+      this.#slots.push(slot);
+      this.#emit({ kind: 'startSlot', slot: slot.number });
+    }
+  }
+
+  #restart(slot: Slot): void {
+    slot.state = 'starting';
+    slot.deaths = 0;
+    this.#emit({ kind: 'startSlot', slot: slot.number });
+  }
+
+  #endIfRetired(slot: Slot): void {
+    if (!slot.retired || slot.chunks.length > 0 || slot.state === 'down' || slot.killed !== undefined) return;
+    // Nothing is given to it until it is dead, even if it is wanted again by then.
+    slot.killed = { chunk: 0, why: 'revoked' };
+    this.#emit({ kind: 'killSlot', slot: slot.number });
   }
 
   get(number: number): Slot | undefined {
@@ -75,11 +102,15 @@ export class Slots {
   }
 
   free(): Slot[] {
-    return this.#slots.filter(({ state, chunks, killed }) => state === 'ready' && chunks.length === 0 && !killed);
+    return this.#slots.filter(
+      ({ state, chunks, killed, retired }) => state === 'ready' && chunks.length === 0 && !killed && !retired,
+    );
   }
 
   busyWithOne(): Slot[] {
-    return this.#slots.filter(({ state, chunks, killed }) => state === 'ready' && chunks.length === 1 && !killed);
+    return this.#slots.filter(
+      ({ state, chunks, killed, retired }) => state === 'ready' && chunks.length === 1 && !killed && !retired,
+    );
   }
 
   *chunks(): Generator<Running> {
@@ -94,11 +125,11 @@ export class Slots {
   hasRoomFor({ facts }: KnownJob): boolean {
     if (facts.cpus === 1 && facts.memory === undefined && isEmpty(facts.resources)) {
       // The usual job: it needs a free slot, and bigger ones must not be using that already.
-      return this.#sum((job) => job.facts.cpus) + 1 <= this.#options.slots;
+      return this.#sum((job) => job.facts.cpus) + 1 <= this.#wanted;
     }
     const fits = (has: number, each: (job: KnownJob['facts']) => number): boolean =>
       this.#sum((job) => each(job.facts)) + each(facts) <= has;
-    if (!fits(this.#options.slots, (job) => job.cpus)) return false;
+    if (!fits(this.#wanted, (job) => job.cpus)) return false;
     if (!fits(this.#options.memory ?? Infinity, (job) => job.memory ?? 0)) return false;
     return Object.keys(facts.resources).every((name) =>
       fits(this.#options.resources[name] ?? 0, (job) => job.resources[name] ?? 0),
@@ -126,6 +157,7 @@ export class Slots {
     slot.deaths = 0;
     const [next] = slot.chunks;
     if (next !== undefined && next.since !== Infinity) next.since = now;
+    this.#endIfRetired(slot);
   }
 
   /** Its process is gone. One that has been of use is replaced at once, one that keeps dying later and later. */
@@ -134,7 +166,7 @@ export class Slots {
     slot.chunks = [];
     slot.killed = undefined;
     slot.deaths = idle ? slot.deaths + 1 : 0;
-    if (this.#closed) {
+    if (this.#closed || slot.retired) {
       slot.state = 'down';
       slot.startAt = Infinity;
     } else if (slot.deaths === 0) {
@@ -163,7 +195,7 @@ export class Slots {
 
   tick(now: Millis): void {
     for (const slot of this.#slots) {
-      if (slot.state === 'down' && slot.startAt <= now && !this.#closed) {
+      if (slot.state === 'down' && slot.startAt <= now && !this.#closed && !slot.retired) {
         slot.state = 'starting';
         this.#emit({ kind: 'startSlot', slot: slot.number });
       }
@@ -177,7 +209,7 @@ export class Slots {
   wakeAt(): Millis | undefined {
     let earliest = Infinity;
     for (const slot of this.#slots) {
-      if (slot.state === 'down') earliest = Math.min(earliest, slot.startAt);
+      if (slot.state === 'down' && !slot.retired) earliest = Math.min(earliest, slot.startAt);
       const end = this.#endOf(slot);
       if (end !== undefined) earliest = Math.min(earliest, end.at);
     }
@@ -197,6 +229,10 @@ export class Slots {
     const chunk = first.id;
     return revoked <= limit ? { chunk, at: revoked, why: 'revoked' } : { chunk, at: limit, why: 'timeout' };
   }
+}
+
+function newSlot(number: number): Slot {
+  return { number, state: 'starting', startAt: 0, chunks: [], killed: undefined, deaths: 0, retired: false };
 }
 
 function isEmpty(record: object): boolean {

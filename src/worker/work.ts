@@ -163,6 +163,10 @@ export class Work {
     this.assign(now);
   }
 
+  resize(slots: number): void {
+    this.#slots.resize(slots);
+  }
+
   /** From now on nothing is started, and processes that die stay dead. */
   close(): void {
     this.#closed = true;

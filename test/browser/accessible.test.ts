@@ -107,6 +107,13 @@ describe('everybody can use the pages', { skip: noBrowser }, () => {
         await page.locator('main', { hasText: there }).waitFor();
         assert.deepEqual(await page.evaluate(FAULTS), [], path);
       }
+      const lent = await openPage(t, browser, farm.server.joinUrl, options);
+      await lent.page.locator('#lend').waitFor();
+      assert.deepEqual(await lent.page.evaluate(FAULTS), [], 'before it is lent');
+      await lent.page.locator('#lend').click();
+      await lent.page.locator('main', { hasText: /waits for tasks|computing/ }).waitFor();
+      assert.deepEqual(await lent.page.evaluate(FAULTS), [], 'a page that is lent');
+      assertQuiet(lent);
       const stranger = await openPage(t, browser, `${address}/jobs/1`, options);
       await stranger.page.getByLabel('Link or token').waitFor();
       assert.deepEqual(await stranger.page.evaluate(FAULTS), [], 'without a token');

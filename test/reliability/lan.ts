@@ -39,6 +39,7 @@ export class Lan {
     this.#routed(`ip address add ${inner}.1/24 dev ${name}c`);
     this.#routed(`ip link set ${name}c up`);
     this.#routed('sysctl -q -w net.ipv4.ip_forward=1');
+    this.#routed(`ip route add default via ${this.host}`);
     this.#routed('nft add table ip lan');
     this.#routed('nft add chain ip lan translate { type nat hook postrouting priority 100 ; }');
     this.#routed(`nft add rule ip lan translate oifname ${name}b masquerade`);
@@ -53,9 +54,14 @@ export class Lan {
     run(`ip netns exec ${this.#inside} ip route add default via ${inner}.1`);
   }
 
+  /** What starts a command inside. */
+  get command(): string[] {
+    return ['ip', 'netns', 'exec', this.#inside];
+  }
+
   /** Starts a command inside. */
   start(command: string[]): Running {
-    return start(this.#t, ['ip', 'netns', 'exec', this.#inside, ...command]);
+    return start(this.#t, [...this.command, ...command]);
   }
 
   /** From now on packets vanish, both ways; nobody is told. */

@@ -1,13 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { createReadStream, createWriteStream, existsSync } from 'node:fs';
-import { chmod, mkdir, rename, rm } from 'node:fs/promises';
+import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { createBrotliDecompress } from 'node:zlib';
 import { type Browser, chromium } from 'playwright-core';
 import { type Cleanup, cleanUp } from './cleanup.ts';
-import { repository } from './directories.ts';
+import { repository, temporaryDirectory } from './directories.ts';
 
 const FLAGS = [
   '--no-sandbox',
@@ -33,6 +33,15 @@ export const noBrowser = await whyNot();
 /** A real Chromium, closed when the test ends. */
 export async function openBrowser(t: Cleanup, ...flags: string[]): Promise<Browser> {
   const browser = await chromium.launch({ executablePath: PROGRAM, args: [...FLAGS, ...flags] });
+  cleanUp(t, () => browser.close());
+  return browser;
+}
+
+/** The same, started by another command, such as one that puts it into another network. */
+export async function openBrowserBy(t: Cleanup, command: readonly string[]): Promise<Browser> {
+  const script = path.join(temporaryDirectory(t, 'browser'), 'chromium');
+  await writeFile(script, `#!/bin/sh\nexec ${command.join(' ')} ${PROGRAM} "$@"\n`, { mode: 0o755 });
+  const browser = await chromium.launch({ executablePath: script, args: FLAGS });
   cleanUp(t, () => browser.close());
   return browser;
 }

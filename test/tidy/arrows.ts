@@ -13,7 +13,7 @@ export const ARROWS: Record<string, string[]> = {
   server: ['model', 'protocol', 'scheduler', 'store'],
   worker: ['model', 'protocol'],
   client: ['model', 'protocol'],
-  dashboard: ['model', 'client'],
+  dashboard: ['model', 'client', 'worker'],
   cli: ['model', 'client', 'worker', 'server', 'dashboard', 'root'],
   testing: ['model', 'protocol', 'scheduler', 'store', 'server', 'worker', 'client', 'dashboard', 'root'],
   root: ['model', 'protocol', 'store', 'server', 'worker', 'client'],

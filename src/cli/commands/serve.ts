@@ -9,6 +9,7 @@ export interface ServeOptions {
   host?: string;
   port?: number;
   publicUrl?: string;
+  allowOrigin?: string[];
   data?: string;
   workers?: number;
   store: string;
@@ -24,6 +25,7 @@ export function addServe(program: Command, finish: Finish): void {
     .option('--host <address>', 'listen on this address (default: 127.0.0.1)')
     .option('--port <port>', 'default: 7070; 0: any that is free', wholeNumber('--port', 0, 65_535))
     .option('--public-url <url>', 'what people and workers are told, such as https://farm.example')
+    .option('--allow-origin <url>', 'pages of this site may lend their visitors’ devices', together)
     .option('--data <dir>', 'where everything durable lies (default: $XDG_STATE_HOME/manyhands)')
     .option('--workers <n>', 'also work here, on this many slots', wholeNumber('--workers', 0, 4096))
     .option('--store <store>', 'where jobs are kept: sqlite, in the data directory', 'sqlite')
@@ -34,6 +36,10 @@ export function addServe(program: Command, finish: Finish): void {
       const { serve } = await import('../serve.ts');
       finish(await serve(options));
     });
+}
+
+function together(url: string, before: string[] = []): string[] {
+  return [...before, url];
 }
 
 function check({ store, lan, host }: ServeOptions): void {

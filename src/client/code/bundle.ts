@@ -4,6 +4,7 @@ import { dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { BuildOptions, Message, Plugin } from 'esbuild';
 import { defaultExportOf } from './default-export.ts';
+import { needsNode } from './node-parts.ts';
 import { TaskCodeError } from './task-code-error.ts';
 import type { TaskModule } from './task-module.ts';
 
@@ -32,7 +33,7 @@ export async function bundleModule(module: URL | string, cwd: string = process.c
   if (found !== 'unknown') {
     throw new TaskCodeError(`the default export of the task module ${sourceName} is ${found.is}, not a function`);
   }
-  return { code, sourceName };
+  return { code, sourceName, runner: needsNode(code) ? 'node' : 'js' };
 }
 
 function buildOptions(path: string, base: string): BuildOptions {

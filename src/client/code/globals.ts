@@ -1,7 +1,7 @@
 /**
  * The names that an inline function may use without bringing them: what the language, Node and browsers put on the global
  * object. A fixed list, because the client's own global object may hold things that workers lack. Some exist in Node
- * only (`process`, `Buffer`) or in browsers only (`OffscreenCanvas`): whoever uses them picks the workers to match.
+ * only (`process`, `Buffer`) or in browsers only (`OffscreenCanvas`): tasks that use the first are not given to browsers, who uses the second picks the workers to match.
  * Not in it: `require`, `module`, `__dirname` and the like, which an ES module does not have.
  */
 const language = `
@@ -25,6 +25,9 @@ const everywhere = `
   setInterval setTimeout structuredClone`;
 
 const nodeOnly = 'Buffer clearImmediate global process setImmediate';
+
+/** Of those, what browsers lack. */
+export const nodeGlobals: ReadonlySet<string> = new Set(nodeOnly.split(' '));
 
 const browserOnly = `
   ImageBitmap ImageData OffscreenCanvas OffscreenCanvasRenderingContext2D Path2D WebGL2RenderingContext

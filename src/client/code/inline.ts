@@ -1,7 +1,8 @@
 import { builtinModules } from 'node:module';
 import { type AnyNode, type ExpressionStatement, parse } from 'acorn';
-import { analyze } from 'eslint-scope';
 import { knownGlobals } from './globals.ts';
+import { needsNode } from './node-parts.ts';
+import { freeNames } from './scope.ts';
 import { TaskCodeError } from './task-code-error.ts';
 import type { TaskModule } from './task-module.ts';
 
@@ -39,7 +40,8 @@ export function moduleFromFunction(fn: TaskFunction): TaskModule {
   // Some loaders of TypeScript wrap inner functions in this helper of theirs, to keep their names.
   const helper = free.delete('__name') ? 'const __name = (target) => target; ' : '';
   if (free.size > 0) throw new TaskCodeError(describeFree([...free], name));
-  return { code: `${helper}export default ${source.expression};\n`, sourceName: fn.name === '' ? 'inline' : fn.name };
+  const code = `${helper}export default ${source.expression};\n`;
+  return { code, sourceName: fn.name === '' ? 'inline' : fn.name, runner: needsNode(code) ? 'node' : 'js' };
 }
 
 function describe(thing: unknown): string {
@@ -111,19 +113,7 @@ function refuseImport(source: AnyNode, name: string): void {
 }
 
 function freeVariables({ tree }: Source): Set<string> {
-  const askedFor = new Set<string>();
-  visit(tree, (node) => {
-    // `typeof name` asks whether there is such a thing: the function copes with its absence.
-    if (node.type !== 'UnaryExpression' || node.operator !== 'typeof') return;
-    if (node.argument.type === 'Identifier') askedFor.add(node.argument.name);
-  });
-  const scopes = analyze(tree as Parameters<typeof analyze>[0], { ecmaVersion: 2022, sourceType: 'module' });
-  const names = new Set<string>();
-  for (const { identifier } of scopes.globalScope?.through ?? []) {
-    const { name } = identifier as { name: string };
-    if (!knownGlobals.has(name) && !askedFor.has(name)) names.add(name);
-  }
-  return names;
+  return new Set([...freeNames(tree)].filter((name) => !knownGlobals.has(name)));
 }
 
 function describeFree(names: string[], name: string): string {

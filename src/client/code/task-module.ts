@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
+import type { Runner } from '../../model/job.ts';
 
 /** What workers are sent: an ES module, complete in itself, whose default export is the task function. */
 export interface TaskModule {
   readonly code: string;
   /** For people: the module's path as its user would write it, or the inline function's name. */
   readonly sourceName: string;
+  /** `node`: it needs what browsers lack. */
+  readonly runner: Runner;
 }
 
 /** The name of a piece of code on every worker: SHA-256 of its UTF-8 bytes, in hex. */

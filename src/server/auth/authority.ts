@@ -24,6 +24,8 @@ interface SocketPath {
   readonly gateway: Upgrade['gateway'];
   readonly roles: readonly Role[];
   readonly protocols: readonly string[];
+  /** Also for pages of other origins that the server was told of. */
+  readonly lends?: boolean;
   readonly summary: string;
 }
 
@@ -33,6 +35,7 @@ export const SOCKETS: Readonly<Record<string, SocketPath>> = {
     gateway: 'worker',
     roles: ['admin', 'work'],
     protocols: [WORKER_PROTOCOL, WORKER_PROTOCOL_JSON],
+    lends: true,
     summary: 'Where devices join and work.',
   },
   '/v1/client': {
@@ -79,10 +82,10 @@ export class Authority {
 
   /** Everything that must be right before the 101, so that a stranger never owns a socket. (P1, T-4) */
   authorizeUpgrade(request: IncomingMessage): Upgrade {
-    const refusal = this.guard.refuse(request, 'socket');
-    if (refusal !== undefined) throw new Problem('forbidden', refusal);
     const path = (request.url ?? '').split('?', 1)[0] as string;
     const socket = Object.hasOwn(SOCKETS, path) ? SOCKETS[path] : undefined;
+    const refusal = this.guard.refuse(request, 'socket', socket?.lends);
+    if (refusal !== undefined) throw new Problem('forbidden', refusal);
     const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((each) => each.trim());
     const ticket = offered
       .find((each) => each.startsWith(TICKET_PROTOCOL_PREFIX))

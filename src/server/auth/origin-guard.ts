@@ -17,6 +17,7 @@ const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
 export class OriginGuard {
   readonly #names = new Set(LOOPBACK);
   readonly #origins = new Set<string>();
+  readonly #lenders = new Set<string>();
 
   /** A name or address without a port. Ports are not compared: tunnels and containers change them. */
   allowName(name: string): void {
@@ -29,8 +30,18 @@ export class OriginGuard {
     this.#origins.add(url.origin);
   }
 
-  /** What is wrong with the request; undefined: nothing. */
-  refuse(request: Pick<IncomingMessage, 'rawHeaders'>, reach: Reach): string | undefined {
+  /** Pages of this origin may lend their visitors' devices. */
+  allowLender(origin: string): void {
+    this.#lenders.add(origin);
+  }
+
+  /** Whether it is of such a page that a request comes. */
+  isLender(origin: string | undefined): origin is string {
+    return origin !== undefined && this.#lenders.has(origin);
+  }
+
+  /** What is wrong with the request; undefined: nothing. `lends`: pages that lend a device may ask for this, too. */
+  refuse(request: Pick<IncomingMessage, 'rawHeaders'>, reach: Reach, lends = false): string | undefined {
     const headers = onlyOnce(request.rawHeaders);
     if (typeof headers === 'string') return headers;
     const host = headers.get('host')?.toLowerCase();
@@ -39,6 +50,7 @@ export class OriginGuard {
     if (!this.#names.has(authority[1] as string)) {
       return `this server does not answer to the name ${authority[1]}; start it with --public-url if it should`;
     }
+    if (lends && this.isLender(headers.get('origin'))) return undefined;
     return this.#refuseOrigin(headers, host as string, reach);
   }
 

@@ -64,7 +64,9 @@ export const Failure = Type.Object({
   stack: Type.Optional(Type.String()),
   exitCode: Type.Optional(Type.Integer()),
   signal: Type.Optional(Type.String()),
-  cause: Type.Optional(Type.Unknown({ description: 'Why it was thrown: a name, a message and perhaps a cause again.' })),
+  cause: Type.Optional(
+    Type.Unknown({ description: 'Why it was thrown: a name, a message and perhaps a cause again.' }),
+  ),
 });
 
 /** One line of results, or where to go on. */

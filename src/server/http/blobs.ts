@@ -18,6 +18,7 @@ export function blobRoutes(blobs: BlobStore): Route[] {
       method: 'PUT',
       path: '/v1/blobs/:sha256',
       access: UPLOADERS,
+      lends: true,
       summary:
         'Uploads a blob. A cut upload goes on with "Content-Range: bytes FIRST-LAST/TOTAL", where FIRST is the Upload-Offset that HEAD tells.',
       body: { type: BYTES, example: 'hello\n' },
@@ -44,6 +45,7 @@ export function blobRoutes(blobs: BlobStore): Route[] {
       path: '/v1/blobs/:sha256',
       access: FETCHERS,
       ticket: true,
+      lends: true,
       summary: 'The bytes of a blob, or one range of them.',
       answers: {
         200: { description: 'All bytes.', type: BYTES },

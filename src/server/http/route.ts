@@ -56,6 +56,8 @@ export interface Route {
   readonly page?: boolean;
   /** Programs that ask for this page get what is at `/v1` and the same path. */
   readonly machine?: boolean;
+  /** Also for pages of other origins that the server was told of: what a device that is lent there needs. */
+  readonly lends?: boolean;
   /** A browser may use a ticket instead of a header: downloads. */
   readonly ticket?: boolean;
   readonly summary: string;

@@ -14,6 +14,8 @@ import { check, checkParameters, checkQuery, refusePrototypeKeys } from './valid
 
 /** Milliseconds in which the rest of a refused body is read and dropped, so that the sender gets to see the answer. */
 const LINGER = 5_000;
+/** How long a browser remembers what it may ask. */
+const PREFLIGHT_SECONDS = 600;
 const NOBODY: Identity = { token: '', role: 'read' };
 
 type Methods = ReadonlyMap<Method, Route>;
@@ -57,6 +59,7 @@ export class Router {
     });
     for (const [header, value] of INERT) response.setHeader(header, value);
     try {
+      if (this.#answersLender(request, response)) return;
       const found = this.#find(request);
       name = found.route.path;
       const reply = await this.#answer(found, request, response);
@@ -73,6 +76,31 @@ export class Router {
     for (const response of this.#answering.get(token) ?? []) response.destroy();
   }
 
+  /**
+   * Tells a browser that a page of another origin may have this answer, if the server was told of that origin; false: there
+   * is still a request to be answered. What may be asked is decided by the guard all the same.
+   */
+  #answersLender(request: IncomingMessage, response: ServerResponse): boolean {
+    const { guard } = this.#authority;
+    const { origin } = request.headers;
+    const [path = ''] = splitUrl(request.url ?? '');
+    const methods = path.startsWith('/') ? (this.#paths.find('GET', path)?.store as Methods | undefined) : undefined;
+    if (!guard.isLender(origin) || methods === undefined || !lendsTo(methods, request)) return false;
+    if (guard.refuse(request, 'api', true) !== undefined) return false;
+    response.setHeader('access-control-allow-origin', origin);
+    response.setHeader('access-control-expose-headers', 'retry-after');
+    response.setHeader('vary', 'origin');
+    if (request.method !== 'OPTIONS') return false;
+    response.setHeader('access-control-allow-methods', [...methods.keys()].join(', '));
+    response.setHeader('access-control-allow-headers', 'authorization, content-type');
+    // A page of the web may ask for what is in a network of its visitor's.
+    response.setHeader('access-control-allow-private-network', 'true');
+    response.setHeader('access-control-max-age', PREFLIGHT_SECONDS);
+    response.writeHead(204);
+    response.end();
+    return true;
+  }
+
   #find(request: IncomingMessage): Found {
     const url = request.url ?? '';
     const [path = '', search = ''] = splitUrl(url);
@@ -83,7 +111,8 @@ export class Router {
     const methods = match?.store as Methods | undefined;
     const any = methods?.values().next().value;
     const page = methods !== undefined && [...methods.values()].some((route) => route.page === true);
-    const refusal = this.#authority.guard.refuse(request, page ? 'page' : 'api');
+    const lends = methods !== undefined && lendsTo(methods, request);
+    const refusal = this.#authority.guard.refuse(request, page ? 'page' : 'api', lends);
     if (refusal !== undefined) throw new Problem('forbidden', refusal);
     if (match === null || methods === undefined || any === undefined) {
       // Strangers are not told what there is and what there is not.
@@ -183,6 +212,12 @@ interface Found {
   readonly path: string;
   readonly params: Readonly<Record<string, string | undefined>>;
   readonly query: URLSearchParams;
+}
+
+/** Whether what is asked for, or asked about, is for devices that are lent by pages of other origins. */
+function lendsTo(methods: Methods, { method, headers }: IncomingMessage): boolean {
+  const wanted = method === 'OPTIONS' ? headers['access-control-request-method'] : method;
+  return methods.get(wanted as Method)?.lends === true;
 }
 
 function isMachineToo(methods: Methods): boolean {

@@ -27,10 +27,12 @@ export interface RouteParts {
   readonly authority: Authority;
   readonly metrics: Metrics;
   readonly dataDir: string;
+  /** Origins of other pages that lend their visitors' devices. */
+  readonly lenders: readonly string[];
 }
 
 /** Everything this server answers to over HTTP. Making the table asks nothing of the parts. */
-export function allRoutes({ core, feed, authority, metrics, dataDir }: RouteParts): Route[] {
+export function allRoutes({ core, feed, authority, metrics, dataDir, lenders }: RouteParts): Route[] {
   const routes: Route[] = [
     submitRoute(core),
     ...jobRoutes(core),
@@ -47,7 +49,7 @@ export function allRoutes({ core, feed, authority, metrics, dataDir }: RoutePart
     ...backupRoutes(core, dataDir),
     ...upgradeRoutes(),
     ...healthRoutes(metrics),
-    ...pageRoutes(),
+    ...pageRoutes(lenders),
   ];
   routes.push(apiRoute(() => routes));
   return routes;

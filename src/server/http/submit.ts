@@ -96,7 +96,7 @@ function digestOf({ inputs = [], open = false }: NewJob): string {
 async function specOf(core: Core, body: NewJob, key: string | undefined): Promise<{ spec: SubmitSpec; code?: string }> {
   const { code, inputs: _inputs, open: _open, name, sourceName, runner, idempotencyKey: _key, ...options } = body;
   const named = sourceName ?? (name === undefined ? 'task.js' : name);
-  const about = { runner: runner ?? 'js', sourceName: named } as const;
+  const about = { runner: runner ?? runnerFor(code), sourceName: named } as const;
   const common = { ...options, name: name ?? named, ...(key === undefined ? {} : { idempotencyKey: key }) };
   if (typeof code === 'string') {
     const bytes = Buffer.from(code);
@@ -108,6 +108,11 @@ async function specOf(core: Core, body: NewJob, key: string | undefined): Promis
     throw new Problem('invalid', `blob ${code.sha256} was not uploaded: PUT /v1/blobs/${code.sha256} first`);
   }
   return { spec: { ...common, code: { ...about, sha256: code.sha256, size } } };
+}
+
+/** Code that imports Node's own modules is not for browsers. Who submits it may say so, or otherwise, by `runner`. */
+function runnerFor(code: NewJob['code']): 'js' | 'node' {
+  return typeof code === 'string' && /\b(from|import)\s*\(?\s*["']node:/.test(code) ? 'node' : 'js';
 }
 
 async function addAll(core: Core, job: JobId, inputs: readonly unknown[], stayOpen: boolean): Promise<void> {

@@ -73,6 +73,7 @@ function bearerRoutes(tickets: Tickets): Route[] {
       method: 'POST',
       path: '/v1/tickets',
       access: EVERYONE,
+      lends: true,
       summary:
         'Makes a ticket for one request of one path within 30 seconds: for a download as ?ticket=…, for a socket as the subprotocol manyhands.ticket.….',
       body: {

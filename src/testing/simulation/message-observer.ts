@@ -72,8 +72,9 @@ export class MessageObserver {
       this.#toClient(link, message, disk);
       return {};
     }
-    this.toWorkers++;
     const decoded = decodeServerToWorker(frame, link.asking.json);
+    // A beat comes with time, like a ping, not with work.
+    if (decoded.message.kind !== 'beat') this.toWorkers++;
     this.#world.note(() => `server  → ${link.asking.node}: ${brief(decoded.message)}`);
     this.#toWorker(process, link, decoded.message, disk);
     return { decoded };

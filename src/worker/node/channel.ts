@@ -6,6 +6,10 @@
  */
 const HEAD = 8;
 
+/** The file descriptors of the channel in the task process. */
+export const FROM_WORKER = 3;
+export const TO_WORKER = 4;
+
 /** Longer than any frame that is ever sent: a header of a few hundred KiB and a column of one block. */
 const FRAME_MAX = 64 * 1024 * 1024;
 

@@ -6,18 +6,10 @@ import { FRAME_BYTES, FRAME_FRAGMENTS } from '../../model/limits.ts';
 import { decodeServerToWorker, encodeFrame } from '../../protocol/frames.ts';
 import { ProtocolError } from '../../protocol/protocol-error.ts';
 import { WORKER_PROTOCOL } from '../../protocol/version.ts';
-import type { ServerToWorker, WorkerMessage } from '../../protocol/worker-messages.ts';
+import type { WorkerMessage } from '../../protocol/worker-messages.ts';
+import type { ConnectionEvents, WorkerSocket } from '../driver.ts';
 
-export interface ConnectionEvents {
-  connected(): void;
-  heard(): void;
-  message(message: ServerToWorker, column?: PackedColumn): void;
-  garbage(detail: string): void;
-  disconnected(reason: string, retryAfter?: number): void;
-}
-
-/** One connection to the server's `/v1/worker`, for as long as the session believes in it. What comes after `close` is not reported. */
-export class Connection {
+export class Connection implements WorkerSocket {
   readonly #socket: WebSocket;
   readonly #events: ConnectionEvents;
   #raw: net.Socket | undefined;

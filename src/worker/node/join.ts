@@ -3,8 +3,9 @@ import { EventEmitter } from 'node:events';
 import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
-import { Session } from '../session.ts';
-import type { SessionEffect, SessionInput, WorkerStatus } from '../session-io.ts';
+import type { CodeRef } from '../../model/job.ts';
+import { type ConnectionEvents, Driver, type WorkerEnd } from '../driver.ts';
+import type { SessionInput, WorkerStatus } from '../session-io.ts';
 import { BlobFiles } from './blob-files.ts';
 import { availableMemory, defaultSlots } from './capacity.ts';
 import { CodeStore } from './code-store.ts';
@@ -44,12 +45,6 @@ export interface WorkerEvents {
   status: [WorkerStatus];
 }
 
-/** How a worker came to its end. `failed`: it could never join, or was refused. */
-export interface WorkerEnd {
-  readonly reason: string;
-  readonly failed: boolean;
-}
-
 /** How often, at most, the time without a task is looked at. */
 const IDLE_LOOK = 1_000;
 
@@ -61,19 +56,15 @@ export class Worker extends EventEmitter<WorkerEvents> {
   readonly joined: Promise<boolean>;
   readonly #addresses: readonly JoinAddress[];
   readonly #token: string;
-  readonly #session: Session;
+  readonly #driver: Driver;
   readonly #runner: JsRunner;
   readonly #http: FarmHttp;
   readonly #code: CodeStore;
   readonly #stopped = new AbortController();
   readonly #root: string;
   #address: JoinAddress;
-  #connection: Connection | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #timerAt = Infinity;
   #settleEnd: (end: WorkerEnd) => void;
   #settleJoin: (joined: boolean) => void;
-  #busyAt = performance.now();
   readonly #timers: NodeJS.Timeout[] = [];
 
   constructor(options: WorkerOptions) {
@@ -102,18 +93,27 @@ export class Worker extends EventEmitter<WorkerEvents> {
     const confinement = { ...directories, network: options.denyNetwork !== true, env: environment(options.env ?? []) };
     const blobs = new BlobFiles(directories.blobs, this.#http, this.#stopped.signal);
     this.#runner = new JsRunner(confinement, blobs, this.#code.path, (event) => this.#handle(event));
-    this.#session = new Session({
-      key: randomBytes(16).toString('hex'),
-      name: options.name ?? os.hostname(),
-      device: options.device ?? 'node',
-      slots: options.slots ?? defaultSlots(),
-      runners: ['js'],
-      labels: options.labels ?? {},
-      resources: options.resources ?? {},
-      memory: availableMemory(),
-      platform: `${os.platform()} ${os.arch()}, Node ${process.version}`,
-      beats: false,
-    });
+    const device = {
+      runner: this.#runner,
+      connect: (attempt: number, events: ConnectionEvents) => this.#connect(attempt, events),
+      provideCode: (code: CodeRef, inline: string | undefined) => this.#code.provide(code, inline),
+      status: (status: WorkerStatus) => this.#status(status),
+    };
+    this.#driver = new Driver(
+      {
+        key: randomBytes(16).toString('hex'),
+        name: options.name ?? os.hostname(),
+        device: options.device ?? 'node',
+        slots: options.slots ?? defaultSlots(),
+        runners: ['js', 'node'],
+        labels: options.labels ?? {},
+        resources: options.resources ?? {},
+        memory: availableMemory(),
+        platform: `${os.platform()} ${os.arch()}, Node ${process.version}`,
+        beats: false,
+      },
+      device,
+    );
     process.once('exit', this.#cleanNow);
     this.#handle({ kind: 'start' });
     this.#watchTime(options);
@@ -142,58 +142,18 @@ export class Worker extends EventEmitter<WorkerEvents> {
     }
     if (idleExit === undefined) return;
     const look = (): void => {
-      if (!this.#session.idle) this.#busyAt = performance.now();
-      else if (performance.now() - this.#busyAt >= idleExit) void this.drain('it had nothing to do');
+      if (this.#driver.idleFor >= idleExit) void this.drain('it had nothing to do');
     };
     this.#timers.push(setInterval(look, Math.min(IDLE_LOOK, Math.max(10, idleExit / 4))));
   }
 
   #handle(input: SessionInput): void {
-    const effects = this.#session.handle(input, performance.now(), Math.random());
-    for (const effect of effects) this.#do(effect);
-    this.#schedule();
+    this.#driver.handle(input);
   }
 
-  #do(effect: SessionEffect): void {
-    switch (effect.kind) {
-      case 'send':
-        return this.#connection?.send(effect.message, effect.column);
-      case 'connect':
-        return this.#connect(effect.attempt);
-      case 'disconnect':
-        return this.#connection?.close(effect.code, effect.reason);
-      case 'fetchCode':
-        return void this.#code.provide(effect.code, effect.inline).then(
-          () => this.#handle({ kind: 'codeReady', sha256: effect.code.sha256 }),
-          (error: Error) => this.#handle({ kind: 'codeFailed', sha256: effect.code.sha256, reason: error.message }),
-        );
-      case 'startSlot':
-        return this.#runner.startSlot(effect.slot);
-      case 'runChunk':
-        this.#busyAt = performance.now();
-        return this.#runner.runChunk(effect.slot, effect.chunk, effect.job);
-      case 'abortChunk':
-        return this.#runner.abortChunk(effect.slot, effect.chunk);
-      case 'killSlot':
-        return this.#runner.killSlot(effect.slot);
-      case 'forgetJob':
-        return this.#runner.forgetJob(effect.job);
-      case 'status':
-        return this.#status(effect.status);
-    }
-  }
-
-  #connect(attempt: number): void {
+  #connect(attempt: number, events: ConnectionEvents): Connection {
     this.#address = this.#addresses[attempt % this.#addresses.length] as JoinAddress;
-    const connection = new Connection(this.#address.base, this.#token, {
-      connected: () => this.#handle({ kind: 'connected' }),
-      heard: () => this.#handle({ kind: 'heard' }),
-      message: (message, column) => this.#handle({ kind: 'message', message, ...(column && { column }) }),
-      garbage: (detail) => this.#handle({ kind: 'garbage', detail }),
-      disconnected: (reason, retryAfter) =>
-        this.#handle({ kind: 'disconnected', reason, ...(retryAfter !== undefined && { retryAfter }) }),
-    });
-    this.#connection = connection;
+    return new Connection(this.#address.base, this.#token, events);
   }
 
   #status(status: WorkerStatus): void {
@@ -206,7 +166,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
     this.#stopped.abort();
     this.#runner.close();
     for (const timer of this.#timers) clearTimeout(timer);
-    clearTimeout(this.#timer);
+    this.#driver.stop();
     this.#settleJoin(false);
     // Connections and processes are given the turn they need to let go.
     setTimeout(() => {
@@ -220,21 +180,6 @@ export class Worker extends EventEmitter<WorkerEvents> {
   readonly #cleanNow = (): void => {
     rmSync(this.#root, { recursive: true, force: true, maxRetries: 3 });
   };
-
-  /** One timer, moved only when it would be too late: it may wake too early, which costs one look. */
-  #schedule(): void {
-    const { wakeAt } = this.#session;
-    if (wakeAt === undefined || wakeAt >= this.#timerAt) return;
-    clearTimeout(this.#timer);
-    this.#timerAt = wakeAt;
-    this.#timer = setTimeout(
-      () => {
-        this.#timerAt = Infinity;
-        this.#handle({ kind: 'tick' });
-      },
-      Math.max(0, Math.ceil(wakeAt - performance.now())),
-    );
-  }
 }
 
 /** Starts a worker; it connects at once. */

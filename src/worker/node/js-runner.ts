@@ -1,15 +1,12 @@
 import { join } from 'node:path';
-import type { BlobRef, PackedColumn } from '../../model/envelope.ts';
-import { isFailure, ValueStatus } from '../../model/envelope.ts';
-import { BLOCK_TASKS, LOG_MESSAGE_BYTES, PROCESS_MODULES } from '../../model/limits.ts';
-import { readColumn, statusOf } from '../../protocol/column.ts';
-import { decodeValue } from '../../protocol/values/value.ts';
-import { failureColumn } from '../failures.ts';
+import type { PackedColumn } from '../../model/envelope.ts';
+import { LOG_MESSAGE_BYTES, PROCESS_MODULES } from '../../model/limits.ts';
 import type { Chunk, JobFacts, Runner, SlotEvent } from '../runner.ts';
+import { blobsIn, notStored } from '../tasks/blobs.ts';
+import type { FromTask } from '../tasks/task-channel.ts';
+import { checkedMessage } from '../tasks/task-messages.ts';
 import type { BlobFiles } from './blob-files.ts';
 import type { Confinement } from './confinement.ts';
-import type { FromTask } from './task-channel.ts';
-import { checkedMessage } from './task-messages.ts';
 import { TaskProcess } from './task-process.ts';
 
 interface Place {
@@ -126,8 +123,13 @@ export class JsRunner implements Runner {
       process.jobs.add(job.job);
       process.modules.add(job.code.sha256);
       const { sourceName, sha256 } = job.code;
-      const path = this.#codePath(sha256);
-      process.send({ kind: 'job', job: job.job, path, sourceName, ...(job.range && { range: job.range }) });
+      process.send({
+        kind: 'job',
+        job: job.job,
+        module: this.#codePath(sha256),
+        sourceName,
+        ...(job.range && { range: job.range }),
+      });
     }
     process.send({ kind: 'chunk', id, job: job.job, lease, runs, farm, ...(missing && { missing }) }, column);
   }
@@ -223,28 +225,4 @@ export class JsRunner implements Runner {
       text: text.slice(0, LOG_MESSAGE_BYTES),
     });
   }
-}
-
-function notStored(count: number, problem: string): PackedColumn {
-  return failureColumn(
-    { kind: 'error', name: 'BlobError', message: `its result could not be stored: ${problem}` },
-    count,
-  );
-}
-
-function blobsIn(packed: PackedColumn | undefined): BlobRef[] {
-  // Bytes 1 and 2 of a column tell whether any status can be that of a blob.
-  if (packed === undefined || (packed[1] === 0 && (packed[2] as number) < ValueStatus.jsonBlob)) return [];
-  const column = readColumn(packed);
-  const blobs: BlobRef[] = [];
-  let at = 0;
-  for (let i = 0; i < Math.min(column.count, BLOCK_TASKS); i++) {
-    const length = column.lengths[i] as number;
-    const status = statusOf(column, i);
-    if (status >= ValueStatus.jsonBlob && !isFailure(status)) {
-      blobs.push(decodeValue(column.bytes.subarray(at, at + length), ValueStatus.json) as BlobRef);
-    }
-    at += length;
-  }
-  return blobs;
 }

@@ -5,11 +5,10 @@ import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { MEMORY_WATCH_INTERVAL, STDERR_TAIL_BYTES, TASK_PROCESS_BYTES } from '../../model/limits.ts';
 import type { SlotDeath } from '../runner.ts';
-import { encodeChannelFrame, FrameReader } from './channel.ts';
+import type { ToTask } from '../tasks/task-channel.ts';
+import { encodeChannelFrame, FROM_WORKER, FrameReader, TO_WORKER } from './channel.ts';
 import type { Confinement } from './confinement.ts';
 import { commandOf } from './confinement.ts';
-import type { ToTask } from './task-channel.ts';
-import { FROM_WORKER, TO_WORKER } from './task-channel.ts';
 
 export interface TaskProcessEvents {
   /** Throws where the message cannot be one: then the process is killed. */

@@ -1,39 +1,38 @@
-import { pathToFileURL } from 'node:url';
-import { inspect } from 'node:util';
 import type { FailureCause } from '../../model/envelope.ts';
 import { ERROR_CAUSES } from '../../model/limits.ts';
 import { ValueError } from '../../protocol/values/value-error.ts';
 import type { WorkerFailure } from '../failures.ts';
 import { bounded } from '../failures.ts';
 
-/** Where this program's own files lie: their lines say nothing to the author of a task. */
-const own = new URL('../', import.meta.url).href;
+/** How a platform tells of what was thrown. */
+export interface FailureWords {
+  inspect(thrown: unknown): string;
+  /** The lines of a stack that say something to the author of a task. */
+  authorsLines(stack: string): string;
+}
 
-/**
- * What is told of a task that threw; `code` is the directory of task modules, whose path means nothing to their author.
- * Anything can be thrown, and reading it may throw again.
- */
-export function failureOf(thrown: unknown, code: string): WorkerFailure {
+/** What is told of a task that threw. Anything can be thrown, and reading it may throw again. */
+export function failureOf(thrown: unknown, words: FailureWords): WorkerFailure {
   try {
     if (thrown instanceof Error || isErrorLike(thrown)) {
       const { stack } = thrown;
-      const cause = causeOf(thrown.cause, ERROR_CAUSES);
+      const cause = causeOf(thrown.cause, words, ERROR_CAUSES);
       return bounded({
         kind: 'error',
         ...wordsOf(thrown),
         ...(cause !== undefined && { cause }),
-        ...(typeof stack === 'string' && { stack: authorsLines(stack, code) }),
+        ...(typeof stack === 'string' && { stack: words.authorsLines(stack) }),
       });
     }
-    return bounded({ kind: 'error', name: 'Error', message: `the task threw ${inspect(thrown, { depth: 2 })}` });
+    return bounded({ kind: 'error', name: 'Error', message: `the task threw ${words.inspect(thrown)}` });
   } catch {
     return { kind: 'error', name: 'Error', message: 'the task threw something that cannot be read' };
   }
 }
 
 /** A result that can't be sent. The path says where in the result. */
-export function failureOfResult(error: unknown, index: number, code: string): WorkerFailure {
-  if (!(error instanceof ValueError)) return failureOf(error, code);
+export function failureOfResult(error: unknown, index: number, words: FailureWords): WorkerFailure {
+  if (!(error instanceof ValueError)) return failureOf(error, words);
   return bounded({
     kind: 'error',
     name: 'ValueError',
@@ -46,10 +45,10 @@ function isErrorLike(thrown: unknown): thrown is Error {
 }
 
 /** What the error names as its cause, and that as its own: as far down as is kept, since the chain may be a cycle. */
-function causeOf(cause: unknown, room: number): FailureCause | undefined {
+function causeOf(cause: unknown, words: FailureWords, room: number): FailureCause | undefined {
   if (cause === undefined || room === 0) return undefined;
-  if (!(cause instanceof Error || isErrorLike(cause))) return { name: 'Error', message: inspect(cause, { depth: 2 }) };
-  const below = causeOf(cause.cause, room - 1);
+  if (!(cause instanceof Error || isErrorLike(cause))) return { name: 'Error', message: words.inspect(cause) };
+  const below = causeOf(cause.cause, words, room - 1);
   return { ...wordsOf(cause), ...(below !== undefined && { cause: below }) };
 }
 
@@ -61,12 +60,4 @@ function wordsOf(error: Error): { name: string; message: string } {
   }
   const several = error.errors.slice(0, ERROR_CAUSES).map((each) => String((each as Partial<Error> | null)?.message));
   return { name: String(name), message: several.join('; ') };
-}
-
-function authorsLines(stack: string, code: string): string {
-  return stack
-    .split('\n')
-    .filter((line) => !(/^\s+at /.test(line) && (line.includes(own) || line.includes('node:internal'))))
-    .map((line) => (/^\s+at /.test(line) ? line.replace(pathToFileURL(code).href, '').replace(code, '') : line))
-    .join('\n');
 }

@@ -2,19 +2,19 @@ import type { BlobRef } from '../../model/envelope.ts';
 import type { RangeInputs } from '../../model/job.ts';
 import type { Run } from '../../model/runs.ts';
 
-/** What a worker says to its task process. */
+/** What a worker says to a slot: to a task process of Node, or to a Web Worker of a browser. */
 export type ToTask =
-  /** Before the first chunk of a job. `path`: the module, already checked. */
+  /** Before the first chunk of a job. `module`: checked already; its path on Node, its text in a browser. */
   | {
       readonly kind: 'job';
       readonly job: number;
-      readonly path: string;
+      readonly module: string;
       readonly sourceName: string;
       readonly range?: RangeInputs;
     }
   /**
-   * With the packed inputs, except for ranges. Blobs among them lie as files in the directory for blobs; `missing` says
-   * why one does not.
+   * With the packed inputs, except for ranges. Blobs among them lie where the slot can read them; `missing` says why one
+   * does not.
    */
   | {
       readonly kind: 'chunk';
@@ -30,11 +30,11 @@ export type ToTask =
   /** The answer to `wantBlob` and `giveBlob`. */
   | { readonly kind: 'blob'; readonly request: number; readonly error?: string };
 
-/** What a task process says to its worker. */
+/** What a slot says to its worker. */
 export type FromTask =
   | { readonly kind: 'ready' }
   | { readonly kind: 'started'; readonly chunk: number }
-  /** With the packed outcomes. `blobs`: results that lie as files in the process's own directory and shall be uploaded. */
+  /** With the packed outcomes. `blobs`: results that lie with the slot and shall be uploaded. */
   | {
       readonly kind: 'done';
       readonly chunk: number;
@@ -56,11 +56,7 @@ export type FromTask =
       readonly fraction: number;
       readonly text?: string;
     }
-  /** A task asks for a blob: it shall lie in the directory for blobs. */
+  /** A task asks for a blob. */
   | { readonly kind: 'wantBlob'; readonly request: number; readonly sha256: string }
-  /** A task made a blob: it lies in the process's own directory. */
+  /** A task made a blob: it lies with the slot. */
   | { readonly kind: 'giveBlob'; readonly request: number; readonly blob: BlobRef };
-
-/** The file descriptors of the channel in the task process. */
-export const FROM_WORKER = 3;
-export const TO_WORKER = 4;

@@ -5,8 +5,8 @@ import type { Chunk } from '../runner.ts';
 import type { FromTask } from './task-channel.ts';
 
 /**
- * Believes nothing that a task process says: a task can write to the channel itself. Throws where a message is not what
- * an honest process would say at this point.
+ * Believes nothing that a slot says: a task can write to the channel itself. Throws where a message is not what an honest
+ * slot would say at this point.
  */
 export function checkedMessage(
   header: unknown,

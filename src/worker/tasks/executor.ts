@@ -1,6 +1,3 @@
-import { hash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { BlobRef } from '../../model/envelope.ts';
 import { ValueStatus } from '../../model/envelope.ts';
 import { CHUNK_BYTES, CHUNK_TIME, INLINE_VALUE_BYTES } from '../../model/limits.ts';
@@ -12,12 +9,25 @@ import type { WorkerFailure } from '../failures.ts';
 import type { FromTask, ToTask } from './task-channel.ts';
 import type { ContextHost } from './task-context.ts';
 import { TaskContext } from './task-context.ts';
+import type { FailureWords } from './task-failure.ts';
 import { failureOf, failureOfResult } from './task-failure.ts';
 import type { TaskFunction } from './task-module.ts';
-import { codeDirectory, loadTask } from './task-module.ts';
 
 type JobOrder = ToTask & { readonly kind: 'job' };
 type ChunkOrder = ToTask & { readonly kind: 'chunk' };
+
+/** What the place where tasks run has for them: a process of Node, a Web Worker of a browser. */
+export interface TaskPlatform {
+  readonly words: FailureWords;
+  /** `module` as the order of its job names it. */
+  load(module: string, sourceName: string): Promise<TaskFunction | WorkerFailure>;
+  /** A blob among the inputs, which was brought here before. */
+  readBlob(sha256: string): Uint8Array;
+  /** Keeps a result where the worker finds it. */
+  storeBlob(bytes: Uint8Array): BlobRef;
+  /** Through the event loop, so that timers run and messages are read between chunks. */
+  soon(run: () => void): void;
+}
 
 interface LoadedJob {
   readonly order: JobOrder;
@@ -30,16 +40,13 @@ export interface Place {
   position: number;
 }
 
-/** Runs chunks one after the other, in the task process. */
+/** Runs chunks one after the other, where the tasks are. */
 export class Executor {
   readonly place: Place = { chunk: 0, position: 0 };
   readonly #send: (message: FromTask, bytes?: Uint8Array) => void;
   readonly #host: Omit<ContextHost, 'farm' | 'job' | 'lease'>;
-  readonly #blobs: string;
-  readonly #own: string;
+  readonly #platform: TaskPlatform;
   readonly #jobs = new Map<number, LoadedJob>();
-  /** Where task modules lie. */
-  #code = '';
   readonly #waiting: { order: ChunkOrder; bytes: Uint8Array }[] = [];
   #running = false;
   #context: TaskContext | undefined;
@@ -49,17 +56,15 @@ export class Executor {
   constructor(
     send: (message: FromTask, bytes?: Uint8Array) => void,
     host: Omit<ContextHost, 'farm' | 'job' | 'lease'>,
-    directories: { blobs: string; own: string },
+    platform: TaskPlatform,
   ) {
     this.#send = send;
     this.#host = host;
-    this.#blobs = directories.blobs;
-    this.#own = directories.own;
+    this.#platform = platform;
   }
 
   noteJob(order: JobOrder): void {
     this.#jobs.set(order.job, { order, task: undefined });
-    this.#code = codeDirectory(order.path);
   }
 
   forgetJob(job: number): void {
@@ -84,11 +89,10 @@ export class Executor {
       return;
     }
     this.#run(next.order, next.bytes).then(
-      // Through the event loop, so that timers run and messages are read between chunks.
-      () => setImmediate(() => this.#next()),
+      () => this.#platform.soon(() => this.#next()),
       (error: unknown) => {
-        // Not the task's fault: an answer that cannot be made. The process ends, its worker reports what it says.
-        setImmediate(() => {
+        // Not the task's fault: an answer that cannot be made. The slot ends, its worker reports what it says.
+        this.#platform.soon(() => {
           throw error;
         });
       },
@@ -101,11 +105,11 @@ export class Executor {
     const job = this.#jobs.get(order.job);
     if (job === undefined) throw new Error(`a chunk of job ${order.job} came before the job`);
     if (job.task === undefined) {
-      job.task = await loadTask(job.order.path, job.order.sourceName);
+      job.task = await this.#platform.load(job.order.module, job.order.sourceName);
       this.#send({ kind: 'started', chunk: order.id });
     }
     const count = order.runs.reduce((sum, run) => sum + run.count, 0);
-    const outcomes = new Outcomes(count, this.#own, this.#code);
+    const outcomes = new Outcomes(count, this.#platform);
     const begun = performance.now();
     let done = 0;
     if (typeof job.task === 'function') {
@@ -143,7 +147,7 @@ export class Executor {
           result = task(input(position, index), context);
           if (isThenable(result)) result = await result;
         } catch (error) {
-          outcomes.fail(failureOf(error, this.#code));
+          outcomes.fail(failureOf(error, this.#platform.words));
           failed = true;
         }
         if (!failed) outcomes.add(result, index);
@@ -172,7 +176,7 @@ export class Executor {
       const { sha256 } = decoded[position] as BlobRef;
       const problem = order.missing?.[sha256];
       if (problem !== undefined) throw new Error(`the input of this task could not be fetched: ${problem}`);
-      const file = readBlob(join(this.#blobs, sha256));
+      const file = this.#platform.readBlob(sha256);
       return decodeValue(file, encoding === ValueStatus.bytesBlob ? ValueStatus.bytes : ValueStatus.json);
     };
   }
@@ -181,14 +185,12 @@ export class Executor {
 /** The outcomes of one chunk while they come. */
 class Outcomes {
   readonly #writer: ColumnWriter;
-  readonly #directory: string;
-  readonly #code: string;
+  readonly #platform: TaskPlatform;
   readonly #blobs: BlobRef[] = [];
 
-  constructor(count: number, directory: string, code: string) {
+  constructor(count: number, platform: TaskPlatform) {
     this.#writer = new ColumnWriter({ values: count, bytes: Math.min(count * 8, CHUNK_BYTES) });
-    this.#directory = directory;
-    this.#code = code;
+    this.#platform = platform;
   }
 
   get hasRoom(): boolean {
@@ -208,12 +210,12 @@ class Outcomes {
         this.#addBlob(ValueStatus.jsonBlob, this.#writer.pop().bytes.subarray(0, -1));
       }
     } catch (error) {
-      this.fail(failureOfResult(error, index, this.#code));
+      this.fail(failureOfResult(error, index, this.#platform.words));
     }
   }
 
   #addBlob(status: number, bytes: Uint8Array): void {
-    const blob = storeBlob(this.#directory, bytes);
+    const blob = this.#platform.storeBlob(bytes);
     this.#blobs.push(blob);
     this.#writer.appendRecord(status, blob);
   }
@@ -222,18 +224,6 @@ class Outcomes {
     const { lengths, status, bytes } = this.#writer.finish();
     return { column: packColumn(lengths, status, bytes), blobs: this.#blobs };
   }
-}
-
-export function storeBlob(directory: string, bytes: Uint8Array): BlobRef {
-  const sha256 = hash('sha256', bytes, 'hex');
-  writeFileSync(join(directory, sha256), bytes);
-  return { sha256, size: bytes.length };
-}
-
-/** As a plain Uint8Array: what a task gets must be the same in every runtime. */
-export function readBlob(path: string): Uint8Array {
-  const file = readFileSync(path);
-  return new Uint8Array(file.buffer, file.byteOffset, file.length);
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -1,5 +1,3 @@
-import { Console } from 'node:console';
-import { Writable } from 'node:stream';
 import { LOG_MESSAGE_BYTES, SLOT_LOG_RATE, TASK_LOG_BYTES } from '../../model/limits.ts';
 import type { Place } from './executor.ts';
 import type { FromTask } from './task-channel.ts';
@@ -59,24 +57,5 @@ export class TaskOutput {
     for (let at = 0; at < text.length; at += LOG_MESSAGE_BYTES) {
       this.#send({ kind: 'log', chunk, position, stream, text: text.slice(at, at + LOG_MESSAGE_BYTES) });
     }
-  }
-
-  /** Takes the place of `console`, `process.stdout` and `process.stderr`. */
-  install(): void {
-    const streams = { stdout: this.#stream('stdout'), stderr: this.#stream('stderr') };
-    for (const [name, stream] of Object.entries(streams)) {
-      Object.defineProperty(process, name, { configurable: true, enumerable: true, get: () => stream });
-    }
-    globalThis.console = new Console(streams) as Console & typeof globalThis.console;
-  }
-
-  #stream(name: 'stdout' | 'stderr'): Writable {
-    return new Writable({
-      decodeStrings: true,
-      write: (bytes: Buffer, _encoding, done) => {
-        this.write(name, bytes.toString());
-        done();
-      },
-    });
   }
 }

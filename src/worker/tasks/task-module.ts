@@ -1,17 +1,20 @@
-import { dirname, sep } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import type { WorkerFailure } from '../failures.ts';
+import type { FailureWords } from './task-failure.ts';
 import { failureOf } from './task-failure.ts';
 
 export type TaskFunction = (input: unknown, context: object) => unknown;
 
 /** Loads a task module. What is wrong with it comes back as the failure of each of its tasks, in one sentence. */
-export async function loadTask(path: string, sourceName: string): Promise<TaskFunction | WorkerFailure> {
+export async function loadTask(
+  load: () => Promise<object>,
+  sourceName: string,
+  words: FailureWords,
+): Promise<TaskFunction | WorkerFailure> {
   let module: { default?: unknown };
   try {
-    module = (await import(pathToFileURL(path).href)) as { default?: unknown };
+    module = await load();
   } catch (error) {
-    const { name, message, stack } = failureOf(error, codeDirectory(path));
+    const { name, message, stack } = failureOf(error, words);
     const kind = error instanceof SyntaxError ? 'does not compile' : 'threw while it was loaded';
     return codeFailure(`the task module ${sourceName} ${kind}: ${name}: ${message}`, stack);
   }
@@ -33,9 +36,4 @@ function described(value: unknown): string {
 
 function codeFailure(message: string, stack?: string): WorkerFailure {
   return { kind: 'error', name: 'TaskCodeError', message, ...(stack !== undefined && { stack }) };
-}
-
-/** Where the modules lie, with the separator that ends it. */
-export function codeDirectory(path: string): string {
-  return dirname(path) + sep;
 }

@@ -1,0 +1,39 @@
+import type { FromTask, ToTask } from '../tasks/task-channel.ts';
+
+/** Blobs that travel with a message, by their SHA-256. */
+export type Blobs = ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
+
+/** What passes between a page and a slot, over a port of the slot's own. `bytes`: the column of a chunk, or a blob. */
+export interface SlotPacket<Message = unknown> {
+  readonly message: Message;
+  readonly bytes?: Uint8Array<ArrayBuffer>;
+  readonly blobs?: Blobs;
+}
+
+export type ToSlot = SlotPacket<ToTask>;
+/** `failed`: something was thrown where no task catches it, or the task closed its slot. */
+export type FromSlot = SlotPacket<FromTask | { readonly kind: 'failed'; readonly reason: string }>;
+
+/** What a page asks of the frame in which its slots live; the port is transferred with it. */
+export type ToFrame =
+  | { readonly kind: 'start'; readonly life: number }
+  | { readonly kind: 'end'; readonly life: number };
+
+/** What the frame says: it is there, or a slot could not be started. */
+export type FromFrame =
+  | { readonly kind: 'here' }
+  | { readonly kind: 'dead'; readonly life: number; readonly reason: string };
+
+/** Sends bytes without copying more than they are: a view would take all of its buffer along. */
+export function packetOf<Message>(
+  message: Message,
+  bytes?: Uint8Array,
+  blobs?: ReadonlyMap<string, Uint8Array>,
+): { packet: SlotPacket<Message>; transfer: ArrayBuffer[] } {
+  const own = bytes && new Uint8Array(bytes);
+  const copies = blobs && new Map([...blobs].map(([sha256, blob]) => [sha256, new Uint8Array(blob)] as const));
+  return {
+    packet: { message, ...(own && { bytes: own }), ...(copies && { blobs: copies }) },
+    transfer: [...(own ? [own.buffer] : []), ...[...(copies?.values() ?? [])].map(({ buffer }) => buffer)],
+  };
+}

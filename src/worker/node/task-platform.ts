@@ -1,0 +1,51 @@
+import { hash } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, sep } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { inspect } from 'node:util';
+import type { BlobRef } from '../../model/envelope.ts';
+import type { TaskPlatform } from '../tasks/executor.ts';
+import { loadTask } from '../tasks/task-module.ts';
+
+/** Where this program's own files lie: their lines say nothing to the author of a task. */
+const own = new URL('../', import.meta.url).href;
+
+/** What tasks need of a process of Node: modules and blobs are files. */
+export function nodePlatform(directories: { blobs: string; own: string }): TaskPlatform {
+  /** Where task modules lie: a path that means nothing to their author. */
+  let code = '';
+  const words = {
+    inspect: (thrown: unknown) => inspect(thrown, { depth: 2 }),
+    authorsLines: (stack: string) => authorsLines(stack, code),
+  };
+  return {
+    words,
+    load(path, sourceName) {
+      code = dirname(path) + sep;
+      return loadTask(() => import(pathToFileURL(path).href), sourceName, words);
+    },
+    readBlob: (sha256) => readBlob(join(directories.blobs, sha256)),
+    storeBlob: (bytes) => storeBlob(directories.own, bytes),
+    soon: setImmediate,
+  };
+}
+
+export function storeBlob(directory: string, bytes: Uint8Array): BlobRef {
+  const sha256 = hash('sha256', bytes, 'hex');
+  writeFileSync(join(directory, sha256), bytes);
+  return { sha256, size: bytes.length };
+}
+
+/** As a plain Uint8Array: what a task gets must be the same in every runtime. */
+export function readBlob(path: string): Uint8Array {
+  const file = readFileSync(path);
+  return new Uint8Array(file.buffer, file.byteOffset, file.length);
+}
+
+function authorsLines(stack: string, code: string): string {
+  return stack
+    .split('\n')
+    .filter((line) => !(/^\s+at /.test(line) && (line.includes(own) || line.includes('node:internal'))))
+    .map((line) => (/^\s+at /.test(line) ? line.replace(pathToFileURL(code).href, '').replace(code, '') : line))
+    .join('\n');
+}

@@ -1,0 +1,45 @@
+import type { BlobRef } from '../../model/envelope.ts';
+import type { FromTask, ToTask } from './task-channel.ts';
+
+/** What tasks ask of their worker by `ctx.blob`, until it has answered. */
+export class BlobRequests {
+  readonly #send: (message: FromTask) => void;
+  readonly #open = new Map<number, { resolve(bytes: Uint8Array | undefined): void; reject(error: Error): void }>();
+  #number = 0;
+
+  constructor(send: (message: FromTask) => void) {
+    this.#send = send;
+  }
+
+  /** Resolves once it is within reach, with its bytes where they came along. */
+  get(sha256: string): Promise<Uint8Array | undefined> {
+    if (!/^[0-9a-f]{64}$/.test(sha256)) {
+      throw new TypeError('ctx.blob needs a SHA-256 in 64 lower-case hex digits, or bytes');
+    }
+    return this.#ask((request) => ({ kind: 'wantBlob', request, sha256 }));
+  }
+
+  /** Resolves once the server has what `store` keeps for the worker. */
+  async put(bytes: Uint8Array, store: (bytes: Uint8Array) => BlobRef): Promise<BlobRef> {
+    if (!(bytes instanceof Uint8Array)) throw new TypeError('ctx.blob needs a SHA-256 or a Uint8Array');
+    const blob = store(bytes);
+    await this.#ask((request) => ({ kind: 'giveBlob', request, blob }));
+    return blob;
+  }
+
+  settle({ request, error }: ToTask & { kind: 'blob' }, bytes?: Uint8Array): void {
+    const waiting = this.#open.get(request);
+    this.#open.delete(request);
+    if (error === undefined) waiting?.resolve(bytes);
+    else waiting?.reject(new Error(error));
+  }
+
+  #ask(message: (request: number) => FromTask): Promise<Uint8Array | undefined> {
+    this.#number += 1;
+    const request = this.#number;
+    return new Promise((resolve, reject) => {
+      this.#open.set(request, { resolve, reject });
+      this.#send(message(request));
+    });
+  }
+}
