@@ -336,6 +336,9 @@ export const INPUT_BLOCK_BLOB_BYTES = 4 * MiB;
 /** HTTP connections of a client for blobs: enough to hide disk and hashing behind each other. */
 export const CLIENT_HTTP_CONNECTIONS = 4;
 
+/** Bytes that a client or worker takes from a connection for blobs at once: a quarter of the calls that Node's 64 KiB need. */
+export const SOCKET_READ_BYTES = 256 * KiB;
+
 /** Bytes of blobs that a client has in flight in one direction, unless one alone is larger. */
 export const BLOB_WINDOW_BYTES = 16 * MiB;
 

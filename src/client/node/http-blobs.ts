@@ -1,11 +1,13 @@
 import { createHash, hash } from 'node:crypto';
 import http from 'node:http';
 import https from 'node:https';
+import { finished } from 'node:stream/promises';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import type { BlobRef } from '../../model/envelope.ts';
 import { BIG_BLOB_BYTES, CLIENT_HTTP_CONNECTIONS, TRANSFER_RETRY, TRANSFER_RETRY_MAX } from '../../model/limits.ts';
 import { FarmError } from '../farm-error.ts';
 import type { BlobExchange } from '../surroundings.ts';
+import { giveBack, LentReadsAgent } from './lent-reads.ts';
 
 const MiB = 1024 * 1024;
 
@@ -28,7 +30,7 @@ export class HttpBlobs implements BlobExchange {
     this.#base = base;
     this.#headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
     const options = { keepAlive: true, maxSockets: CLIENT_HTTP_CONNECTIONS };
-    this.#agent = base.protocol === 'https:' ? new https.Agent(options) : new http.Agent(options);
+    this.#agent = base.protocol === 'https:' ? new https.Agent(options) : new LentReadsAgent(options);
   }
 
   refer(bytes: Uint8Array): BlobRef | Promise<BlobRef> {
@@ -60,15 +62,7 @@ export class HttpBlobs implements BlobExchange {
       request.end();
       const response = await answered;
       if (response.statusCode !== 200) throw await refusal(response);
-      const bytes = new Uint8Array(ref.size);
-      let at = 0;
-      for await (const chunk of response as AsyncIterable<Buffer>) {
-        if (at + chunk.length > ref.size) throw new Transient(`it is longer than its ${ref.size} bytes`);
-        bytes.set(chunk, at);
-        at += chunk.length;
-      }
-      if (at < ref.size) throw new Transient(`it ended after ${at} of ${ref.size} bytes`);
-      return bytes;
+      return await readBody(response, ref.size);
     });
   }
 
@@ -156,6 +150,23 @@ function answerOf(request: http.ClientRequest): Promise<http.IncomingMessage> {
     request.on('response', resolve);
     request.on('error', reject);
   });
+}
+
+/** Exactly `size` bytes. A listener for the pieces: a loop would cost each a promise. */
+async function readBody(response: http.IncomingMessage, size: number): Promise<Uint8Array> {
+  // Every byte is written before anybody sees it, so that it need not be zero before.
+  const bytes = new Uint8Array(Buffer.allocUnsafeSlow(size).buffer);
+  let at = 0;
+  response.on('data', (piece: Buffer) => {
+    if (at + piece.length <= size) {
+      bytes.set(piece, at);
+      at += piece.length;
+    } else response.destroy(new Transient(`it is longer than its ${size} bytes`));
+    giveBack(piece);
+  });
+  await finished(response);
+  if (at < size) throw new Transient(`it ended after ${at} of ${size} bytes`);
+  return bytes;
 }
 
 /** In pieces, each when the socket has room; an answer that comes before the end says that the rest is not wanted. */
