@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { statSync } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
-import { formatSize } from './arguments/size.ts';
+import { formatSize } from '../model/size.ts';
 import { CommandError, ExitCode, explain, whyNotMade } from './errors.ts';
 import { apiOf, type ServerOptions } from './find-server.ts';
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import type { Served } from '../../test/reliability/served.ts';
 import type { Cleanup } from '../../test/support/cleanup.ts';
 import { CommandLine } from '../../test/support/command-line.ts';
 import { manyhands } from '../../test/support/processes.ts';
@@ -8,8 +9,9 @@ import { manyhands } from '../../test/support/processes.ts';
 
 const suite: Cleanup = { after };
 const line = new CommandLine(suite);
+let farm: Served;
 before(async () => {
-  await line.serve('--workers', '1');
+  farm = await line.serve('--workers', '1');
 });
 
 async function says(code: number, sentence: RegExp, args: readonly string[], env: Record<string, string> = {}) {
@@ -67,5 +69,27 @@ describe('a job that did not go well', () => {
     const { stderr } = await line.run(['run', 'late.mjs']);
     assert.match(stderr, /^task 0 failed: its process exited with code \d+ while it ran; its last words:\n {4}/);
     assert.match(stderr, /\n {4}Error: too\n {4}late \\x1b\[2J\n {4} {4}at /);
+  });
+});
+
+describe('a token that is not good enough', () => {
+  it('is told by what it is good for, and what to use instead', async () => {
+    const link =
+      /a token with the role work, such as that of the join link, only lets devices work: use the dashboard link, or a token with the role read or submit or admin\n$/;
+    await says(3, link, ['jobs', '--url', farm.joinUrl]);
+    await says(3, /only lets devices work: use the dashboard link/, ['run', 'square.ts', '1', '--url', farm.joinUrl]);
+    line.write('submit.token', (await line.run(['token', 'create', '--role', 'submit'])).stdout);
+    const { workers } = await farm.get<{ workers: { id: string }[] }>('/v1/workers');
+    const drain = ['drain', workers[0]?.id as string, '--token-file', 'submit.token'];
+    await says(3, /^manyhands: a token with the role submit may not do that: use one with the role admin\n$/, drain);
+    assert.match((await line.run(['jobs', '--help'])).stdout, /the server, or its dashboard link/);
+  });
+});
+
+describe('a task that is not there', () => {
+  it('has no logs, which is not the same as having printed nothing', async () => {
+    const job = (await line.run(['run', 'square.ts', '1', '--detach'])).stdout.trim();
+    await says(2, new RegExp(`^manyhands: job ${job} has 1 task: there is no task 7\\n$`), ['logs', job, '7']);
+    await says(0, /^$/, ['logs', job, '0']);
   });
 });

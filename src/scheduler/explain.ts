@@ -94,12 +94,13 @@ function whyAside(state: State, job: OpenJob): string[] {
   return reasons;
 }
 
-/** The block is not in memory: nobody needs its tasks yet, or they have ended. */
+/** The block is not in memory. Whether the task has ended is on disk, where the caller has looked; else nobody needs it yet. */
 function explainUnclaimed(state: State, job: OpenJob): Explanation {
   const { tally, unclaimed } = job;
   if (unclaimed === 0) return { state: 'ended', reasons: ['It has ended; its outcome is recorded.'] };
   const before = tally.ready + tally.aside + tally.orphaned;
-  const queue = `It has ended, or it is among the ${unclaimed} tasks of the job that wait in the store; ${before} are ahead of these.`;
+  const ahead = before === 0 ? '' : `; ${before} ${before === 1 ? 'is' : 'are'} ahead of these`;
+  const queue = `It is among the ${plural(unclaimed, 'task')} of the job that wait${unclaimed === 1 ? 's' : ''} in the store${ahead}.`;
   return { state: 'waiting', reasons: [queue, ...whyNotNow(state, job)] };
 }
 

@@ -267,6 +267,13 @@ test('R27: explain says why a task waits', () => {
   assert.equal(why(77, 0).state, 'unknown');
   desk.done(grant!, [{ start: 0, count: 1 }]);
   assert.equal(why(job, 0).state, 'ended');
+  const many = desk.job(100_000);
+  assert.match(
+    why(many, 99_999).reasons[0] ?? '',
+    /^It is among the \d+ tasks of the job that wait in the store; \d+ are ahead of these\.$/,
+  );
+  const vast = desk.job(1, { memory: 900 * 1024 ** 3 });
+  assert.match(why(vast, 0).reasons.join(' '), /w1 has \S+ \w+ of memory, not 900 GiB\./);
 });
 
 test('R27: what a worker has to do is told in its order, and is less when tasks end', () => {

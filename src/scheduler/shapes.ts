@@ -1,5 +1,6 @@
 import type { JobSpec } from '../model/job.ts';
 import { BATCHES_PER_SLOT, IDLE_SHAPES, PREFETCH_TIME } from '../model/limits.ts';
+import { formatSize } from '../model/size.ts';
 import { Lane } from './fairness.ts';
 import type { Worker } from './worker-state.ts';
 
@@ -45,7 +46,7 @@ export class Shape {
     }
     if (spec.cpus > facts.slots) return `has ${facts.slots} slots, not ${spec.cpus}`;
     if (spec.memory !== undefined && spec.memory > (facts.memory ?? 0))
-      return `has less memory than ${spec.memory} bytes`;
+      return `has ${formatSize(facts.memory ?? 0)} of memory, not ${formatSize(spec.memory)}`;
     for (const [name, amount] of Object.entries(spec.resources)) {
       if ((facts.resources[name] ?? 0) < amount) return `has less than ${amount} ${name}`;
     }

@@ -2,18 +2,23 @@ import type { PackedColumn } from '../model/envelope.ts';
 import type { JobId } from '../model/ids.ts';
 import { hasEnded, type JobProgress } from '../model/job.ts';
 import { BLOCK_TASKS, CLIENT_REQUEST_BYTES, CLIENT_STREAMS, NOTE_INTERVAL } from '../model/limits.ts';
+import type { Role } from '../model/records.ts';
 import type { ClientMessage, Inputs, Results, ServerToClient, Submit } from '../protocol/client-messages.ts';
 import { decodeClientMessage, encodeFrame, type Frame } from '../protocol/frames.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
 import { toWireRuns } from '../protocol/shapes.ts';
 import { PROTOCOL } from '../protocol/version.ts';
 import type { StoredSegment } from '../store/store.ts';
+import { notAllowed } from './auth/refusal.ts';
 import type { Clock } from './clock.ts';
 import type { Core } from './core.ts';
 import { problemOf } from './http/failure.ts';
+import { SUBMITTERS } from './http/route.ts';
 import { CloseCode, type Connection, type Identity, type Peer, TOO_LARGE } from './peer.ts';
 import { RequestError } from './requests.ts';
 import type { ResultStream } from './result-stream.ts';
+
+const MAY_CHANGE: readonly Role[] = SUBMITTERS;
 
 type Request = Exclude<ClientMessage, { kind: 'credit' | 'unsubscribe' }>;
 
@@ -86,8 +91,8 @@ export class ClientConnection implements Connection {
     if (message.kind === 'unsubscribe') return this.#unsubscribe(message.stream);
     const { request } = message;
     const changes = message.kind !== 'results' && message.kind !== 'status';
-    if (changes && this.identity.role !== 'admin' && this.identity.role !== 'submit') {
-      return this.#refuse(request, 'forbidden', `a token with the role ${this.identity.role} may not ${message.kind}`);
+    if (changes && !MAY_CHANGE.includes(this.identity.role)) {
+      return this.#refuse(request, 'forbidden', notAllowed(this.identity.role, MAY_CHANGE));
     }
     this.#asked += bytes;
     this.#do(message, column)

@@ -183,7 +183,8 @@ test('P19: what a role may not do is answered forbidden, and done by nobody', as
     ['act', { job, action: 'cancel' }],
   ] as const) {
     const answer = await reader.ask(kind, fields, column);
-    assert.deepEqual([answer.code, answer.message], ['forbidden', `a token with the role read may not ${kind}`]);
+    const says = 'a token with the role read may not do that: use one with the role submit or admin';
+    assert.deepEqual([answer.code, answer.message], ['forbidden', says], kind);
   }
   const status = (await reader.ask('status', { job })).value as { progress: { state: string; total: number } };
   assert.deepEqual([status.progress.state, status.progress.total], ['active', 0]);
@@ -195,17 +196,25 @@ test('P19 T-26: a token that is revoked or expires closes its sockets with 4401 
   const revoked = await server.token('admin');
   const expiring = await server.token('admin', 700);
   const sockets = await Promise.all(
-    [revoked, expiring].map(async ({ token }) => ({
+    (
+      [
+        [revoked, 'was revoked'],
+        [expiring, 'has expired'],
+      ] as const
+    ).map(async ([{ token }, why]) => ({
+      why,
       client: await RawClient.open(t, server, token),
       worker: await RawWorker.join(t, server, { token }),
     })),
   );
   const safe = await RawClient.open(t, server);
   await server.api('DELETE', `/v1/tokens/${revoked.id}`);
-  for (const { client, worker } of sockets) {
-    assert.equal((await within(client.wire.closed, 5_000, 'the cut of a client')).code, 4401);
+  for (const { client, worker, why } of sockets) {
+    const { code, reason } = await within(client.wire.closed, 5_000, 'the cut of a client');
+    assert.deepEqual([code, reason], [4401, `it ${why}`]);
     assert.equal((await within(worker.wire.closed, 5_000, 'the cut of a worker')).code, 4401);
-    assert.equal(worker.wire.of('refused')[0]?.code, 'revoked');
+    const refused = worker.wire.of('refused')[0];
+    assert.deepEqual([refused?.code, refused?.detail], ['revoked', `this token ${why}`]);
   }
   assert.equal((await safe.ask('status', { job: 1 })).code, 'unknown', 'others are served');
 });

@@ -1,3 +1,4 @@
+import type { TokenEnd } from './auth/tokens.ts';
 import { ClientConnection } from './client-connection.ts';
 import type { Clock } from './clock.ts';
 import type { Core } from './core.ts';
@@ -30,10 +31,10 @@ export class ClientGateway implements Gateway {
     for (const connection of [...this.#connections]) connection.end(code, reason);
   }
 
-  /** Cut what a revoked token opened (P19). */
-  cut(token: string): void {
+  /** Cut what a token opened that was revoked or has expired (P19). */
+  cut(token: string, why: TokenEnd): void {
     for (const connection of [...this.#connections]) {
-      if (connection.identity.token === token) connection.end(CloseCode.unauthorised, 'token revoked');
+      if (connection.identity.token === token) connection.end(CloseCode.unauthorised, `it ${why}`);
     }
   }
 }

@@ -175,11 +175,11 @@ async function assemble(core: Core, log: Logger, { dataDir, lenders }: ServerCon
         clock: systemClock,
       }),
   });
-  tokens.onRevoked((token) => {
+  tokens.onRevoked((token, why) => {
     authority.tickets.cut(token);
     router.cut(token);
-    core.workerGateway.cut(token);
-    clients.cut(token);
+    core.workerGateway.cut(token, why);
+    clients.cut(token, why);
   });
   return { authority, listener, feed, clients };
 }

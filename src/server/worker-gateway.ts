@@ -14,6 +14,7 @@ import type { Hello, Outcomes, WorkerMessage } from '../protocol/worker-messages
 import type { Verdict } from '../scheduler/commands.ts';
 import type { OutcomesEvent, TaskFailed } from '../scheduler/events.ts';
 import type { BlobStore } from '../store/blobs.ts';
+import type { TokenEnd } from './auth/tokens.ts';
 import type { Clock } from './clock.ts';
 import { blobsIn, failuresIn, refuseTooLarge } from './column-contents.ts';
 import type { JobNotices, Missing } from './job-notices.ts';
@@ -101,12 +102,12 @@ export class WorkerGateway implements Gateway {
     for (const connection of this.#connections.values()) connection.peer.close(code, reason);
   }
 
-  /** Cut what a revoked token opened. */
-  cut(token: string): void {
+  /** Cut what a token opened that was revoked or has expired. */
+  cut(token: string, why: TokenEnd): void {
     for (const connection of [...this.#connections.values()]) {
       if (connection.identity.token !== token) continue;
-      connection.outbox.send({ kind: 'refused', code: 'revoked', detail: 'this token was revoked' });
-      this.#drop(connection, CloseCode.unauthorised, 'token revoked');
+      connection.outbox.send({ kind: 'refused', code: 'revoked', detail: `this token ${why}` });
+      this.#drop(connection, CloseCode.unauthorised, `this token ${why}`);
     }
   }
 

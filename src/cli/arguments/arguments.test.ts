@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { formatSize } from '../../model/size.ts';
 import { UsageError } from '../errors.ts';
 import { formatDuration, parseDuration } from './duration.ts';
 import { positiveNumber, wholeNumber } from './numbers.ts';
 import { collectLabel, collectResource } from './pairs.ts';
 import { parseRange } from './range.ts';
-import { formatSize, parseSize } from './size.ts';
+import { parseSize } from './size.ts';
 
 function refuses(parse: (text: string) => unknown, texts: string[], says: RegExp): void {
   for (const text of texts) {

@@ -11,15 +11,3 @@ export function parseSize(text: string): number {
   }
   return bytes;
 }
-
-/** For people: `512 MiB`, `1.5 GiB`, `900 B`. */
-export function formatSize(bytes: number): string {
-  let amount = bytes;
-  let power = 0;
-  while (amount >= 1024 && power < POWERS.length - 1) {
-    amount /= 1024;
-    power++;
-  }
-  const figures = amount >= 100 || Number.isInteger(amount) ? amount.toFixed(0) : amount.toFixed(1);
-  return power === 0 ? `${figures} B` : `${figures} ${(POWERS[power] as string).toUpperCase()}iB`;
-}

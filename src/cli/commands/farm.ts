@@ -46,7 +46,14 @@ export function addFarm(program: Command): void {
     .action(listTokens);
   withServer(token.command('revoke <id>').description('end a token; what it has opened is closed')).action(
     async (id: string, options: ServerOptions) => {
-      await (await apiOf(options)).delete(`v1/tokens/${encodeURIComponent(id)}`);
+      const api = await apiOf(options);
+      const { token: own } = await api.get<{ token: string }>('v1/me');
+      await api.delete(`v1/tokens/${encodeURIComponent(id)}`);
+      if (own === id) {
+        process.stderr.write(
+          'that was the token in use here; a server whose admin token was revoked makes a new one when it starts again\n',
+        );
+      }
     },
   );
 }

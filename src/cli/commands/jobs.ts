@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import type { JobView } from '../../model/feed.ts';
 import { hasEnded, type JobSpec } from '../../model/job.ts';
+import { formatSize } from '../../model/size.ts';
 import { formatDuration } from '../arguments/duration.ts';
 import { wholeNumber } from '../arguments/numbers.ts';
-import { formatSize } from '../arguments/size.ts';
 import { findJob } from '../find-job.ts';
 import { apiOf, type ServerOptions, withServer } from '../find-server.ts';
 import { print, printJson } from '../output/print.ts';

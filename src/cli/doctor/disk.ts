@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { open, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { formatSize } from '../arguments/size.ts';
+import { formatSize } from '../../model/size.ts';
 import type { Finding } from '../commands/doctor.ts';
 
 /** What statfs calls a file system that lives in memory. */

@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
+import { formatSize } from '../../model/size.ts';
 import { availableMemory, defaultSlots } from '../../worker/node/capacity.ts';
-import { formatSize } from '../arguments/size.ts';
 import type { Finding } from '../commands/doctor.ts';
 
 const OLDEST: readonly [number, number] = [24, 15];

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { FarmError } from '../farm-error.ts';
 
 export interface ServerQuery {
-  /** As the user gave it; may be a join link, whose fragment is the token. */
+  /** As the user gave it; may be a dashboard link, whose fragment is the token. */
   readonly url?: string | URL | undefined;
   readonly token?: string | undefined;
   /** A file whose first line is the token. */

@@ -10,6 +10,7 @@ import type { Identity } from '../peer.ts';
 import { Problem } from '../problem.ts';
 import type { FailedAttempts } from './failed-attempts.ts';
 import type { OriginGuard } from './origin-guard.ts';
+import { notAllowed } from './refusal.ts';
 import type { Tickets } from './tickets.ts';
 import type { Tokens } from './tokens.ts';
 
@@ -96,7 +97,7 @@ export class Authority {
       throw new Problem('method', 'a socket is opened with GET', { headers: { allow: 'GET' } });
     }
     if (!socket.roles.includes(identity.role)) {
-      throw new Problem('forbidden', `a token with the role ${identity.role} may not open ${path}`);
+      throw new Problem('forbidden', notAllowed(identity.role, socket.roles));
     }
     const protocol = socket.protocols.find((each) => offered.includes(each));
     if (protocol === undefined) {

@@ -26,6 +26,9 @@ export class TokenError extends Error {
   }
 }
 
+/** How a token came to its end, as the second half of a sentence. */
+export type TokenEnd = 'was revoked' | 'has expired';
+
 const PREFIX = 'mh_';
 const TOKEN = /^mh_[A-Za-z0-9_-]{43}$/;
 const ID_LETTERS = 'abcdefghijkmnpqrstuvwxyz23456789';
@@ -37,7 +40,7 @@ export class Tokens {
   /** By the first half of the hash, so that the whole of it is compared in constant time. */
   readonly #byHash = new Map<string, TokenRecord>();
   readonly #byId = new Map<string, TokenRecord>();
-  readonly #listeners = new Set<(id: string) => void>();
+  readonly #listeners = new Set<(id: string, why: TokenEnd) => void>();
   /** Tokens whose end has been told. */
   readonly #ended = new Set<string>();
   #cancelWatch: (() => void) | undefined;
@@ -111,12 +114,12 @@ export class Tokens {
     const revoked = { ...record, revokedAt: this.#clock.wall() };
     await this.#rows.write(revoked);
     this.#keep(revoked);
-    this.#end(id);
+    this.#end(id, 'was revoked');
     return revoked;
   }
 
-  /** Hears the id of each token that was revoked or has expired. */
-  onRevoked(listener: (id: string) => void): () => void {
+  /** Hears the id of each token that was revoked or has expired, and which of the two it was. */
+  onRevoked(listener: (id: string, why: TokenEnd) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -126,16 +129,16 @@ export class Tokens {
     this.#byHash.set(halfOf(record.hash), record);
   }
 
-  #end(id: string): void {
+  #end(id: string, why: TokenEnd): void {
     if (this.#ended.has(id)) return;
     this.#ended.add(id);
-    for (const listener of [...this.#listeners]) listener(id);
+    for (const listener of [...this.#listeners]) listener(id, why);
   }
 
   #watch(): void {
     this.#cancelWatch = this.#clock.alarm(EXPIRY_INTERVAL, () => {
       for (const record of this.#byId.values()) {
-        if (record.expiresAt !== undefined && !this.isLive(record)) this.#end(record.id);
+        if (record.expiresAt !== undefined && !this.isLive(record)) this.#end(record.id, 'has expired');
       }
       this.#watch();
     });

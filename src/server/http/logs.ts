@@ -6,6 +6,7 @@ import type { Core } from '../core.ts';
 import { LogPage } from './answers.ts';
 import { viewOf } from './jobs.ts';
 import { READERS, type Reply, type Route, route } from './route.ts';
+import { mustExist } from './tasks.ts';
 
 const LogQuery = Type.Object({
   after: Type.Optional(Index),
@@ -19,7 +20,7 @@ const answers = {
     type: 'application/json',
     schema: LogPage,
   },
-  404: { description: 'There is no such job.' },
+  404: { description: 'There is no such job, or task.' },
 };
 
 export function logRoutes(core: Core): Route[] {
@@ -46,7 +47,8 @@ export function logRoutes(core: Core): Route[] {
 }
 
 async function logs(core: Core, job: JobId, index: TaskIndex | undefined, query: LogQuery): Promise<Reply> {
-  await viewOf(core, job);
+  // A silent answer would be that of a task that printed nothing.
+  await (index === undefined ? viewOf(core, job) : mustExist(core, job, index));
   const limit = query.limit ?? PAGE_ROWS;
   const of = index === undefined ? {} : { index };
   const rows = await core.store.readLogs(job, { after: query.after ?? 0, limit, ...of });

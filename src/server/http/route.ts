@@ -60,6 +60,8 @@ export interface Route {
   readonly lends?: boolean;
   /** A browser may use a ticket instead of a header: downloads. */
   readonly ticket?: boolean;
+  /** Answers also where it has just ended the token that asked. */
+  readonly endsTokens?: boolean;
   readonly summary: string;
   readonly query?: TSchema;
   readonly body?: BodyShape<TSchema>;

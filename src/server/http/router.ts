@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import type { TSchema } from 'typebox';
 import { ANSWER_STALL } from '../../model/limits.ts';
 import type { Authority } from '../auth/authority.ts';
+import { notAllowed } from '../auth/refusal.ts';
 import type { Identity } from '../peer.ts';
 import { Problem, sendProblem } from '../problem.ts';
 import { isEmpty, readJson, requireType } from './body.ts';
@@ -137,8 +138,7 @@ export class Router {
     if (this.#waiting.delete(request)) response.writeContinue();
     const body = route.body === undefined ? undefined : await this.#read(route.body, request);
     const call: Call = { request, response, identity, params, query: checked, body };
-    const forget = this.#remember(identity, response);
-    response.once('close', forget);
+    if (route.endsTokens !== true) response.once('close', this.#remember(identity, response));
     return route.handle(call as Call<never, never, never>);
   }
 
@@ -162,7 +162,7 @@ export class Router {
     const identity = this.#authority.identify(request, text === null ? undefined : { text, path });
     this.onKnown(request);
     if (!route.access.includes(identity.role)) {
-      throw new Problem('forbidden', `a token with the role ${identity.role} may not ${route.method} ${route.path}`);
+      throw new Problem('forbidden', notAllowed(identity.role, route.access));
     }
     return identity;
   }

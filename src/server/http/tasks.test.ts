@@ -134,7 +134,7 @@ test('a failure that retry has opened again is history', async () => {
 
 test('a task that is not there is named', async () => {
   const job = await farm.submit({ code: 'export default 1', range: { start: 0, step: 1, count: 3 } });
-  for (const what of ['', '/input', '/output', '/explain']) {
+  for (const what of ['', '/input', '/output', '/explain', '/logs']) {
     const answer = await farm.ask('GET', `/v1/jobs/${job}/tasks/3${what}`);
     assert.equal(answer.status, 404);
     assert.match(answer.text, new RegExp(`job ${job} has 3 tasks: there is no task 3`));

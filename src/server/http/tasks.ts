@@ -86,10 +86,14 @@ function valueRoutes(core: Core): Route[] {
   ];
 }
 
-async function mustExist(core: Core, job: JobId, index: TaskIndex) {
+/** Refuses a task that there is not. */
+export async function mustExist(core: Core, job: JobId, index: TaskIndex) {
   const known = await viewOf(core, job);
   if (index < known.progress.total) return known;
-  throw new Problem('unknown', `job ${job} has ${known.progress.total} tasks: there is no task ${index}`);
+  throw new Problem(
+    'unknown',
+    `job ${job} has ${known.progress.total} task${known.progress.total === 1 ? '' : 's'}: there is no task ${index}`,
+  );
 }
 
 /** A failure of an older generation is history: `retry` has opened its task again. */

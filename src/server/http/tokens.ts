@@ -47,6 +47,7 @@ export function tokenRoutes(authority: Authority): Route[] {
       method: 'DELETE',
       path: '/v1/tokens/:token',
       access: ADMINS,
+      endsTokens: true,
       summary: 'Revokes a token; what it has opened is closed within five seconds.',
       answers: { 204: { description: 'It opens nothing any more.' }, 404: { description: 'There is no such token.' } },
       handle: async ({ params }) => {

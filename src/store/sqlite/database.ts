@@ -30,6 +30,8 @@ export function openDatabase(dir: string, migrations: readonly string[] = releas
   let db: DatabaseSync | undefined;
   try {
     if (!isNew) refuseNewer(versionInFile(file), file, migrations);
+    // Also in a directory that everybody may read; the log beside it gets the same mode.
+    else closeSync(openSync(file, 'a', 0o600));
     db = new DatabaseSync(file, { timeout: 0, enableForeignKeyConstraints: false });
     db.exec('PRAGMA locking_mode = EXCLUSIVE');
     refuseOldSqlite(db);

@@ -156,7 +156,7 @@ test('P14: a worker that is stopped leaves at once', async (t) => {
   farm.say({ kind: 'dismiss', how: 'stop' });
   const end = await within(worker.ended, 3_000, 'the end');
   assert.deepEqual(end, { reason: 'the server stopped this worker', failed: false });
-  assert.equal(farm.ofKind('bye').length, 1);
+  await waitFor(() => farm.ofKind('bye').length === 1, { what: 'the goodbye to arrive' });
   for (const pid of pids) await waitFor(() => isGone(pid), { what: 'the end of a task process' });
 });
 
@@ -171,6 +171,7 @@ test('P14: a worker that drains itself delivers what it ran, then says goodbye',
     farm.outcomes.map(({ index }) => index),
     [0],
   );
+  await waitFor(() => farm.ofKind('bye').length > 0, { what: 'the goodbye to arrive' });
   const said = farm.heard.map(({ kind }) => kind).filter((kind) => kind !== 'log');
   assert.deepEqual(said, ['hello', 'leaving', 'released', 'outcomes', 'bye']);
 });
