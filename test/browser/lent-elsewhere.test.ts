@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, describe, test } from 'node:test';
@@ -13,13 +14,16 @@ import { waitFor } from '../support/wait.ts';
 
 const browser = (noBrowser === false ? await openBrowser({ after }) : undefined) as Browser;
 
+const page = (body: string): string => `<!doctype html><link rel="icon" href="data:,"><title>a school</title>
+<script type="importmap">{ "imports": { "manyhands/browser": "/browser.js" } }</script>${body}`;
+
 /** A site of somebody's own, that serves the module as a bundler would have made it. */
-async function ownSite(t: Cleanup): Promise<string> {
+async function ownSite(t: Cleanup, body: () => string = () => ''): Promise<string> {
   const module = await bundleForBrowsers(new URL('../../src/worker/browser/index.ts', import.meta.url));
   const server = createServer(({ url }, response) => {
     const isModule = url === '/browser.js';
     response.setHeader('content-type', isModule ? 'text/javascript' : 'text/html');
-    response.end(isModule ? module : '<!doctype html><link rel="icon" href="data:,"><title>a school</title>');
+    response.end(isModule ? module : page(body()));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   cleanUp(t, () => server.close());
@@ -53,6 +57,21 @@ describe('a worker in a page of somebody’s own', { skip: noBrowser }, () => {
     assert.deepEqual(end, { reason: 'its owner stopped it', failed: false });
     await waitFor(async () => (await workersOf(farm)).length === 0, { what: 'it to be gone' });
     assert.equal(await opened.page.evaluate('document.querySelectorAll("iframe").length'), 0);
+    assertQuiet(opened);
+  });
+
+  test('is made by the lines in docs/sdk.md', async (t) => {
+    const guide = readFileSync(new URL('../../docs/sdk.md', import.meta.url), 'utf8');
+    const [, lines = ''] = /^```html\n([\s\S]*?)^```$/m.exec(guide) ?? [];
+    let link = '';
+    const site = await ownSite(t, () => lines.replace(/https:\/\/farm[^']*/, link));
+    const farm = await ServedFarm.start(t, { allowOrigins: [site] });
+    link = farm.server.joinUrl;
+    const opened = await openPage(t, browser, site);
+    const job = await farm.submit({ name: 'stars', code: 'export default (x) => x;', inputs: [1, 2] });
+    await opened.page.locator('#lend').click();
+    assert.deepEqual(await valuesOf(farm, job), [1, 2]);
+    await waitFor(async () => (await opened.page.title()) === 'working: 2 tasks, stars', { what: 'the title' });
     assertQuiet(opened);
   });
 

@@ -13,6 +13,8 @@ export class SlotFrame {
   readonly #dead: (life: number, reason: string) => void;
   #frame: HTMLIFrameElement | undefined;
   #here = false;
+  /** Slots that live in the frame that is there now. */
+  #lives = new Set<number>();
   #waiting: { message: ToFrame; ports: MessagePort[] }[] = [];
   #patience: ReturnType<typeof setTimeout> | undefined;
 
@@ -35,8 +37,12 @@ export class SlotFrame {
     this.#say({ kind: 'end', life }, []);
   }
 
-  /** All of it is gone, as when the browser ran out of memory: a new one takes its place. */
-  renew(): void {
+  /** A slot vanished, and with it all others: the browser may have run out of memory. A new frame takes the place of theirs. */
+  lost(life: number): void {
+    if (this.#lives.has(life)) this.#renew();
+  }
+
+  #renew(): void {
     this.#frame?.remove();
     this.#load();
   }
@@ -59,17 +65,23 @@ export class SlotFrame {
     frame.src = this.#url;
     this.#frame = frame;
     this.#here = false;
+    this.#lives.clear();
     document.body.append(frame);
     clearTimeout(this.#patience);
     this.#patience = setTimeout(() => {
-      if (!this.#here) this.renew();
+      if (!this.#here) this.#renew();
     }, FRAME_PATIENCE);
   }
 
   #say(message: ToFrame, ports: MessagePort[]): void {
     // An origin that is nobody's cannot be named.
-    if (this.#here) this.#frame?.contentWindow?.postMessage(message, '*', ports);
-    else this.#waiting.push({ message, ports });
+    if (!this.#here) {
+      this.#waiting.push({ message, ports });
+      return;
+    }
+    if (message.kind === 'start') this.#lives.add(message.life);
+    else this.#lives.delete(message.life);
+    this.#frame?.contentWindow?.postMessage(message, '*', ports);
   }
 
   readonly #heard = ({ source, data }: MessageEvent<FromFrame>): void => {

@@ -112,7 +112,7 @@ export class WebRunner implements Runner {
     // The frame is gone, and all slots with it: the browser may have run out of memory. Not every browser tells.
     port.addEventListener('close', () => {
       if (this.#closed || place.life !== life) return;
-      this.#frame.renew();
+      this.#frame.lost(number);
       this.#died(place, life, 'the browser ended it');
     });
     port.start();
