@@ -195,11 +195,21 @@ describe('tokens', () => {
       assert.equal(code, 3, args.join(' '));
       assert.match(stderr, /^manyhands: [^\n]*\n$/);
     }
+    const made = await ok('token', 'create', '--role', 'admin', '--json');
+    const { id: own, token } = JSON.parse(made) as { id: string; token: string };
+    const ended = await line.run(['token', 'revoke', own], {
+      env: { MANYHANDS_URL: farm.url, MANYHANDS_TOKEN: token },
+    });
+    assert.deepEqual([ended.code, ended.stdout], [0, '']);
+    assert.match(ended.stderr, /^that was the token in use here; .* makes a new one when it starts again\n$/);
     await ok('token', 'revoke', String(mine?.id));
     const { code, stderr } = await line.run(['jobs'], { env });
     assert.deepEqual(
       [code, stderr],
-      [3, `manyhands: the server at ${farm.url} does not accept the token: it may have ended or been revoked, or be of another server; ask its owner for a new one\n`],
+      [
+        3,
+        `manyhands: the server at ${farm.url} does not accept the token: it may have ended or been revoked, or be of another server; ask its owner for a new one\n`,
+      ],
     );
     assert.match(await ok('token', 'list'), /revoked +mine$/m);
   });
