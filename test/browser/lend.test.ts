@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { after, describe, test } from 'node:test';
 import type { Browser } from 'playwright-core';
+import { bundleModule } from '../../src/client/code/bundle.ts';
 import { noBrowser, openBrowser } from '../support/browser.ts';
+import { temporaryDirectory } from '../support/directories.ts';
 import { lendPage, recordsOf, setSlots, valuesOf, workersOf } from '../support/lent-page.ts';
 import { assertQuiet, openPage } from '../support/opened-page.ts';
 import { ServedFarm } from '../support/served-farm.ts';
@@ -106,6 +110,23 @@ describe('a page is a worker', { skip: noBrowser }, () => {
     assertQuiet(opened);
   });
 
+  test('short tasks with large inputs and results, one behind the other', async (t) => {
+    const farm = await ServedFarm.start(t);
+    const opened = await lendPage(t, browser, farm, 1);
+    const inputs = Array.from({ length: 60 }, (_, i) => String.fromCharCode(97 + (i % 7)).repeat(70_000 + (i % 7)));
+    const code = `export default async (text, ctx) => {
+      const bytes = new TextEncoder().encode(text);
+      const made = await ctx.blob(bytes);
+      return [bytes, made.size][ctx.index % 2];
+    };`;
+    const values = await valuesOf(farm, await farm.submit({ code, inputs }));
+    for (const [i, value] of values.entries()) {
+      if (i % 2 === 1) assert.equal(value, 70_000 + (i % 7));
+      else assert.ok(JSON.stringify(value).length > 90_000, 'bytes in Base64');
+    }
+    assertQuiet(opened);
+  });
+
   test('what fails, fails as on Node, and takes only its own slot away', async (t) => {
     const farm = await ServedFarm.start(t);
     const opened = await lendPage(t, browser, farm, 1);
@@ -129,6 +150,19 @@ describe('a page is a worker', { skip: noBrowser }, () => {
     const [record] = (await recordsOf(farm, broken)) as { error: { name: string; message: string } }[];
     assert.equal(record?.error.name, 'TaskCodeError');
     assert.match(record?.error.message ?? '', /broken\.js does not compile/);
+    assertQuiet(opened);
+  });
+
+  test("an error in a bundled module shows the author's own lines", async (t) => {
+    const farm = await ServedFarm.start(t);
+    const directory = temporaryDirectory(t, 'bundled');
+    const lines = ['type N = number;', 'const fail = (n: N): never => {', '  throw new RangeError(`not ${n}`);', '};'];
+    writeFileSync(path.join(directory, 'task.ts'), [...lines, 'export default (n: N) => fail(n);'].join('\n'));
+    const { code, sourceName, runner } = await bundleModule('task.ts', directory);
+    const opened = await lendPage(t, browser, farm, 1);
+    const [record] = await recordsOf(farm, await farm.submit({ code, sourceName, runner, inputs: [3] }));
+    const { stack } = (record as { error: { stack: string } }).error;
+    assert.equal(stack, 'RangeError: not 3\n    at fail (task.ts:3:9)\n    at task_default (task.ts:5:26)');
     assertQuiet(opened);
   });
 

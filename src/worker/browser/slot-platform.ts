@@ -1,21 +1,22 @@
 import type { BlobRef } from '../../model/envelope.ts';
 import type { WorkerFailure } from '../failures.ts';
 import type { TaskPlatform } from '../tasks/executor.ts';
-import type { FromTask } from '../tasks/task-channel.ts';
 import type { FailureWords } from '../tasks/task-failure.ts';
 import type { TaskFunction } from '../tasks/task-module.ts';
 import { loadTask } from '../tasks/task-module.ts';
 import { sha256 } from './sha256.ts';
 import { inspect } from './slot-console.ts';
 import type { Blobs, FromSlot } from './slot-messages.ts';
+import { SourceMap } from './source-map.ts';
 
 /** What tasks need of a Web Worker: modules are texts, blobs come and go with messages. */
 export class SlotPlatform implements TaskPlatform {
-  /** Blobs among the inputs of chunks that are here. */
-  readonly #given = new Map<string, Uint8Array>();
-  /** Blobs that tasks have made, until the message that names them takes them along. */
+  /** Blobs among the inputs of chunks that are here, by chunk. */
+  readonly #given = new Map<number, Blobs>();
+  /** Results of the chunk that runs which are blobs, and blobs that its tasks have made: until a message takes them along. */
+  readonly #results = new Map<string, Uint8Array>();
   readonly #made = new Map<string, Uint8Array>();
-  readonly #names: { address: string; sourceName: string }[] = [];
+  readonly #modules: Loaded[] = [];
   readonly #turns = new MessageChannel();
   #next: (() => void)[] = [];
 
@@ -31,38 +32,38 @@ export class SlotPlatform implements TaskPlatform {
 
   load(module: string, sourceName: string): Promise<TaskFunction | WorkerFailure> {
     const address = URL.createObjectURL(new Blob([module], { type: 'text/javascript' }));
-    this.#names.push({ address, sourceName });
+    this.#modules.push({ address, sourceName, text: module, map: undefined });
     return loadTask(() => import(address), sourceName, this.words);
   }
 
-  take(blobs: Blobs | undefined): void {
-    for (const [hash, bytes] of blobs ?? []) this.#given.set(hash, bytes);
+  take(chunk: number, blobs: Blobs | undefined): void {
+    if (blobs !== undefined) this.#given.set(chunk, blobs);
   }
 
   /** Each task gets bytes of its own: what one writes into them, the next must not find. */
   readBlob(hash: string): Uint8Array {
-    const bytes = this.#given.get(hash);
-    if (bytes === undefined) throw new Error(`the blob ${hash} is not here`);
-    return new Uint8Array(bytes);
+    for (const blobs of this.#given.values()) {
+      const bytes = blobs.get(hash);
+      if (bytes !== undefined) return new Uint8Array(bytes);
+    }
+    throw new Error(`the blob ${hash} is not here`);
   }
 
   storeBlob(bytes: Uint8Array): BlobRef {
-    const hash = sha256(bytes);
-    this.#made.set(hash, bytes);
-    return { sha256: hash, size: bytes.length };
+    return keep(this.#results, bytes);
   }
 
-  /** What the message names and tasks have made. After a chunk nothing of it is kept. */
-  takeMade(message: FromSlot['message']): Map<string, Uint8Array> | undefined {
-    const named = namedIn(message);
-    const taken = new Map<string, Uint8Array>();
-    for (const hash of named) {
-      const bytes = this.#made.get(hash);
-      if (bytes !== undefined) taken.set(hash, bytes);
-      this.#made.delete(hash);
-    }
-    if (message.kind === 'done') this.#given.clear();
-    return taken.size === 0 ? undefined : taken;
+  /** A blob that a task has made by `ctx.blob`. */
+  makeBlob(bytes: Uint8Array): BlobRef {
+    return keep(this.#made, bytes);
+  }
+
+  /** The blobs that a message names; nothing of them is kept. */
+  takeAlong(message: FromSlot['message']): Map<string, Uint8Array> | undefined {
+    if (message.kind === 'giveBlob') return takenFrom(this.#made, [message.blob]);
+    if (message.kind !== 'done') return undefined;
+    this.#given.delete(message.chunk);
+    return takenFrom(this.#results, message.blobs ?? []);
   }
 
   /** Timers of browsers wait four milliseconds; a message does not. */
@@ -73,14 +74,44 @@ export class SlotPlatform implements TaskPlatform {
 
   #authorsLines(stack: string): string {
     let lines = stack.split('\n').filter((line) => !line.includes(location.href));
-    for (const { address, sourceName } of this.#names) {
-      lines = lines.map((line) => line.replaceAll(address, () => sourceName));
+    for (const module of this.#modules) {
+      if (!stack.includes(module.address)) continue;
+      module.map ??= SourceMap.of(module.text) ?? 'none';
+      lines = lines.map((line) => inAuthorsWords(line, module));
     }
     return lines.join('\n');
   }
 }
 
-function namedIn(message: FromTask | { readonly kind: 'failed' }): string[] {
-  if (message.kind === 'giveBlob') return [message.blob.sha256];
-  return message.kind === 'done' ? (message.blobs ?? []).map((blob) => blob.sha256) : [];
+/** A task module as it was loaded. */
+interface Loaded {
+  readonly address: string;
+  readonly sourceName: string;
+  readonly text: string;
+  /** Read when the first of its tasks has failed. */
+  map: SourceMap | 'none' | undefined;
+}
+
+function inAuthorsWords(line: string, { address, sourceName, map }: Loaded): string {
+  const [before = '', after] = line.split(address, 2);
+  if (after === undefined) return line;
+  const [, row, column, rest = ''] = /^:(\d+):(\d+)(.*)$/s.exec(after) ?? [];
+  const place = typeof map === 'object' && row !== undefined ? map.placeOf(Number(row), Number(column)) : undefined;
+  return place === undefined ? `${before}${sourceName}${after}` : `${before}${place}${rest}`;
+}
+
+function keep(blobs: Map<string, Uint8Array>, bytes: Uint8Array): BlobRef {
+  const hash = sha256(bytes);
+  blobs.set(hash, bytes);
+  return { sha256: hash, size: bytes.length };
+}
+
+function takenFrom(blobs: Map<string, Uint8Array>, named: readonly BlobRef[]): Map<string, Uint8Array> | undefined {
+  const taken = new Map<string, Uint8Array>();
+  for (const { sha256: hash } of named) {
+    const bytes = blobs.get(hash);
+    if (bytes !== undefined) taken.set(hash, bytes);
+  }
+  for (const hash of taken.keys()) blobs.delete(hash);
+  return taken.size === 0 ? undefined : taken;
 }

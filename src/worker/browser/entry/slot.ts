@@ -16,7 +16,7 @@ const post: (this: MessagePort, packet: unknown, transfer: Transferable[]) => vo
 function work(port: MessagePort): void {
   const platform = new SlotPlatform();
   const send = (message: FromSlot['message'], bytes?: Uint8Array): void => {
-    const { packet, transfer } = packetOf(message, bytes, platform.takeMade(message));
+    const { packet, transfer } = packetOf(message, bytes, platform.takeAlong(message));
     post.call(port, packet, transfer);
   };
   const blobs = new BlobRequests(send);
@@ -27,7 +27,7 @@ function work(port: MessagePort): void {
       log: (_, text) => output.write('log', text),
       progress: progress.tell,
       getBlob: async (sha256) => (await blobs.get(sha256)) ?? new Uint8Array(),
-      putBlob: (bytes) => blobs.put(bytes, (each) => platform.storeBlob(each)),
+      putBlob: (bytes) => blobs.put(bytes, (each) => platform.makeBlob(each)),
     },
     platform,
   );
@@ -36,7 +36,7 @@ function work(port: MessagePort): void {
   watchEnd((reason) => send({ kind: 'failed', reason }));
   port.addEventListener('message', ({ data: { message, bytes, blobs: given } }: MessageEvent<ToSlot>) => {
     if (message.kind === 'chunk') {
-      platform.take(given);
+      platform.take(message.id, given);
       executor.runChunk(message, bytes ?? new Uint8Array());
     } else if (message.kind === 'job') executor.noteJob(message);
     else if (message.kind === 'abort') executor.abort(message.chunk);
