@@ -84,6 +84,8 @@ describe('the map of tasks', () => {
     assert.equal(grown.states, 'd'.repeat(40) + 'w'.repeat(10));
     const total = 3 * TASK_MAP_CELLS;
     const huge = await maps.of(job, progress({ total, open: true }), [], { ...everything, count: 64 });
+    const beyond = await maps.of(job, progress({ total, open: true }), [], { ...everything, from: total + 1 });
+    assert.equal(beyond.states, '');
     assert.deepEqual([huge.cell, huge.states], [4, 'd'.repeat(10) + 'w'.repeat(6)]);
     const whole = await maps.of(job, progress({ total }), [], everything);
     assert.ok(whole.states.length <= 4_096 && whole.states.length * whole.cell >= total);

@@ -91,7 +91,7 @@ export class TaskMaps {
     const factor = Math.max(1, Math.ceil(shown / cells / tallied.size));
     const cell = factor * tallied.size;
     const first = Math.floor(from / tallied.size) * tallied.size;
-    const length = Math.ceil((shown + from - first) / cell);
+    const length = shown === 0 ? 0 : Math.ceil((shown + from - first) / cell);
     const busy = busyCells(running, first, cell, length);
     const states = Array.from({ length }, (_, i) => {
       const start = first + i * cell;

@@ -78,6 +78,8 @@ async function stepFor(source: TimelineSource, job: JobId, after: number, batche
 
 /** Batches that are looked at to know how large the values are. */
 const PROBES = 16;
+/** Pages of attempts that are looked through: a job where everything fails has very many. */
+const PAGES = 50;
 /** Batches behind the time asked for that are looked at: some of them began in it, and took long. */
 export const BEYOND = 100;
 
@@ -111,7 +113,7 @@ function barOf(segment: SegmentRecord): TimelineBar {
 /** Attempts are told from the time on, as many as fit. */
 async function attemptsOf({ store }: TimelineSource, job: JobId, from: number) {
   const attempts: TimelineAttempt[] = [];
-  for (let after = 0; ; ) {
+  for (let after = 0, pages = 0; pages < PAGES; pages++) {
     const page = await store.readAttempts(job, { after, limit: TIMELINE_STEP });
     for (const { cursor, attempt } of page) {
       after = cursor;
@@ -122,4 +124,5 @@ async function attemptsOf({ store }: TimelineSource, job: JobId, from: number) {
     }
     if (page.length < TIMELINE_STEP) return { attempts, isCut: false };
   }
+  return { attempts, isCut: true };
 }

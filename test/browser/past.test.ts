@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, describe, test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import type { Page } from 'playwright-core';
 import { noBrowser } from '../support/browser.ts';
+import { assertQuiet, openPage } from '../support/opened-page.ts';
 import { waitFor } from '../support/wait.ts';
 import { WatchedFarm } from '../support/watched-farm.ts';
 
@@ -130,6 +132,40 @@ describe('the past of a job in Chromium', { skip: noBrowser }, () => {
       .locator('.moment [role=status]', { hasText: /about \d+ slots? busy; about 1,\d+ of 1,500 tasks ended/ })
       .waitFor();
     quiet();
+  });
+
+  test('on a phone a finger moves it, two zoom, and a touch of the map leads to the task', async (t) => {
+    const touch = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
+    const opened = await openPage(t, watched.browser, watched.address(`/jobs/${job}`), touch);
+    const { page } = opened;
+    const timeline = page.locator('section.timeline');
+    await timeline.getByText(/^All of /).waitFor();
+    await timeline.locator('canvas').scrollIntoViewIfNeeded();
+    const box = await timeline.locator('canvas').boundingBox();
+    const y = (box?.y ?? 0) + 30;
+    const session = await page.context().newCDPSession(page);
+    const fingers = (type: 'touchStart' | 'touchMove' | 'touchEnd', ...xs: number[]) =>
+      session.send('Input.dispatchTouchEvent', { type, touchPoints: xs.map((x, id) => ({ x, y, id })) });
+    await fingers('touchStart', 150, 210);
+    for (let by = 10; by <= 60; by += 10) await fingers('touchMove', 150 - by, 210 + by);
+    await fingers('touchEnd');
+    await timeline.getByText(/ of [\d.]+.s$/).waitFor();
+    // From its middle it can be moved to both sides.
+    await timeline.getByRole('button', { name: 'Whole' }).tap();
+    await timeline.getByRole('button', { name: 'Zoom in' }).tap();
+    await timeline.getByText(/ of [\d.]+.s$/).waitFor();
+    const zoomed = await coloursOf(page, '.timeline');
+    await fingers('touchStart', 150);
+    for (let by = 10; by <= 80; by += 10) await fingers('touchMove', 150 + by);
+    await fingers('touchEnd');
+    await waitFor(async () => !isDeepStrictEqual(await coloursOf(page, '.timeline'), zoomed), { what: 'it to move' });
+    const map = page.locator('section.task-map');
+    await map.getByRole('img', { name: /^60 tasks/ }).waitFor();
+    // A finger that comes down right after a swipe only stops what that has set going.
+    await page.waitForTimeout(1_000);
+    await map.locator('canvas').tap({ position: { x: 30, y: 5 } });
+    await page.getByRole('heading', { level: 1, name: 'Task 1' }).waitFor();
+    assertQuiet(opened);
   });
 
   test('in figures: by worker, how long tasks take, and which took too long', async (t) => {

@@ -6,11 +6,12 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { temporaryDirectory } from '../../../test/support/directories.ts';
 import { start } from '../../../test/support/processes.ts';
-import { aJob } from '../../testing/store-records.ts';
+import { aJob, aSegment } from '../../testing/store-records.ts';
 import type { StoreError } from '../store.ts';
 import { DATABASE_FILE, openDatabase } from './database.ts';
 import { migrations } from './migrations/index.ts';
 import { openSqliteStore } from './sqlite-store.ts';
+import { Writer } from './writer.ts';
 
 const ROWS = 100_000;
 const KILLS = 8;
@@ -79,6 +80,28 @@ test('D11 the newer version may also stand in the log only', async (t) => {
   assert.equal(readFileSync(path.join(killed, DATABASE_FILE)).readUInt32BE(60), migrations.length);
   await assert.rejects(openSqliteStore(killed), { code: 'newer' });
   await assert.rejects(openSqliteStore(killed), { code: 'newer' });
+});
+
+test('D11 D17 data of version 1 is brought up to date, and what it holds can be read', async (t) => {
+  const dir = temporaryDirectory(t, 'versions');
+  const old = openDatabase(dir, migrations.slice(0, 1));
+  const { endedAt: _, ...segment } = aSegment(1, 1, 0, 3).segment;
+  const attempt = { job: 1, index: 2, lease: 1, worker: 'w', outcome: 'lost', endedAt: 7, message: 'gone' } as const;
+  old.exec('BEGIN');
+  const column = new TextEncoder().encode('1,2,3,');
+  new Writer(old).write([aJob(1), { kind: 'segment', segment, column }, { kind: 'attempt', attempt }]);
+  old.exec('COMMIT');
+  assert.equal(versionOf(old), 1);
+  old.close();
+  const store = await openSqliteStore(dir);
+  t.after(() => store.close());
+  const batches = await store.readBatches(1, { after: 0, step: 1, limit: 9 }, 1);
+  assert.deepEqual(batches, [{ segment, bytes: column.length }]);
+  const attempts = await store.readAttempts(1, { after: 0, limit: 9 });
+  assert.deepEqual(
+    attempts.map((each) => each.attempt),
+    [attempt],
+  );
 });
 
 test('D11 a database of another program is left alone', async (t) => {
