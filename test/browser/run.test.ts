@@ -52,6 +52,29 @@ describe('a function is run from the page, in Chromium', { skip: noBrowser }, ()
     quiet();
   });
 
+  test('with the keyboard alone', async (t) => {
+    const { page, quiet } = await watched.open(t, '/run');
+    await code(page).waitFor();
+    const reach = async (what: string) => {
+      for (let i = 0; i < 30; i++) {
+        await page.keyboard.press('Tab');
+        if (await page.evaluate(`document.activeElement.matches(${JSON.stringify(what)})`)) return;
+      }
+      assert.fail(`${what} cannot be reached`);
+    };
+    await reach('#code');
+    await page.keyboard.press('ControlOrMeta+a');
+    await page.keyboard.type('(x) => x + 1');
+    await reach('[value=range]');
+    await page.keyboard.press('ArrowRight');
+    await reach('#typed');
+    await page.keyboard.type('41\n');
+    await reach('button[type=submit]');
+    await page.keyboard.press('Enter');
+    assert.equal(await resultsOf(page), '{"index":0,"status":"done","value":42}\n');
+    quiet();
+  });
+
   test('a CSV file that is dropped: each line is an input', async (t) => {
     const { page, quiet } = await watched.open(t, '/run');
     await code(page).fill('export default function (row) { return row.name + "/" + Number(row.n); }');

@@ -15,7 +15,7 @@ export function Failures({ job, api, version }: { job: JobRow; api: Api; version
   const search = useMemo(() => new FailureSearch(), [id]);
   const { error } = useLoaded(`failures ${id}`, `${version}/${rounds}`, async (signal) => {
     search.begin();
-    const path = `/v1/jobs/${id}/results?order=completion&cursors${search.after}`;
+    const path = `/v1/jobs/${id}/results?order=completion&cursors&brief${search.after}`;
     const take = (line: string) => {
       search.take(line);
       return true;
