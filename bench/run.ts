@@ -8,13 +8,16 @@ import { parseArgs } from 'node:util';
 import { type Figure, figuresOf, formatFigure, isReached, type Question, type Sample } from './harness/figures.ts';
 import { questions } from './questions/index.ts';
 
-const { values: options, positionals } = parseArgs({
-  options: { runs: { type: 'string' }, json: { type: 'string' } },
-  allowPositionals: true,
-});
+const USAGE = `npm run bench -- [QUESTION…] [--runs N] [--json FILE]
+${questions.map(({ id, asks }) => `  ${id.padEnd(4)} ${asks}`).join('\n')}`;
+const { options, positionals } = parsed();
 const runs = Number(options.runs ?? 3);
 const wanted = positionals.map((name) => name.toLowerCase());
 const asked = questions.filter(({ id }) => wanted.length === 0 || wanted.includes(id.toLowerCase()));
+if (options.help) {
+  console.log(USAGE);
+  process.exit(0);
+}
 if (asked.length === 0 || !Number.isInteger(runs) || runs < 1) {
   console.error(`bench: choose from ${questions.map(({ id }) => id).join(' ')}, and --runs from 1 up`);
   process.exit(2);
@@ -60,4 +63,17 @@ function verdictOf(figure: Figure): string {
   const goal =
     'atLeast' in figure.target ? `≥ ${formatFigure(figure.target.atLeast)}` : `≤ ${formatFigure(figure.target.atMost)}`;
   return isReached(figure) ? `   ${goal}: reached` : `   ${goal}: NOT reached`;
+}
+
+function parsed() {
+  try {
+    const { values, positionals } = parseArgs({
+      options: { runs: { type: 'string' }, json: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+      allowPositionals: true,
+    });
+    return { options: values, positionals };
+  } catch (error) {
+    console.error(`bench: ${(error as Error).message}\n${USAGE}`);
+    process.exit(2);
+  }
 }

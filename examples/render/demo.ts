@@ -26,10 +26,18 @@ const SMALL = { picture: { width: 480, height: 270 }, samples: { least: 4, most:
 /** Tiles for each slot that are rendered before anything is measured: by then its code has been compiled for speed. */
 const WARM_UP = 4;
 
+const USAGE = `npm run demo -- [--keep] [--lan] [--small] [--out FILE]
+  --keep      leave the server and its workers up until Ctrl-C
+  --lan       let other devices of the network join it
+  --small     a small picture, in a few seconds
+  --out FILE  where the picture goes (default: ${path.relative('', PLACE)})
+`;
+
 interface Options {
   readonly keep: boolean;
   readonly lan: boolean;
   readonly small: boolean;
+  readonly help: boolean;
   readonly out: string;
 }
 
@@ -152,7 +160,7 @@ function inSeconds(milliseconds: number): string {
 function readOptions(): Options {
   const flag = { type: 'boolean', default: false } as const;
   const out = { type: 'string', default: PLACE } as const;
-  return parseArgs({ options: { keep: flag, lan: flag, small: flag, out } }).values;
+  return parseArgs({ options: { keep: flag, lan: flag, small: flag, help: flag, out } }).values;
 }
 
 /** Ctrl-C ends the job, the farm and its data, a second one leaves at once. Resolves with the exit code. */
@@ -169,7 +177,9 @@ async function main(): Promise<number> {
     });
   }
   try {
-    await demo(readOptions(), stop);
+    const options = readOptions();
+    if (options.help) process.stdout.write(USAGE);
+    else await demo(options, stop);
     return 0;
   } catch (error) {
     const { reason } = stop.signal;

@@ -67,6 +67,7 @@ const usage: Record<string, Case> = {
   'a format of nothing': { args: ['run', 'square.ts', '--format', 'csv'], says: /--format says how to read a file: give one with --inputs$/m },
   'a format that is not known': { args: ['run', 'square.ts', '--inputs', '-', '--format', 'xml'], says: /'xml' is invalid\. Allowed choices are lines, jsonl, csv, tsv\. \(see --help\)$/m },
   'a file of inputs that is not there': { args: ['run', 'square.ts', '--inputs', 'none.jsonl'], says: /there is no input file none\.jsonl$/m },
+  'a file that is one JSON value': { args: ['run', 'square.ts', '--inputs', 'list.json'], says: /the input list\.json: a \.json file is one value, not one for each task; .*\.jsonl/ },
   'an argument that looks tagged and is not': {
     args: ['run', 'square.ts', '{"$mh":[["Spaceship"]]}'],
     says: /the input \{"\$mh":\[\["Spaceship"\]\]\}: value /,
@@ -127,6 +128,9 @@ describe('on the command line', { concurrency: 3 }, () => {
 describe('in what a job is given', () => {
   it('a file with a broken line is told by its number, and the job is not left open', async () => {
     await served();
+    line.write('bad.jsonl', 'oops\n1\n');
+    await refused(['run', 'square.ts', '--inputs', 'bad.jsonl'], 2, /: bad\.jsonl, line 1: is not JSON: /);
+    assert.equal((await line.run(['jobs', '--json'])).stdout, '', 'no job was made');
     line.write('broken.jsonl', `${'1\n'.repeat(3)}{"a":\n5\n`);
     await refused(['run', 'square.ts', '--inputs', 'broken.jsonl'], 2, /: broken\.jsonl, line 4: is not JSON: /);
     const far = `${'1\n'.repeat(20_000)}oops\n`;

@@ -44,6 +44,18 @@ describe('help', () => {
   });
 });
 
+describe('the help of run', () => {
+  it('says what becomes of no input, and of values that JSON has no words for', async () => {
+    const { stdout } = await line.run(['run', '--help']);
+    const text = stdout.replace(/\s+/g, ' ');
+    assert.match(text, /without any input it is called once, with undefined/);
+    assert.match(
+      text,
+      /What JSON has no words for \(BigInt, Date, Map, NaN, bytes\) is an object with the only key "\$mh"/,
+    );
+  });
+});
+
 describe('an address out of the environment', () => {
   it('is said to come from there', async () => {
     const env = { MANYHANDS_URL: 'no-such-name.invalid', MANYHANDS_TOKEN: 'mh_x' };

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { wholeNumber } from '../arguments/numbers.ts';
 import { ExitCode } from '../errors.ts';
 import { type ServerOptions, withServer } from '../find-server.ts';
 import { printJson } from '../output/print.ts';
@@ -14,7 +15,7 @@ export interface Finding {
 }
 
 interface DoctorOptions extends ServerOptions {
-  port: number;
+  port?: number;
   json?: true;
 }
 
@@ -25,7 +26,7 @@ export function addDoctor(program: Command, finish: Finish): void {
   const command = program
     .command('doctor')
     .description('look for what may be wrong on this machine or with its server, and say what to do')
-    .option('--port <port>', 'the port that a server here would use', Number, 7070)
+    .option('--port <port>', 'the port that a server here would use (default: 7070)', wholeNumber('--port', 1, 65_535))
     .option('--json', 'print the findings as JSON');
   withServer(command).action(async (options: DoctorOptions) => finish(await doctor(options)));
 }

@@ -34,7 +34,9 @@ export interface RunOptions extends ServerOptions {
 export function addRun(program: Command, finish: Finish): void {
   const command = program
     .command('run <module> [input...]')
-    .description('run the default function of a module once for each input, and print what it returns')
+    .description(
+      'run the default function of a module once for each input, and print what it returns; without any input it is called once, with undefined',
+    )
     .option('--range <a..b[..step]>', 'whole numbers as inputs, b included', parseRange)
     .option('--inputs <file>', 'a file of inputs, or - for standard input')
     .addOption(new Option('--format <format>', 'how to read it (default: by its name, else lines)').choices(FORMATS))
@@ -53,7 +55,11 @@ export function addRun(program: Command, finish: Finish): void {
     .option('--memory <size>', 'memory of each task', parseSize)
     .option('--resource <key=amount>', 'an amount of it for each task, on workers that have it', collectResource)
     .option('--local <n>', 'slots of a server started for this command alone', wholeNumber('--local', 1, 4096))
-    .option('--quiet', 'no progress bar and no remarks');
+    .option('--quiet', 'no progress bar and no remarks')
+    .addHelpText(
+      'after',
+      '\nA value is printed as JSON, a text as itself. What JSON has no words for (BigInt, Date, Map, NaN, bytes)\nis an object with the only key "$mh", in inputs too: the SDK\'s guide, docs/sdk.md, has the table.',
+    );
   withServer(command).action(async (module: string, inputs: string[], options: RunOptions) => {
     finish(await run(module, inputs, options));
   });

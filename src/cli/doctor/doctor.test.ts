@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { test } from 'node:test';
 import { cleanUp } from '../../../test/support/cleanup.ts';
 import { temporaryDirectory } from '../../../test/support/directories.ts';
+import { openSqliteStore } from '../../store/sqlite/sqlite-store.ts';
+import { examineData } from './data.ts';
 import { examineDisk, syncFinding } from './disk.ts';
-import { clockFinding } from './examine.ts';
+import { clockFinding, examine } from './examine.ts';
 import { examinePort, nodeFinding } from './machine.ts';
 
 test('a data directory that is not there yet is looked at where it will be, and nothing is left behind', async (t) => {
@@ -17,6 +19,38 @@ test('a data directory that is not there yet is looked at where it will be, and 
   assert.match(findings.at(-1)?.words ?? '', /^a sync takes [\d.]+ ms, .* are free/);
   assert.ok(existsSync(directory));
   assert.deepEqual(readdirSync(directory), []);
+});
+
+test('data that a server could not open is told, and neither it nor its surroundings are touched', async (t) => {
+  const directory = temporaryDirectory(t);
+  const look = () => [...examineData(directory)].map(({ state, words }) => `${state}: ${words}`);
+  assert.deepEqual(look(), [], 'no data yet');
+  const store = await openSqliteStore(directory);
+  assert.deepEqual(look(), [
+    `note: process ${process.pid} holds it, and does not answer as a server: look at that process`,
+  ]);
+  await store.close();
+  rmSync(path.join(directory, 'manyhands.lock'));
+  const files = () => readdirSync(directory).map((name) => [name, statSync(path.join(directory, name)).mtimeMs]);
+  const before = files();
+  assert.deepEqual(look(), ['ok: can be read, and is whole']);
+  assert.deepEqual(files(), before);
+  const file = path.join(directory, 'manyhands.db');
+  const bytes = readFileSync(file);
+  writeFileSync(file, bytes.fill(7, 4096, 4096 * 3));
+  const [damaged = ''] = look();
+  assert.ok(damaged?.startsWith(`wrong: ${file} is damaged (`), damaged);
+  assert.match(damaged, /To restore: unpack your latest 'manyhands backup'/);
+  assert.deepEqual(readFileSync(file), bytes);
+});
+
+test('the port of a data directory is that of its last server', async (t) => {
+  const directory = temporaryDirectory(t);
+  writeFileSync(path.join(directory, 'server.json'), '{"url":"http://127.0.0.1:9"}');
+  const findings = await Array.fromAsync(examine({ data: directory }));
+  assert.match(findings.find(({ what }) => what === 'port')?.words ?? '', /^9 /);
+  const { words } = findings.at(-1) ?? {};
+  assert.equal(words, `none runs with this data directory; start one with: manyhands serve --data ${directory}`);
 });
 
 test('a slow disk is told', () => {

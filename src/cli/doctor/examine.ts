@@ -1,15 +1,18 @@
+import { localUrl } from '../../client/node/find-server.ts';
 import { Api, type ServerAddress } from '../api.ts';
 import type { Finding } from '../commands/doctor.ts';
 import { explain } from '../errors.ts';
 import { dataDirectoryOf, findServer, type ServerOptions } from '../find-server.ts';
+import { examineData } from './data.ts';
 import { examineDisk } from './disk.ts';
 import { examineMachine, examinePort } from './machine.ts';
 
+const DEFAULT_PORT = 7070;
 /** Milliseconds by which two clocks may differ before logs become hard to read side by side. */
 const CLOCK_TOLERANCE = 5_000;
 
 /** Looks at one thing after the other; what can't be looked at is told as that. */
-export async function* examine(options: ServerOptions & { port: number }): AsyncGenerator<Finding> {
+export async function* examine(options: ServerOptions & { port?: number }): AsyncGenerator<Finding> {
   yield* examineMachine();
   const directory = dataDirectoryOf(options);
   yield* examineDisk(directory);
@@ -21,11 +24,21 @@ export async function* examine(options: ServerOptions & { port: number }): Async
     return;
   }
   if (server === undefined) {
-    yield await examinePort(options.port);
-    yield { what: 'server', state: 'note', words: 'none runs on this machine; start one with: manyhands serve' };
+    yield* examineData(directory);
+    yield await examinePort(options.port ?? portOf(directory));
+    const words =
+      options.data === undefined
+        ? 'none runs on this machine; start one with: manyhands serve'
+        : `none runs with this data directory; start one with: manyhands serve --data ${options.data}`;
+    yield { what: 'server', state: 'note', words };
     return;
   }
   yield* examineServer(server);
+}
+
+/** That of the last server there, as long as it is known. */
+function portOf(directory: string): number {
+  return Number(localUrl(directory)?.port) || DEFAULT_PORT;
 }
 
 async function* examineServer(server: ServerAddress): AsyncGenerator<Finding> {

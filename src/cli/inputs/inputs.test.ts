@@ -49,7 +49,13 @@ describe('JSON lines', () => {
 
   it('that are broken are named by their number, empty ones too', async () => {
     await assert.rejects(read('1\n2\n{"a":\n4\n', 'jsonl'), /^InputError: some\.file, line 3: is not JSON: /);
-    await assert.rejects(read('1\n\n3\n', 'jsonl'), /line 2: is empty/);
+    await assert.rejects(read('1\n\n\n3\n', 'jsonl'), /line 2: is empty/);
+  });
+
+  it('may be followed by empty ones', async () => {
+    assert.deepEqual(await read('1\n2\n\n', 'jsonl'), [1, 2]);
+    assert.deepEqual(await read('1\n\n \r\n\n', 'jsonl'), [1]);
+    assert.deepEqual(await read('\n', 'jsonl'), []);
   });
 });
 

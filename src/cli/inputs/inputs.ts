@@ -37,8 +37,27 @@ export async function openInputs(
   format: Format | undefined,
   revive: Revive,
 ): Promise<AsyncIterable<unknown>> {
-  const source = file === '-' ? { name: 'standard input', bytes: process.stdin } : await openFile(file);
-  return readInputs(source, format ?? BY_EXTENSION[extname(file).toLowerCase()] ?? 'lines', revive);
+  const extension = extname(file).toLowerCase();
+  if (format === undefined && extension === '.json') {
+    throw new UsageError(
+      `the input ${file}: a .json file is one value, not one for each task; put each on a line of its own (jq -c '.[]' FILE > FILE.jsonl), or say --format jsonl or lines if they are`,
+    );
+  }
+  const known = format ?? BY_EXTENSION[extension] ?? 'lines';
+  if (file === '-') return readInputs({ name: 'standard input', bytes: process.stdin }, known, revive);
+  const source = await openFile(file);
+  const inputs = await readInputs(source, known, revive);
+  return source.isWhole ? begun(inputs) : inputs;
+}
+
+/** With the first input read: what is wrong from the beginning is told before there is a job. A pipe may let us wait. */
+async function begun(inputs: AsyncGenerator<unknown>): Promise<AsyncGenerator<unknown>> {
+  const first = await inputs.next();
+  return (async function* () {
+    if (first.done === true) return;
+    yield first.value;
+    yield* inputs;
+  })();
 }
 
 export async function readInputs(source: Source, format: Format, revive: Revive): Promise<AsyncGenerator<unknown>> {
@@ -49,14 +68,17 @@ export async function readInputs(source: Source, format: Format, revive: Revive)
   return readCsv(source, format === 'csv' ? ',' : '\t');
 }
 
-async function openFile(file: string): Promise<Source> {
+async function openFile(file: string): Promise<Source & { readonly isWhole: boolean }> {
+  let isWhole: boolean;
   try {
-    if ((await stat(file)).isDirectory()) throw new UsageError(`the input ${file} is a directory; name a file in it`);
+    const found = await stat(file);
+    if (found.isDirectory()) throw new UsageError(`the input ${file} is a directory; name a file in it`);
+    isWhole = found.isFile();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     throw new UsageError(`there is no input file ${file}`, { cause: error });
   }
   const stream = createReadStream(file, { highWaterMark: 256 * 1024 });
   await new Promise<void>((resolve, reject) => stream.once('open', () => resolve()).once('error', reject));
-  return { name: file, bytes: stream };
+  return { name: file, bytes: stream, isWhole };
 }

@@ -131,7 +131,8 @@ function localToken(query: ServerQuery, env: NonNullable<ServerQuery['env']>): s
   }
 }
 
-function localUrl(directory: string): URL | undefined {
+/** Where the server of a data directory is, or was when it could not tidy up. */
+export function localUrl(directory: string): URL | undefined {
   try {
     const { url } = JSON.parse(readFileSync(path.join(directory, 'server.json'), 'utf8')) as { url?: unknown };
     return typeof url === 'string' ? parseUrl(url, 'server.json') : undefined;

@@ -19,6 +19,20 @@ it('every example of VALUES.md is what is written, and reads back as it was', ()
   }
 });
 
+it('the few that docs/sdk.md shows are written as it says', () => {
+  const guide = readFileSync(new URL('../../../docs/sdk.md', import.meta.url), 'utf8');
+  const rows = guide.split('\n').filter((line) => /^\| `.*\$mh/.test(line));
+  const pairs = rows.flatMap((row) => {
+    const [sources, texts] = row.split(' | ').map((cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, code]) => code));
+    return (sources ?? []).map((source, i) => [source, texts?.[i]] as [string, string]);
+  });
+  assert.ok(pairs.length >= 8, `found only ${pairs.length}`);
+  for (const [source, text] of pairs) {
+    const { bytes, encoding } = encodeValue(vm.runInThisContext(source));
+    assert.equal(toJsonText(bytes, encoding), text, source);
+  }
+});
+
 it('the error of VALUES.md reads as an error', () => {
   const text = page.split('\n').find((line) => line.startsWith('{"$mh":[["Error"')) ?? '';
   const error = decodeValue(fromJsonText(text).bytes, 0) as Error;

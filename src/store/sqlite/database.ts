@@ -20,7 +20,7 @@ import { migrations as released } from './migrations/index.ts';
 
 export const DATABASE_FILE = 'manyhands.db';
 export const PAGE_BYTES = 4096;
-const LOCK_FILE = 'manyhands.lock';
+export const LOCK_FILE = 'manyhands.lock';
 
 /** Opens the data of a directory for this process alone, or says why not. Nothing is changed before it is known to be ours. */
 export function openDatabase(dir: string, migrations: readonly string[] = released): DatabaseSync {

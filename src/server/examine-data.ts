@@ -1,0 +1,1 @@
+export { examineData } from '../store/sqlite/examine.ts';
