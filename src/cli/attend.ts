@@ -1,6 +1,7 @@
 import type { Job } from '../client/job.ts';
 import type { TaskFailure } from '../model/envelope.ts';
 import type { JobProgress } from '../model/job.ts';
+import type { Api } from './api.ts';
 import { ExitCode } from './errors.ts';
 import type { Out } from './output/out.ts';
 import { type Arrival, printResults } from './output/print-results.ts';
@@ -8,6 +9,7 @@ import { printable, printableText } from './output/printable.ts';
 import { formatCount } from './output/table.ts';
 import type { Failed, ReadBlob } from './output/values.ts';
 import { ProgressBar } from './progress.ts';
+import { sayWhyItWaits } from './waiting.ts';
 
 export interface AttendOptions {
   readonly out: Out;
@@ -16,6 +18,7 @@ export interface AttendOptions {
   readonly defined: boolean;
   readonly quiet: boolean;
   readonly readBlob: ReadBlob;
+  readonly api: Api;
 }
 
 /** Prints a job's results as they come, with a bar on a terminal, until it has ended; says how it ended. */
@@ -23,6 +26,12 @@ export async function attend(job: Job, options: AttendOptions): Promise<JobProgr
   const bar = new ProgressBar(process.stderr, { quiet: options.quiet });
   const failures = new Failures(bar);
   void watch(job, bar);
+  const told = options.quiet
+    ? () => {}
+    : sayWhyItWaits(job.id, options.api, (text) => {
+        bar.clear();
+        process.stderr.write(text);
+      });
   const ended = { progress: undefined as JobProgress | undefined };
   try {
     await printResults(arrivals(job, options, ended), {
@@ -35,6 +44,7 @@ export async function attend(job: Job, options: AttendOptions): Promise<JobProgr
     });
     options.out.start();
   } finally {
+    told();
     failures.flush();
     bar.end();
   }

@@ -17,7 +17,7 @@ import { ProgressBar } from './progress.ts';
 const LINE_EVERY = 1_000;
 
 export async function results(text: string, options: FollowOptions): Promise<number> {
-  return withJobs([text], options, async ([job], farm) => {
+  return withJobs([text], options, async ([job], farm, api) => {
     const out = options.out === undefined ? Out.stdout() : Out.file(options.out);
     const progress = await attend(job as Job, {
       out,
@@ -26,6 +26,7 @@ export async function results(text: string, options: FollowOptions): Promise<num
       defined: options.defined === true,
       quiet: options.quiet === true,
       readBlob: (ref) => farm.download(ref),
+      api,
     });
     out.close();
     if (progress !== undefined && !options.quiet) process.stderr.write(summaryOf((job as Job).id, progress) ?? '');
@@ -112,7 +113,7 @@ function wordsOf(id: number, { state, total, open, done, failed, cancelled }: Jo
 async function withJobs(
   texts: string[],
   options: ServerOptions,
-  use: (jobs: Job[], farm: Farm) => Promise<number>,
+  use: (jobs: Job[], farm: Farm, api: Api) => Promise<number>,
 ): Promise<number> {
   const server = await mustFindServer(options);
   const api = new Api(server);
@@ -125,7 +126,7 @@ async function withJobs(
     const jobs = ids.map((id) => farm.job(id));
     // One that does not exist is told before any is waited for.
     for (const job of jobs) await job.status();
-    return await use(jobs, farm);
+    return await use(jobs, farm, api);
   } finally {
     interrupts.end();
     await farm.close();

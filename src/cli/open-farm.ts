@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Farm } from '../client/farm.ts';
 import { sayWhere } from '../client/node/find-server.ts';
-import type { ServerAddress } from './api.ts';
+import { Api, type ServerAddress } from './api.ts';
 import { NoServerError } from './errors.ts';
 import { findServer, mustFindServer, type ServerOptions } from './find-server.ts';
 
@@ -15,16 +15,22 @@ export interface OpenOptions extends ServerOptions {
   readonly say: (text: string) => void;
 }
 
+/** A farm, and its HTTP API for what the SDK has no words for. */
+export interface OpenFarm {
+  readonly farm: Farm;
+  readonly api: Api;
+}
+
 /**
  * Looks for the farm that the command is meant for: the one that was named, the one on this machine, or one for this
  * command alone. Resolves with what opens it; nothing has been started by then.
  */
-export async function seekFarm(options: OpenOptions): Promise<() => Promise<Farm>> {
+export async function seekFarm(options: OpenOptions): Promise<() => Promise<OpenFarm>> {
   const { local, data, mustStay } = options;
   // A data directory that was named is never silently replaced by a server of our own.
   const found =
     local !== undefined ? undefined : data === undefined ? await findServer(options) : await mustFindServer(options);
-  if (found !== undefined) return () => connectTo(found);
+  if (found !== undefined) return async () => ({ farm: await connectTo(found), api: new Api(found) });
   if (mustStay) {
     throw new NoServerError(
       'no server runs on this machine, and one for this command alone would end with it: start one with "manyhands serve"',
@@ -54,7 +60,7 @@ export async function connectTo(
 type StartServer = typeof import('../server/server.ts').startServer;
 
 /** A server and a worker in this process, whose data lasts as long as the command. */
-async function startOwn(startServer: StartServer, { local, say }: OpenOptions): Promise<Farm> {
+async function startOwn(startServer: StartServer, { local, say }: OpenOptions): Promise<OpenFarm> {
   const dataDir = mkdtempSync(join(tmpdir(), 'manyhands-run-'));
   const remove = (): void => rmSync(dataDir, { recursive: true, force: true, maxRetries: 3 });
   process.once('exit', remove);
@@ -70,10 +76,8 @@ async function startOwn(startServer: StartServer, { local, say }: OpenOptions): 
     process.off('exit', remove);
     remove();
   };
-  const [farm] = await Promise.all([
-    connectTo({ url: new URL(server.url), token: server.adminToken }, { close }),
-    worker.joined,
-  ]);
+  const address = { url: new URL(server.url), token: server.adminToken };
+  const [farm] = await Promise.all([connectTo(address, { close }), worker.joined]);
   say(`manyhands: ${why} for this command alone, with ${slots} on this machine\n`);
-  return farm;
+  return { farm, api: new Api(address) };
 }

@@ -8,7 +8,7 @@ import type { RunOptions } from './commands/run.ts';
 import { ExitCode } from './errors.ts';
 import { openInputs, parseInput } from './inputs/inputs.ts';
 import { Interrupts } from './interrupts.ts';
-import { seekFarm } from './open-farm.ts';
+import { type OpenFarm, seekFarm } from './open-farm.ts';
 import { Out, OutputClosed } from './output/out.ts';
 
 /** Submits, prints, waits; resolves with the exit code. What is wrong with the module or the inputs is told before anything is started. */
@@ -23,11 +23,11 @@ export async function runJob(module: string, args: string[], options: RunOptions
   const out = options.out === undefined ? Out.stdout() : Out.file(options.out);
   // From here on there is something to be cleaned up by whoever is told to leave.
   const run = new Run(say);
-  const farm = await open();
+  const { farm, api } = await open();
   try {
     const job = await farm.map(code, inputs, jobOptions(options));
     if (options.detach) return await detach(job, farm);
-    return await run.attend(job, farm, out, options);
+    return await run.attend(job, { farm, api }, out, options);
   } catch (error) {
     if (run.interrupted) run.leave(ExitCode.interrupted);
     if (error instanceof OutputClosed) await run.unread();
@@ -97,7 +97,7 @@ class Run {
     return this.#interrupts.interrupted;
   }
 
-  async attend(job: Job, farm: Farm, out: Out, options: RunOptions): Promise<number> {
+  async attend(job: Job, { farm, api }: OpenFarm, out: Out, options: RunOptions): Promise<number> {
     this.#job = job;
     this.#hasOwnServer = farm.embedded;
     job.submitted.then(
@@ -111,6 +111,7 @@ class Run {
       defined: options.defined === true,
       quiet: options.quiet === true,
       readBlob: (ref) => farm.download(ref),
+      api,
     });
     if (progress !== undefined) this.#say(summaryOf(job.id, progress) ?? '');
     if (this.interrupted) this.leave(ExitCode.interrupted);

@@ -191,6 +191,15 @@ describe('run, on a server', () => {
     assert.match((await line.run(['show', 'last'])).stdout, /^name +later$/m);
   });
 
+  it('says why nothing of it begins, once', async () => {
+    const running = line.start(['run', 'square.ts', '3', '--requires', 'gpu=yes']);
+    const [, job = ''] = await running.output(/^manyhands: job (\d+) waits\. .*has not the label gpu=yes.*\n/m);
+    assert.equal((await line.run(['cancel', job])).code, 0);
+    const { code, stdout, stderr } = await running.exit();
+    assert.deepEqual([code, stdout], [1, '']);
+    assert.match(stderr, /^manyhands: job \d+ waits\. [^\n]*\nmanyhands: job \d+ cancelled [^\n]*\n$/);
+  });
+
   it('passes on what is asked of workers, and lets a task wait for one that has it', async () => {
     const { stdout } = await run(
       'square.ts 3 --requires gpu=yes --cpus 2 --memory 64M --resource licence=1 --timeout 30s --priority -5 --retries 1 --detach',
