@@ -167,9 +167,6 @@ function timesOf(task: Task, workers: FarmView['workers'], now: number): [string
   return facts;
 }
 
-/** What came to nothing without being anybody's fault. */
-const TONES: Readonly<Record<string, string>> = { lost: 'waiting', superseded: 'cancelled' };
-
 function Attempts({ attempts, now }: { attempts: Task['attempts']; now: number }): JSX.Element {
   return h(
     'section',
@@ -182,7 +179,7 @@ function Attempts({ attempts, now }: { attempts: Task['attempts']; now: number }
         h(
           'li',
           { key: i },
-          h(StateMark, { word: outcome, tone: TONES[outcome] ?? 'failed' }),
+          h(StateMark, { word: outcome, tone: outcome === 'lost' ? 'waiting' : 'failed' }),
           h('span', null, 'on ', h('a', { href: workerPath(worker) }, worker), `, ${ago(now - endedAt)}`),
           h('code', null, message),
         ),
