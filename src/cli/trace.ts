@@ -1,6 +1,6 @@
 import { Lanes } from '../dashboard/lanes.ts';
 import type { JobView } from '../model/feed.ts';
-import { TIMELINE_BATCHES } from '../model/limits.ts';
+import { TIMELINE_BATCHES } from '../model/past-limits.ts';
 import type { Timeline, TimelineAttempt, TimelineBar } from '../model/timeline.ts';
 import type { WorkerFacts } from '../model/worker.ts';
 import type { Api } from './api.ts';
@@ -67,11 +67,18 @@ export class Trace {
     for (const attempt of attempts) yield* this.#attempt(attempt);
   }
 
-  *#bar({ seq, worker, lease, from, to, first, tasks, failed }: TimelineBar): Generator<TraceEvent> {
+  *#bar({ seq, worker, lease, from, to, micros, first, tasks, failed }: TimelineBar): Generator<TraceEvent> {
     const { name, args } = namesOf(first, tasks);
     const { begin, ...place } = yield* this.#place(worker, 'slot', from, to);
     const cat = failed === 0 ? 'done' : 'failed';
-    yield { name, ph: 'X', cat, ...place, ...this.#times(begin, to), args: { ...args, failed, batch: seq, lease } };
+    yield {
+      name,
+      ph: 'X',
+      cat,
+      ...place,
+      ...this.#times(begin, to),
+      args: { ...args, failed, micros, batch: seq, lease },
+    };
   }
 
   /** What was lost or too slow took a slot for a while; a failure that was tried again is a moment. */

@@ -400,16 +400,6 @@ export const PAGE_FAILURE_GROUPS = 50;
 /** Milliseconds that a token made for a new device is good for: longer than the setting up takes, shorter than it is remembered. */
 export const DEVICE_TOKEN_TIME = 7 * 24 * 60 * 60_000;
 
-/** A job's past: batches of an answer, more than a screen has columns, and of a question to the store; bytes these read. */
-export const TIMELINE_BATCHES = 4_000;
-export const TIMELINE_STEP = 200;
-export const TIMELINE_BYTES = 64 * MiB;
-export const TIMELINE_STEP_BYTES = 4 * MiB;
-/** Maps of tasks that are kept, cells of one (a task each, up to so many), milliseconds of reading for one answer of it. */
-export const TASK_MAPS = 4;
-export const TASK_MAP_CELLS = 2 ** 20;
-export const TASK_MAP_TIME = 300;
-
 /** Buffers of BLOB_CHUNK_BYTES that wait for the next read of a blob: as many as are usually read at once. */
 export const BLOB_READ_BUFFERS = 8;
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { JobProgress } from '../model/job.ts';
-import { TASK_MAP_CELLS } from '../model/limits.ts';
+import { TASK_MAP_CELLS } from '../model/past-limits.ts';
 import { MemoryDisk } from '../store/memory/memory-disk.ts';
 import { MemoryStore } from '../store/memory/memory-store.ts';
 import { aJob, aSegment, progressOf } from '../testing/store-records.ts';

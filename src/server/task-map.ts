@@ -1,6 +1,6 @@
 import type { JobId, TaskIndex } from '../model/ids.ts';
 import { hasEnded, type JobProgress } from '../model/job.ts';
-import { TASK_MAP_CELLS, TASK_MAP_TIME, TASK_MAPS, TIMELINE_STEP, TIMELINE_STEP_BYTES } from '../model/limits.ts';
+import { TASK_MAP_CELLS, TASK_MAP_TIME, TASK_MAPS, TIMELINE_STEP, TIMELINE_STEP_BYTES } from '../model/past-limits.ts';
 import type { SegmentRecord } from '../model/records.ts';
 import type { Run } from '../model/runs.ts';
 import type { TaskMap } from '../model/task-map.ts';

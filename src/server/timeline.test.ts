@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { PAGE_ROWS_MAX, TIMELINE_BYTES } from '../model/limits.ts';
+import { PAGE_ROWS_MAX } from '../model/limits.ts';
+import { TIMELINE_BYTES } from '../model/past-limits.ts';
 import type { SegmentRecord } from '../model/records.ts';
 import { MemoryDisk } from '../store/memory/memory-disk.ts';
 import { MemoryStore } from '../store/memory/memory-store.ts';

@@ -1,5 +1,6 @@
 import type { JobId } from '../model/ids.ts';
-import { PAGE_ROWS_MAX, TIMELINE_BYTES, TIMELINE_STEP, TIMELINE_STEP_BYTES } from '../model/limits.ts';
+import { PAGE_ROWS_MAX } from '../model/limits.ts';
+import { TIMELINE_BYTES, TIMELINE_STEP, TIMELINE_STEP_BYTES } from '../model/past-limits.ts';
 import type { SegmentRecord } from '../model/records.ts';
 import { countRuns } from '../model/runs.ts';
 import type { Timeline, TimelineAttempt, TimelineBar } from '../model/timeline.ts';

@@ -1,5 +1,6 @@
 import Type from 'typebox';
-import { BLOCK_TASKS, PAGE_ROWS_MAX, TIMELINE_BATCHES } from '../../model/limits.ts';
+import { BLOCK_TASKS, PAGE_ROWS_MAX } from '../../model/limits.ts';
+import { TIMELINE_BATCHES } from '../../model/past-limits.ts';
 import { Count, Index } from '../../protocol/shapes.ts';
 import type { Core } from '../core.ts';
 import { TaskMaps } from '../task-map.ts';
