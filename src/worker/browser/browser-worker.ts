@@ -7,6 +7,7 @@ import type { Chunk, JobFacts, Runner, SlotEvent } from '../runner.ts';
 import type { WorkerStatus } from '../session-io.ts';
 import { CodeTexts } from './code-texts.ts';
 import { Connection } from './connection.ts';
+import { deviceOf } from './device.ts';
 import { FarmHttp } from './farm-http.ts';
 import { parseJoinLink } from './join-link.ts';
 import { PageLife, type PauseWhen } from './page-life.ts';
@@ -63,6 +64,7 @@ export class BrowserWorker extends EventTarget {
   constructor(options: BrowserWorkerOptions) {
     super();
     const { base, token } = parseJoinLink(options.url, options.token);
+    const { browser, version, system } = deviceOf(navigator.userAgent);
     const slots = options.slots ?? navigator.hardwareConcurrency ?? 1;
     this.#lending = { state: 'joining', slots, busy: 0, done: 0, failed: 0, computed: 0 };
     this.ended = new Promise((resolve) => {
@@ -79,13 +81,13 @@ export class BrowserWorker extends EventTarget {
     this.#driver = new Driver(
       {
         key: randomKey(),
-        name: options.name ?? nameOfDevice(navigator.userAgent),
+        name: options.name ?? `${browser} on ${system}`,
         device: 'browser',
         slots,
         runners: ['js'],
         labels: options.labels ?? {},
         resources: {},
-        platform: navigator.userAgent.slice(0, 256),
+        platform: `${system}, ${browser} ${version}`.trim(),
         beats: true,
       },
       {
@@ -206,12 +208,4 @@ export class BrowserWorker extends EventTarget {
 function randomKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-}
-
-/** Such as "Firefox on Android". */
-function nameOfDevice(agent: string): string {
-  const browser = /Firefox|Edg|OPR|Chrome|Safari/.exec(agent)?.[0] ?? 'a browser';
-  const system = /Android|iPhone|iPad|Windows|Mac OS X|CrOS|Linux/.exec(agent)?.[0];
-  const name = { Edg: 'Edge', OPR: 'Opera' }[browser] ?? browser;
-  return system === undefined ? name : `${name} on ${system.replace('Mac OS X', 'macOS').replace('CrOS', 'ChromeOS')}`;
 }
