@@ -76,7 +76,7 @@ async function startOwn(startServer: StartServer, { local, say }: OpenOptions): 
     process.off('exit', remove);
     remove();
   };
-  const address = { url: new URL(server.url), token: server.adminToken };
+  const address = { url: new URL(server.url), token: server.adminToken, foundBy: 'this command' };
   const [farm] = await Promise.all([connectTo(address, { close }), worker.joined]);
   say(`manyhands: ${why} for this command alone, with ${slots} on this machine\n`);
   return { farm, api: new Api(address) };

@@ -8,7 +8,7 @@ import type { Core } from '../core.ts';
 import { CSV_BREAK, csvField, csvText, fieldsOf } from '../csv.ts';
 import { Problem } from '../problem.ts';
 import { base64, blobBytes, blobIn, failureIn, isBlob, outcomesIn, type StoredOutcome } from './records.ts';
-import { segmentsInOrder } from './result-segments.ts';
+import { type Reader, segmentsInOrder } from './result-segments.ts';
 
 /** Columns that every file has, and `value` and `more`, which stand between them where they are needed. */
 const FIRST = ['index', 'status'];
@@ -76,10 +76,11 @@ class Columns {
  * All results as CSV, in two passes: the first learns which columns there are. What is in memory is one segment, and the
  * names of the columns.
  */
-export async function* csvOf(core: Core, job: JobId): AsyncGenerator<string> {
+export async function* csvOf(core: Core, job: JobId, reader: Reader): AsyncGenerator<string> {
   const columns = new Columns();
-  for await (const { segment, column } of segmentsInOrder(core, job)) {
+  for await (const { segment, column } of segmentsInOrder(core, job, reader)) {
     for (const outcome of outcomesIn(segment, readColumn(column))) {
+      if (reader.destroyed) return;
       columns.outcomes++;
       if (isFailure(outcome.status)) continue;
       if (hasNoFields(outcome)) columns.hasValue = true;
@@ -88,7 +89,7 @@ export async function* csvOf(core: Core, job: JobId): AsyncGenerator<string> {
   }
   yield columns.header();
   let left = columns.outcomes;
-  for await (const { segment, column } of segmentsInOrder(core, job)) {
+  for await (const { segment, column } of segmentsInOrder(core, job, reader)) {
     let text = '';
     for (const outcome of outcomesIn(segment, readColumn(column))) {
       if (left-- === 0) break;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
 import { parse } from 'csv-parse/sync';
@@ -198,3 +198,32 @@ test('T-32: files are saved with a ticket for their path, once', async () => {
     assert.equal((await farm.ask('GET', `${address}?ticket=${ticket}`, { token: null })).status, 401);
   }
 });
+
+test('a reader that leaves early leaves nothing open and nothing running', async () => {
+  const large = INLINE_VALUE_BYTES * 20;
+  const job = await run(
+    `export default (n) => n % 2 ? new Uint8Array(${large}).fill(n) : String.fromCharCode(65 + n).repeat(${large})`,
+    40,
+  );
+  for (const ending of ['csv', 'zip']) {
+    for (let i = 0; i < 12; i++) {
+      const { message } = await farm.begin(`/v1/jobs/${job}/results.${ending}`);
+      await new Promise((resolve) => setTimeout(resolve, i * 3));
+      message.destroy();
+    }
+    const isClosed = () => openBlobs() === 0;
+    await waitFor(isClosed, { what: `the blobs of ${ending} to be closed`, timeout: 20_000 });
+  }
+});
+
+/** Blobs that this process, in which the server runs, has open. */
+function openBlobs(): number {
+  return readdirSync('/proc/self/fd').filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).includes('/blobs/');
+    } catch {
+      // Closed in between.
+      return false;
+    }
+  }).length;
+}

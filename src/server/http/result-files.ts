@@ -25,7 +25,7 @@ export function resultFileRoutes(core: Core): Route[] {
       },
       handle: async ({ params: { job }, response }) => {
         await mustExist(core, job);
-        return send(response, `job-${job}.csv`, 'text/csv; charset=utf-8', gathered(csvOf(core, job)));
+        return send(response, `job-${job}.csv`, 'text/csv; charset=utf-8', gathered(csvOf(core, job, response)));
       },
     }),
     route({
@@ -40,7 +40,7 @@ export function resultFileRoutes(core: Core): Route[] {
         404: { description: 'There is no such job.' },
       },
       handle: async ({ params: { job }, response }) =>
-        send(response, `job-${job}.zip`, 'application/zip', joined(zipOf(core, await mustExist(core, job)))),
+        send(response, `job-${job}.zip`, 'application/zip', joined(zipOf(core, await mustExist(core, job), response))),
     }),
   ];
 }

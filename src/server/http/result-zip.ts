@@ -1,15 +1,16 @@
 import { ValueStatus } from '../../model/envelope.ts';
-import type { JobId, TaskIndex } from '../../model/ids.ts';
+import type { TaskIndex } from '../../model/ids.ts';
 import type { Job } from '../../model/job.ts';
 import { PICTURE_HEAD, pictureType } from '../../model/picture-type.ts';
 import { ZIP_FILES, ZIP_TEXT_BYTES } from '../../model/result-limits.ts';
 import { readColumn } from '../../protocol/column.ts';
 import { decodeValue } from '../../protocol/values/value.ts';
 import type { BlobStore } from '../../store/blobs.ts';
+import type { StoredSegment } from '../../store/store.ts';
 import type { Core } from '../core.ts';
 import { Zip } from '../zip.ts';
 import { blobBytes, blobIn, isBlob, outcomesIn, recordLines, type StoredOutcome } from './records.ts';
-import { segmentsInOrder } from './result-segments.ts';
+import { type Reader, segmentsInOrder } from './result-segments.ts';
 
 const QUOTE = 0x22;
 const encoder = new TextEncoder();
@@ -18,7 +19,11 @@ const encoder = new TextEncoder();
  * All results as a zip archive: values that are bytes or texts as a file each, all other outcomes as lines of
  * results.ndjson. Read twice where there are such others, since an archive holds one file after the other.
  */
-export async function* zipOf(core: Core, job: Pick<Job, 'id' | 'spec' | 'progress'>): AsyncGenerator<Uint8Array> {
+export async function* zipOf(
+  core: Core,
+  job: Pick<Job, 'id' | 'spec' | 'progress'>,
+  reader: Reader,
+): AsyncGenerator<Uint8Array> {
   const { id, spec, progress } = job;
   const zip = new Zip(progress.endedAt ?? spec.submittedAt);
   const folder = `job-${id}`;
@@ -29,8 +34,9 @@ export async function* zipOf(core: Core, job: Pick<Job, 'id' | 'spec' | 'progres
   let next = 0;
   let isFull = false;
   let others = 0;
-  for await (const { segment, column } of segmentsInOrder(core, id)) {
+  for await (const { segment, column } of segmentsInOrder(core, id, reader)) {
     for (const outcome of outcomesIn(segment, readColumn(column))) {
+      if (reader.destroyed) return;
       next = outcome.index + 1;
       isFull ||= zip.files >= ZIP_FILES;
       const file = isFull || !mayBeFile(outcome) ? undefined : await fileOf(core.blobs, outcome);
@@ -44,14 +50,18 @@ export async function* zipOf(core: Core, job: Pick<Job, 'id' | 'spec' | 'progres
       else yield* zip.streamed(name, file.bytes);
     }
   }
-  if (others > 0) yield* zip.streamed(`${folder}/results.ndjson`, otherLines(core, id, next, zip.files, texts));
+  if (others > 0)
+    yield* zip.streamed(
+      `${folder}/results.ndjson`,
+      otherLines(segmentsInOrder(core, id, reader), core.blobs, next, zip.files, texts),
+    );
   yield* zip.end();
 }
 
 /** Everything below `end` that got no file: the first so many values that could be files are files. */
 async function* otherLines(
-  core: Core,
-  job: JobId,
+  segments: AsyncIterable<StoredSegment>,
+  blobs: BlobStore,
   end: TaskIndex,
   files: number,
   texts: ReadonlySet<TaskIndex>,
@@ -63,8 +73,8 @@ async function* otherLines(
     if (isOne) left--;
     return !isOne;
   };
-  for await (const { segment, column } of segmentsInOrder(core, job)) {
-    for await (const part of recordLines(segment, readColumn(column), core.blobs, { wants })) {
+  for await (const { segment, column } of segments) {
+    for await (const part of recordLines(segment, readColumn(column), blobs, { wants })) {
       yield typeof part === 'string' ? encoder.encode(part) : part;
     }
   }
