@@ -199,7 +199,10 @@ describe('tokens', () => {
     const { code, stderr } = await line.run(['jobs'], { env });
     assert.deepEqual(
       [code, stderr],
-      [3, `manyhands: the server at ${farm.url} does not accept the token: use --token-file or MANYHANDS_TOKEN\n`],
+      [
+        3,
+        `manyhands: the server at ${farm.url} does not accept the token: it may have ended or been revoked, or be of another server; ask its owner for a new one\n`,
+      ],
     );
     assert.match(await ok('token', 'list'), /revoked +mine$/m);
   });
@@ -230,7 +233,7 @@ describe('backup', () => {
     mkdirSync(path.join(line.directory, 'folder'));
     await refused(
       2,
-      /^manyhands: the backup can't be written to nowhere\/farm\.tar: there is no such file\n$/,
+      /^manyhands: the backup can't be written to nowhere\/farm\.tar: there is no directory nowhere\n$/,
       'backup',
       'nowhere/farm.tar',
     );
