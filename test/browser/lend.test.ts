@@ -165,7 +165,7 @@ describe('a page is a worker', { skip: noBrowser }, () => {
   test("an error in a bundled module shows the author's own lines", async (t) => {
     const farm = await ServedFarm.start(t);
     const directory = temporaryDirectory(t, 'bundled');
-    const lines = ['type N = number;', 'const fail = (n: N): never => {', '  throw new RangeError(`not ${n}`);', '};'];
+    const lines = ['type N = number;', 'const fail = (n: N): never => {', "  throw new RangeError('not ' + n);", '};'];
     writeFileSync(path.join(directory, 'task.ts'), [...lines, 'export default (n: N) => fail(n);'].join('\n'));
     const { code, sourceName, runner } = await bundleModule('task.ts', directory);
     const opened = await lendPage(t, browser, farm, 1);

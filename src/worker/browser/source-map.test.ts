@@ -8,7 +8,7 @@ import { SourceMap } from './source-map.ts';
 
 test('a place in a bundle is told as that in the file of its author', async (t) => {
   const directory = temporaryDirectory(t, 'map');
-  const helper = ['type N = number;', '', 'export function root(n: N): N {', '  throw new RangeError(`no ${n}`);', '}'];
+  const helper = ['type N = number;', '', 'export function root(n: N): N {', "  throw new RangeError('no ' + n);", '}'];
   const task = [
     'interface I { n: number }',
     "import { root } from './root.ts';",

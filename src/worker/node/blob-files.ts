@@ -61,7 +61,9 @@ export class BlobFiles {
   async upload({ sha256, size }: BlobRef, path: string): Promise<string | undefined> {
     const problem = await this.#patiently(async () => {
       const body =
-        size <= PIECE ? await readFile(path) : createReadStream(path, { highWaterMark: PIECE, end: size - 1 });
+        size <= PIECE
+          ? await readFile(path).catch(unreadable)
+          : createReadStream(path, { highWaterMark: PIECE, end: size - 1 });
       await this.#http.put(`/v1/blobs/${sha256}`, size, body);
     });
     await rm(path, { force: true });
@@ -112,6 +114,11 @@ export class BlobFiles {
       rm(join(this.#directory, sha256), { force: true }).catch(() => {});
     }
   }
+}
+
+/** A file that is gone stays so. */
+function unreadable(error: Error): never {
+  throw new HttpError(`its file can't be read: ${error.message}`, true);
 }
 
 /** Bytes that are read from a file, or written to one, at once: a socket's pieces of 64 KiB would be a call each. */

@@ -56,7 +56,7 @@ export class FarmHttp {
     const answer = this.#answer(request);
     if (Buffer.isBuffer(body)) request.end(body);
     else {
-      body.on('error', (error) => request.destroy(error));
+      body.on('error', ({ message }) => request.destroy(new HttpError(`its file can't be read: ${message}`, true)));
       answer.catch(() => body.destroy());
       body.pipe(request);
     }
@@ -83,7 +83,7 @@ export class FarmHttp {
   #answer(request: http.ClientRequest): Promise<http.IncomingMessage> {
     return new Promise((resolve, reject) => {
       request.on('response', resolve);
-      request.on('error', (error) => reject(new HttpError(error.message, false)));
+      request.on('error', (error) => reject(error instanceof HttpError ? error : new HttpError(error.message, false)));
     });
   }
 }

@@ -3,10 +3,11 @@ import type { PackedColumn } from '../../model/envelope.ts';
 import { LOG_MESSAGE_BYTES, PROCESS_MODULES } from '../../model/limits.ts';
 import type { Chunk, JobFacts, Runner, SlotEvent } from '../runner.ts';
 import { blobsIn, notStored } from '../tasks/blobs.ts';
-import type { FromTask } from '../tasks/task-channel.ts';
+import type { FromTask, StoredBlob } from '../tasks/task-channel.ts';
 import { checkedMessage } from '../tasks/task-messages.ts';
 import type { BlobFiles } from './blob-files.ts';
 import type { Confinement } from './confinement.ts';
+import { resultFile } from './task-platform.ts';
 import { TaskProcess } from './task-process.ts';
 
 interface Place {
@@ -190,7 +191,7 @@ export class JsRunner implements Runner {
     this.#report({ kind: 'chunkWaiting', slot: place.number, chunk });
     // The message that names a blob leaves after the blob is stored (P15).
     const turn = (place.fromProcess ?? Promise.resolve()).then(async () => {
-      const uploads = (blobs ?? []).map((blob) => this.#blobs.upload(blob, join(process.directory, blob.sha256)));
+      const uploads = (blobs ?? []).map((blob) => this.#upload(process, blob));
       const problem = (await Promise.all(uploads)).find((each) => each !== undefined);
       tell(problem === undefined ? bytes : notStored(done, problem));
       if (place.fromProcess === turn) place.fromProcess = undefined;
@@ -198,11 +199,15 @@ export class JsRunner implements Runner {
     place.fromProcess = turn;
   }
 
+  #upload(process: TaskProcess, blob: StoredBlob): Promise<string | undefined> {
+    return this.#blobs.upload(blob, join(process.directory, resultFile(blob.file ?? 0)));
+  }
+
   async #serveBlob(process: TaskProcess, message: FromTask & { kind: 'wantBlob' | 'giveBlob' }): Promise<void> {
     const { request } = message;
     let problem: string | undefined;
     if (message.kind === 'giveBlob') {
-      problem = await this.#blobs.upload(message.blob, join(process.directory, message.blob.sha256));
+      problem = await this.#upload(process, message.blob);
     } else {
       const held = this.#blobs.hold({ sha256: message.sha256, size: 0 });
       problem = await held.problem;

@@ -3,8 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
-import type { BlobRef } from '../../model/envelope.ts';
 import type { TaskPlatform } from '../tasks/executor.ts';
+import type { StoredBlob } from '../tasks/task-channel.ts';
 import { loadTask } from '../tasks/task-module.ts';
 
 /** Where this program's own files lie: their lines say nothing to the author of a task. */
@@ -30,10 +30,18 @@ export function nodePlatform(directories: { blobs: string; own: string }): TaskP
   };
 }
 
-export function storeBlob(directory: string, bytes: Uint8Array): BlobRef {
-  const sha256 = hash('sha256', bytes, 'hex');
-  writeFileSync(join(directory, sha256), bytes);
-  return { sha256, size: bytes.length };
+let files = 0;
+
+/** Each time another file: the worker removes one when it has uploaded it, which may be just now, with the same bytes. */
+export function storeBlob(directory: string, bytes: Uint8Array): StoredBlob {
+  const file = ++files;
+  writeFileSync(join(directory, resultFile(file)), bytes);
+  return { sha256: hash('sha256', bytes, 'hex'), size: bytes.length, file };
+}
+
+/** The name of such a file in the directory of its process. */
+export function resultFile(file: number): string {
+  return `result-${file}`;
 }
 
 /** As a plain Uint8Array: what a task gets must be the same in every runtime. */

@@ -273,6 +273,17 @@ test('P15: large results are stored before they are told', async (t) => {
   assert.equal(JSON.parse(String(text)), 'ä'.repeat(300_000));
 });
 
+test('P15: large results that are equal are stored one by one, whatever the others do', async (t) => {
+  const code = `export default (n) => n % 2 ? new Uint8Array(300_000).fill(7) : 'x'.repeat(1_300_000);`;
+  const inputs = Array.from({ length: 40 }, (_, n) => n);
+  const { farm, outcomes } = await run(t, code, inputs);
+  assert.deepEqual(
+    outcomes.map(({ status }) => status),
+    inputs.map((n) => (n % 2 === 0 ? ValueStatus.jsonBlob : ValueStatus.bytesBlob)),
+  );
+  assert.equal(farm.blobs.size, 2);
+});
+
 test('P15: large inputs are fetched, over at most two connections', async (t) => {
   const { farm } = await joinedWorker(t);
   const writer = new ColumnWriter();

@@ -1,5 +1,5 @@
 import type { BlobRef } from '../../model/envelope.ts';
-import type { FromTask, ToTask } from './task-channel.ts';
+import type { FromTask, StoredBlob, ToTask } from './task-channel.ts';
 
 /** What tasks ask of their worker by `ctx.blob`, until it has answered. */
 export class BlobRequests {
@@ -20,11 +20,11 @@ export class BlobRequests {
   }
 
   /** Resolves once the server has what `store` keeps for the worker. */
-  async put(bytes: Uint8Array, store: (bytes: Uint8Array) => BlobRef): Promise<BlobRef> {
+  async put(bytes: Uint8Array, store: (bytes: Uint8Array) => StoredBlob): Promise<BlobRef> {
     if (!(bytes instanceof Uint8Array)) throw new TypeError('ctx.blob needs a SHA-256 or a Uint8Array');
     const blob = store(bytes);
     await this.#ask((request) => ({ kind: 'giveBlob', request, blob }));
-    return blob;
+    return { sha256: blob.sha256, size: blob.size };
   }
 
   settle({ request, error }: ToTask & { kind: 'blob' }, bytes?: Uint8Array): void {

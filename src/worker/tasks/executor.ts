@@ -6,7 +6,7 @@ import { decodeColumn } from '../../protocol/values/column.ts';
 import { ColumnWriter } from '../../protocol/values/column-writer.ts';
 import { decodeValue } from '../../protocol/values/value.ts';
 import type { WorkerFailure } from '../failures.ts';
-import type { FromTask, ToTask } from './task-channel.ts';
+import type { FromTask, StoredBlob, ToTask } from './task-channel.ts';
 import type { ContextHost } from './task-context.ts';
 import { TaskContext } from './task-context.ts';
 import type { FailureWords } from './task-failure.ts';
@@ -24,7 +24,7 @@ export interface TaskPlatform {
   /** A blob among the inputs, which was brought here before. */
   readBlob(sha256: string): Uint8Array;
   /** Keeps a result where the worker finds it. */
-  storeBlob(bytes: Uint8Array): BlobRef;
+  storeBlob(bytes: Uint8Array): StoredBlob;
   /** Through the event loop, so that timers run and messages are read between chunks. */
   soon(run: () => void): void;
 }
@@ -186,7 +186,7 @@ export class Executor {
 class Outcomes {
   readonly #writer: ColumnWriter;
   readonly #platform: TaskPlatform;
-  readonly #blobs: BlobRef[] = [];
+  readonly #blobs: StoredBlob[] = [];
 
   constructor(count: number, platform: TaskPlatform) {
     this.#writer = new ColumnWriter({ values: count, bytes: Math.min(count * 8, CHUNK_BYTES) });
@@ -217,10 +217,10 @@ class Outcomes {
   #addBlob(status: number, bytes: Uint8Array): void {
     const blob = this.#platform.storeBlob(bytes);
     this.#blobs.push(blob);
-    this.#writer.appendRecord(status, blob);
+    this.#writer.appendRecord(status, { sha256: blob.sha256, size: blob.size } satisfies BlobRef);
   }
 
-  finish(): { column: Uint8Array; blobs: BlobRef[] } {
+  finish(): { column: Uint8Array; blobs: StoredBlob[] } {
     const { lengths, status, bytes } = this.#writer.finish();
     return { column: packColumn(lengths, status, bytes), blobs: this.#blobs };
   }

@@ -30,6 +30,9 @@ export type ToTask =
   /** The answer to `wantBlob` and `giveBlob`. */
   | { readonly kind: 'blob'; readonly request: number; readonly error?: string };
 
+/** Bytes that lie with the slot until they are uploaded. On Node `file` is the number of their file: equal bytes have two. */
+export type StoredBlob = BlobRef & { readonly file?: number };
+
 /** What a slot says to its worker. */
 export type FromTask =
   | { readonly kind: 'ready' }
@@ -40,7 +43,7 @@ export type FromTask =
       readonly chunk: number;
       readonly done: number;
       readonly micros: number;
-      readonly blobs?: readonly BlobRef[];
+      readonly blobs?: readonly StoredBlob[];
     }
   | {
       readonly kind: 'log';
@@ -59,4 +62,4 @@ export type FromTask =
   /** A task asks for a blob. */
   | { readonly kind: 'wantBlob'; readonly request: number; readonly sha256: string }
   /** A task made a blob: it lies with the slot. */
-  | { readonly kind: 'giveBlob'; readonly request: number; readonly blob: BlobRef };
+  | { readonly kind: 'giveBlob'; readonly request: number; readonly blob: StoredBlob };

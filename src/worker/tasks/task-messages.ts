@@ -2,7 +2,7 @@ import { LOG_MESSAGE_BYTES } from '../../model/limits.ts';
 import { countRuns } from '../../model/runs.ts';
 import { readColumn } from '../../protocol/column.ts';
 import type { Chunk } from '../runner.ts';
-import type { FromTask } from './task-channel.ts';
+import type { FromTask, StoredBlob } from './task-channel.ts';
 
 /**
  * Believes nothing that a slot says: a task can write to the channel itself. Throws where a message is not what an honest
@@ -77,10 +77,10 @@ function checkedDone(message: Record<string, unknown>, bytes: Uint8Array, runnin
   return { kind: 'done', chunk, done, micros, blobs: blobs.map(blob) };
 }
 
-function blob(value: unknown): { sha256: string; size: number } {
+function blob(value: unknown): StoredBlob {
   if (typeof value !== 'object' || value === null) throw new TypeError('not a blob');
-  const { sha256, size } = value as Record<string, unknown>;
-  return { sha256: hash(sha256), size: whole(size) };
+  const { sha256, size, file } = value as Record<string, unknown>;
+  return { sha256: hash(sha256), size: whole(size), ...(file !== undefined && { file: whole(file) }) };
 }
 
 function positionIn(value: unknown, chunk: Chunk): number {
