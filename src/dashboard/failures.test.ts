@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { PAGE_FAILURE_GROUPS } from '../model/limits.ts';
+import { PAGE_FAILURE_GROUPS } from '../model/page-limits.ts';
 import { FailureGroups, FailureSearch } from './failures.ts';
 import { LineCutter, outcomeIn } from './outcomes.ts';
 

@@ -1,5 +1,5 @@
 import type { TaskIndex } from '../model/ids.ts';
-import { PAGE_FAILURE_GROUPS, PAGE_FAILURES } from '../model/limits.ts';
+import { PAGE_FAILURE_GROUPS, PAGE_FAILURES } from '../model/page-limits.ts';
 import { type Outcome, outcomeIn } from './outcomes.ts';
 
 /** Failures that say the same, but for the numbers in it. */

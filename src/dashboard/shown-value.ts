@@ -1,4 +1,4 @@
-import { PAGE_VALUE_CHARACTERS } from '../model/limits.ts';
+import { PAGE_VALUE_CHARACTERS } from '../model/page-limits.ts';
 
 /** What a page shows of a value. */
 export interface ShownValue {

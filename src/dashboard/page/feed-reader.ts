@@ -1,5 +1,6 @@
 import type { FeedMessage } from '../../model/feed.ts';
-import { EVENTS_SILENCE, PAGE_HIDDEN, PAGE_RECONNECT_CAP, RECONNECT_BASE } from '../../model/limits.ts';
+import { RECONNECT_BASE } from '../../model/limits.ts';
+import { EVENTS_SILENCE, PAGE_HIDDEN, PAGE_RECONNECT_CAP } from '../../model/page-limits.ts';
 import { EventStreamReader } from '../event-stream.ts';
 import { type Api, ApiError } from './api.ts';
 

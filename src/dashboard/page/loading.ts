@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { PAGE_REFRESH } from '../../model/limits.ts';
+import { PAGE_REFRESH } from '../../model/page-limits.ts';
 
 export interface Loaded<T> {
   readonly value: T | undefined;

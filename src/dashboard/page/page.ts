@@ -1,4 +1,4 @@
-import { TOKEN_ANSWER } from '../../model/limits.ts';
+import { TOKEN_ANSWER } from '../../model/page-limits.ts';
 import { type FarmView, fold, nothingSeen } from '../fold.ts';
 import { type Place, placeOf } from '../places.ts';
 import { Api, type Me } from './api.ts';

@@ -1,6 +1,6 @@
 import { h, type JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { DEVICE_TOKEN_TIME } from '../../model/limits.ts';
+import { DEVICE_TOKEN_TIME } from '../../model/page-limits.ts';
 import { duration } from '../figures.ts';
 import type { Api } from '../page/api.ts';
 import { saying } from '../page/loading.ts';

@@ -1,6 +1,6 @@
 import { h, type JSX } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
-import { PAGE_FAILURE_BYTES } from '../../model/limits.ts';
+import { PAGE_FAILURE_BYTES } from '../../model/page-limits.ts';
 import { type FailureGroup, FailureSearch } from '../failures.ts';
 import { count, plural } from '../figures.ts';
 import type { JobRow } from '../fold.ts';

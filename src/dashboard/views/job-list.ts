@@ -1,7 +1,7 @@
 import { h, type JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { hasEnded } from '../../model/job.ts';
-import { PAGE_LIST } from '../../model/limits.ts';
+import { PAGE_LIST } from '../../model/page-limits.ts';
 import { count, percent } from '../figures.ts';
 import type { JobRow } from '../fold.ts';
 import { jobPath } from '../places.ts';

@@ -1,6 +1,6 @@
 import { h, type JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { PAGE_LOG_LINES } from '../../model/limits.ts';
+import { PAGE_LOG_LINES } from '../../model/page-limits.ts';
 import type { LogRecord } from '../../model/records.ts';
 import type { Api } from '../page/api.ts';
 import { useLoaded } from '../page/loading.ts';

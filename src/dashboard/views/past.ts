@@ -1,7 +1,7 @@
 import { h, type JSX } from 'preact';
 import { useMemo } from 'preact/hooks';
 import { hasEnded } from '../../model/job.ts';
-import { PAGE_REFRESH } from '../../model/limits.ts';
+import { PAGE_REFRESH } from '../../model/page-limits.ts';
 import type { Timeline } from '../../model/timeline.ts';
 import { durationsOf } from '../durations.ts';
 import type { FarmView, JobRow } from '../fold.ts';

@@ -1,6 +1,6 @@
 import { h, type JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { PAGE_TASKS } from '../../model/limits.ts';
+import { PAGE_TASKS } from '../../model/page-limits.ts';
 import { count } from '../figures.ts';
 import type { JobRow } from '../fold.ts';
 import { type Outcome, outcomeIn } from '../outcomes.ts';

@@ -1,6 +1,6 @@
 import { h, type JSX } from 'preact';
 import { hasEnded } from '../../model/job.ts';
-import { PAGE_REFRESH } from '../../model/limits.ts';
+import { PAGE_REFRESH } from '../../model/page-limits.ts';
 import type { JobRow } from '../fold.ts';
 import type { Api } from '../page/api.ts';
 import { useLoaded } from '../page/loading.ts';

@@ -1,6 +1,6 @@
 import { h, type JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { PAGE_LIST } from '../../model/limits.ts';
+import { PAGE_LIST } from '../../model/page-limits.ts';
 import type { WorkerState } from '../../model/worker.ts';
 import { ago, count, rate } from '../figures.ts';
 import type { WorkerRow } from '../fold.ts';
