@@ -27,7 +27,10 @@ export async function serve(options: ServeOptions): Promise<number> {
       stopped.resolve();
     },
   });
-  stopOnSignals(stopped.resolve);
+  stopOnSignals(() => {
+    if (!options.json) process.stderr.write(STOPPING);
+    stopped.resolve();
+  });
   process.stdout.write(announce(server, options));
   const worker = options.workers ? startLocalWorker(server, options.workers) : undefined;
   await worker?.joined;
@@ -38,6 +41,9 @@ export async function serve(options: ServeOptions): Promise<number> {
   return ExitCode.done;
 }
 
+const STOPPING =
+  'manyhands: stopping; jobs are kept, and workers come back when a server is here again; Ctrl-C again ends at once\n';
+
 function stopOnSignals(stop: () => void): void {
   let asked = false;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -45,9 +51,6 @@ function stopOnSignals(stop: () => void): void {
       // Who asks again has lost patience; what was acknowledged is on disk whatever happens.
       if (asked) process.exit(ExitCode.interrupted);
       asked = true;
-      process.stderr.write(
-        'manyhands: stopping; jobs are kept, and workers come back when a server is here again; Ctrl-C again ends at once\n',
-      );
       stop();
     });
   }

@@ -286,8 +286,8 @@ export const EXPIRY_INTERVAL = 1_000;
 export const FEED_INTERVAL = 250;
 /** Jobs and workers in one delta; the others follow in the next. */
 export const FEED_CHANGES = 500;
-/** Bytes of recent deltas kept for readers that come back: minutes of a busy farm, and a snapshot is no larger. */
-export const FEED_KEPT_BYTES = 1 * MiB;
+/** Bytes of recent deltas kept for readers that come back: a minute of a busy farm, and a snapshot is no larger. */
+export const FEED_KEPT_BYTES = 512 * KiB;
 /** Ended jobs that the feed still shows. */
 export const FEED_ENDED_JOBS = 200;
 /** Bytes that may wait for one reader of events before it is cut; it comes back where it was. (F-11) */

@@ -32,10 +32,10 @@ function pinnedNode() {
 const YOUNG_SPACE = '--max-semi-space-size=4';
 
 /**
- * The C library keeps freed memory for each of up to sixteen sets of threads; with two sets a server that has run for months
- * holds little more than one of a minute. Taken at the start of a process only; other C libraries do not know it.
+ * The C library keeps freed memory for each of up to sixteen sets of threads; with one for all a server that has run for
+ * months holds little more than one of a minute. Taken at the start of a process only; other C libraries do not know it.
  */
-const MEMORY_OF_THREADS = { MALLOC_ARENA_MAX: '2' };
+const MEMORY_OF_THREADS = { MALLOC_ARENA_MAX: '1' };
 
 /** Become `node` with the same arguments: same terminal, same signals, same exit code. */
 function runUnder(node, flags = [], env = {}) {
