@@ -88,7 +88,7 @@ const pages: [path: string, whenThere: RegExp][] = [
   ['/jobs/3', /2 of 2 tiles/],
   ['/jobs/3/tasks/1', /How it went/],
   ['/jobs/4', /Uint8Array of/],
-  ['/join', /npx manyhands join/],
+  ['/join', /npx --no manyhands join/],
 ];
 
 describe('everybody can use the pages', { skip: noBrowser }, () => {

@@ -20,7 +20,7 @@ describe('the dashboard in Chromium', { skip: noBrowser }, () => {
     await page.getByRole('heading', { name: 'Run a first job' }).waitFor();
     await page.getByText('npx manyhands run square.ts').waitFor();
     await page.getByRole('button', { name: 'Make a join link' }).click();
-    const command = page.getByText(/^npx manyhands join http.*\/join#mh_[\w-]{43}$/);
+    const command = page.getByText(/^npx --no manyhands join http.*\/join#mh_[\w-]{43}$/);
     await command.waitFor();
     const token = /#(mh_.*)$/.exec((await command.textContent()) ?? '')?.[1] ?? '';
     assert.deepEqual((await empty.ask('GET', '/v1/me', { token })).json, {
@@ -96,7 +96,9 @@ describe('the dashboard in Chromium', { skip: noBrowser }, () => {
     const worker = await watched.open(t, '/', farm.tokens.work);
     await worker.page.getByRole('heading', { name: 'This link may not read.' }).waitFor();
     await worker.page.goto(`http://127.0.0.1:${farm.port}/join#${farm.tokens.work}`);
-    await worker.page.getByText(`npx manyhands join http://127.0.0.1:${farm.port}/join#${farm.tokens.work}`).waitFor();
+    await worker.page
+      .getByText(`npx --no manyhands join http://127.0.0.1:${farm.port}/join#${farm.tokens.work}`)
+      .waitFor();
     assert.equal(worker.page.url(), `http://127.0.0.1:${farm.port}/join`);
   });
 

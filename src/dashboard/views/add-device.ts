@@ -26,8 +26,12 @@ export function AddDevice({ api, isAdmin }: { api: Api; isAdmin: boolean }): JSX
     h('h2', { id: 'add' }, 'Add a device'),
     h('p', null, 'A phone, or whatever has a browser: open this link there, and press the button.'),
     h(Copyable, { text: link, label: 'the join link' }),
-    h('p', null, 'A computer with Node 24.15 or newer: run this there, and it works here until you stop it.'),
-    h(Copyable, { text: `npx manyhands join ${link}`, label: 'the command that joins' }),
+    h(
+      'p',
+      null,
+      'A computer with Node 24.15 or newer: install manyhands there (its package is made by npm pack), run this, and it works here until you stop it.',
+    ),
+    h(Copyable, { text: `npx --no manyhands join ${link}`, label: 'the command that joins' }),
     made === undefined
       ? h(
           'p',

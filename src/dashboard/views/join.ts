@@ -19,9 +19,13 @@ export function Join({ api }: { api: Api | undefined }): JSX.Element {
       ? h('p', { class: 'fault' }, 'The link that you opened holds no token: take the whole of it, to its last letter.')
       : h(Lend, { token: api.token }),
     h('h2', null, 'Without a browser'),
-    h('p', null, 'On a computer with Node 24.15 or newer, this lends it until you stop it with Ctrl-C.'),
+    h(
+      'p',
+      null,
+      'On a computer with Node 24.15 or newer and manyhands installed, this lends it until you stop it with Ctrl-C.',
+    ),
     h(Copyable, {
-      text: `npx manyhands join ${location.origin}/join#${api?.token ?? 'TOKEN'}`,
+      text: `npx --no manyhands join ${location.origin}/join#${api?.token ?? 'TOKEN'}`,
       label: 'the command that joins',
     }),
   );
