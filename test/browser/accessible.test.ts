@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { after, describe, test } from 'node:test';
+import type { AxeResults } from 'axe-core';
 import type { Browser, Page } from 'playwright-core';
 import { noBrowser, openBrowser } from '../support/browser.ts';
 import type { Cleanup } from '../support/cleanup.ts';
@@ -77,6 +80,17 @@ const FAULTS = `(() => {
   return faults;
 })()`;
 
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** What our own look finds, and what axe finds serious or worse. */
+async function faultsIn(page: Page): Promise<string[]> {
+  const own = (await page.evaluate(FAULTS)) as string[];
+  await page.evaluate(axe);
+  const { violations } = (await page.evaluate('axe.run()')) as AxeResults;
+  const found = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
+  return [...own, ...found.flatMap(({ id, nodes }) => nodes.map(({ html }) => `axe ${id}: ${html.slice(0, 90)}`))];
+}
+
 const pages: [path: string, whenThere: RegExp][] = [
   ['/', /Connections/],
   ['/jobs/1', /Timeline[\s\S]*How long tasks take[\s\S]*All 30[\s\S]*0 to 19 of 30[\s\S]*n is 0/],
@@ -105,18 +119,18 @@ describe('everybody can use the pages', { skip: noBrowser }, () => {
       for (const [path, there] of pages) {
         await page.goto(`${address}${path}`);
         await page.locator('main', { hasText: there }).waitFor();
-        assert.deepEqual(await page.evaluate(FAULTS), [], path);
+        assert.deepEqual(await faultsIn(page), [], path);
       }
       const lent = await openPage(t, browser, farm.server.joinUrl, options);
       await lent.page.locator('#lend').waitFor();
-      assert.deepEqual(await lent.page.evaluate(FAULTS), [], 'before it is lent');
+      assert.deepEqual(await faultsIn(lent.page), [], 'before it is lent');
       await lent.page.locator('#lend').click();
       await lent.page.locator('main', { hasText: /waits for tasks|computing/ }).waitFor();
-      assert.deepEqual(await lent.page.evaluate(FAULTS), [], 'a page that is lent');
+      assert.deepEqual(await faultsIn(lent.page), [], 'a page that is lent');
       assertQuiet(lent);
       const stranger = await openPage(t, browser, `${address}/jobs/1`, options);
       await stranger.page.getByLabel('Link or token').waitFor();
-      assert.deepEqual(await stranger.page.evaluate(FAULTS), [], 'without a token');
+      assert.deepEqual(await faultsIn(stranger.page), [], 'without a token');
       assertQuiet(opened);
     });
   }

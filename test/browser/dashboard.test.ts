@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import type { Page } from 'playwright-core';
+import { encode } from 'uqr';
 import { noBrowser } from '../support/browser.ts';
 import { temporaryDirectory } from '../support/directories.ts';
 import { assertQuiet, openPage } from '../support/opened-page.ts';
@@ -22,7 +23,9 @@ describe('the dashboard in Chromium', { skip: noBrowser }, () => {
     await page.getByRole('button', { name: 'Make a join link' }).click();
     const command = page.getByText(/^npx --no manyhands join http.*\/join#mh_[\w-]{43}$/);
     await command.waitFor();
-    const token = /#(mh_.*)$/.exec((await command.textContent()) ?? '')?.[1] ?? '';
+    const [link = '', token = ''] = /http\S*#(mh_.*)$/.exec((await command.textContent()) ?? '') ?? [];
+    const drawn = await page.getByRole('img', { name: 'the join link as a QR code' }).locator('path').getAttribute('d');
+    assert.equal(drawn, pathOf(link));
     assert.deepEqual((await empty.ask('GET', '/v1/me', { token })).json, {
       ...((await empty.ask('GET', '/v1/me', { token })).json as object),
       role: 'work',
@@ -161,4 +164,10 @@ async function hide(page: Page, hidden: boolean): Promise<void> {
   await page.evaluate(
     `Object.defineProperty(document, 'hidden', { value: ${hidden}, configurable: true }); document.dispatchEvent(new Event('visibilitychange'));`,
   );
+}
+
+/** The dark modules of a QR code, row by row. */
+function pathOf(text: string): string {
+  const { data } = encode(text, { border: 4 });
+  return data.flatMap((row, y) => row.map((isDark, x) => (isDark ? `M${x} ${y}h1v1h-1z` : ''))).join('');
 }

@@ -5,6 +5,7 @@ import { duration } from '../figures.ts';
 import type { Api } from '../page/api.ts';
 import { saying } from '../page/loading.ts';
 import { Copyable } from './copyable.ts';
+import { QrCode } from './qr-code.ts';
 
 /** How one more device comes to work here. Whoever may make tokens gets a command that is ready to be pasted. */
 export function AddDevice({ api, isAdmin }: { api: Api; isAdmin: boolean }): JSX.Element {
@@ -26,6 +27,7 @@ export function AddDevice({ api, isAdmin }: { api: Api; isAdmin: boolean }): JSX
     h('h2', { id: 'add' }, 'Add a device'),
     h('p', null, 'A phone, or whatever has a browser: open this link there, and press the button.'),
     h(Copyable, { text: link, label: 'the join link' }),
+    made !== undefined && h(QrCode, { text: link, label: 'the join link as a QR code' }),
     h(
       'p',
       null,
