@@ -1,5 +1,5 @@
 /**
- * The farm said no, or could not be reached. `code`: `unreachable`, `closed`, or what the server answered (`unknown`,
+ * The farm said no, or could not be reached. `code`: `unreachable`, `closed`, `damaged`, or what the server answered (`unknown`,
  * `conflict`, `invalid`, `forbidden`, `full`, `busy`, `tooLarge`).
  */
 export class FarmError extends Error {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -22,6 +22,11 @@ const cut: Answer = (response, bytes) => {
 };
 const short: Answer = (response, bytes) => response.end(bytes.subarray(1));
 const long: Answer = (response, bytes) => response.end(Buffer.concat([bytes, bytes]));
+const changed: Answer = (response, bytes) => {
+  const other = Buffer.from(bytes);
+  other[7]! ^= 1;
+  response.end(other);
+};
 const refused: Answer = (response) => {
   response.writeHead(404, { 'content-type': 'application/problem+json' });
   response.end('{"detail":"it is not here"}');
@@ -47,7 +52,7 @@ async function serve(t: Parameters<typeof cleanUp>[0], bytes: Buffer, ...answers
   return { blobs, connections: () => connections };
 }
 
-const ref = (bytes: Buffer) => ({ sha256: '0'.repeat(64), size: bytes.length });
+const ref = (bytes: Buffer) => ({ sha256: hash('sha256', bytes), size: bytes.length });
 
 test('a blob that came in part, or with too much, is fetched again, and never handed over', async (t) => {
   const bytes = randomBytes(3 * MiB);
@@ -57,12 +62,27 @@ test('a blob that came in part, or with too much, is fetched again, and never ha
   }
 });
 
+test('T-24: a blob whose bytes were changed on their way is fetched again, and refused when it is changed again', async (t) => {
+  for (const size of [100, 9 * MiB]) {
+    const bytes = randomBytes(size);
+    const once = await serve(t, bytes, changed, whole);
+    assert.ok(bytes.equals(await once.blobs.get(ref(bytes))));
+    const always = await serve(t, bytes, changed);
+    await assert.rejects(
+      always.blobs.get(ref(bytes)),
+      (error) => error instanceof FarmError && error.code === 'damaged',
+    );
+  }
+});
+
 test('blobs that come at the same time, in pieces of one memory, do not mix; few connections carry all', async (t) => {
   const sent = Array.from({ length: 24 }, (_, i) => randomBytes(MiB + i));
-  const byName: Answer = (response) =>
-    whole(response, sent[Number(response.req.url?.split('/').at(-1))] ?? Buffer.alloc(0));
+  const names = sent.map(ref);
+  const byName: Answer = (response) => {
+    const asked = response.req.url?.split('/').at(-1);
+    whole(response, sent[names.findIndex(({ sha256 }) => sha256 === asked)] ?? Buffer.alloc(0));
+  };
   const { blobs, connections } = await serve(t, Buffer.alloc(0), byName);
-  const names = sent.map((bytes, i) => ({ sha256: `${i}`, size: bytes.length }));
   const got = await Promise.all(names.map((name) => blobs.get(name)));
   got.forEach((bytes, i) => void assert.ok(sent[i]?.equals(bytes), `blob ${i}`));
   assert.ok(connections() <= 4, `${connections()} connections`);

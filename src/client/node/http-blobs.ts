@@ -55,14 +55,22 @@ export class HttpBlobs implements BlobExchange {
     });
   }
 
+  /** Bytes that are not those of the hash are asked for once more, and then refused (T-24). */
   get(ref: BlobRef): Promise<Uint8Array> {
+    let wasWrong = false;
     return this.#transfer(`GET /v1/blobs/${ref.sha256}`, async () => {
       const request = this.#request('GET', ref.sha256, {});
       const answered = answerOf(request);
       request.end();
       const response = await answered;
       if (response.statusCode !== 200) throw await refusal(response);
-      return await readBody(response, ref.size);
+      const bytes = await readBody(response, ref.size);
+      const { sha256 } = await this.refer(bytes);
+      if (sha256 === ref.sha256) return bytes;
+      if (wasWrong)
+        throw new FarmError('damaged', `its bytes have the SHA-256 ${sha256}: they were changed on their way`);
+      wasWrong = true;
+      throw new Transient('its bytes do not have its SHA-256');
     });
   }
 
