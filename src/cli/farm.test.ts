@@ -152,6 +152,40 @@ describe('jobs', () => {
   });
 });
 
+describe('watch', () => {
+  it('without a job shows the whole farm: lines in a pipe, messages of the feed as JSON, a screen on a terminal', async () => {
+    const lines = line.start(['watch']);
+    await lines.output(
+      /^1 worker, 0 of 2 slots busy; 0 open jobs; [\d,]+ tasks done, [\d,]+ failed since the server started\n/m,
+    );
+    const job = await submit('square.ts', '--range', '1..10', '--requires', 'gpu=yes', '--name', 'seen\x1b[31m');
+    await lines.output(/^1 worker, .* 1 open job; /m);
+    lines.signal('SIGINT');
+    assert.equal((await lines.exit()).code, 130);
+    const messages = line.start(['watch', '--json']);
+    await messages.output(/^\{"kind":"boundary"/m);
+    messages.signal('SIGINT');
+    const { stdout, stderr } = await messages.exit();
+    assert.deepEqual(
+      [
+        jsonLines(stdout)
+          .map(({ kind }) => kind)
+          .slice(0, 2),
+        stderr,
+      ],
+      [['snapshot', 'boundary'], ''],
+    );
+    await ok('cancel', job);
+  });
+
+  it('draws tables on a terminal', { skip: noTerminal }, async () => {
+    const screen = line.onTerminal(['watch']);
+    await screen.output(/JOB +STATE[\s\S]*cancelled[\s\S]*seen\\x1b\[31m[\s\S]*WORKER +STATE[\s\S]*ready +0 +2 /);
+    screen.write('\x03');
+    await screen.exit();
+  });
+});
+
 describe('workers', () => {
   it('are listed, and drained, undrained and stopped by id, its beginning, or name', async () => {
     const worker = await farm.join('--name', 'helper one', '--slots', '1');

@@ -42,7 +42,9 @@ describe('serve', () => {
     assert.equal(told.dashboardUrl, `${told.url}/#${admin}`);
     const health = await fetch(`${told.url}/healthz`);
     assert.equal(health.status, 200);
-    await stop(running);
+    running.signal('SIGTERM');
+    const { code, stderr } = await running.exit();
+    assert.deepEqual([code, stderr], [0, '']);
     assert.equal(running.stdout, text, 'nothing but this line');
     assert.ok(!existsSync(path.join(dataDir, 'server.json')), 'nobody looks for it any more');
   });

@@ -18,11 +18,11 @@ export interface DoneOfJob {
 /** What the workers have done since this server started, job by job; of each worker the jobs that it worked on last. */
 export class WorkerHistories {
   /** Who has ended something last comes last. */
-  readonly #workers = new Map<WorkerId, Map<JobId, DoneOfJob>>();
+  readonly #histories = new Map<WorkerId, Map<JobId, DoneOfJob>>();
 
   recorded({ worker, job, runs, failed, startedAt, elapsedMicros }: SegmentRecord): void {
     if (worker === '') return;
-    const jobs = this.#workers.get(worker) ?? new Map<JobId, DoneOfJob>();
+    const jobs = this.#histories.get(worker) ?? new Map<JobId, DoneOfJob>();
     const until = startedAt + elapsedMicros / 1_000;
     const known = jobs.get(job) ?? { done: 0, failed: 0, from: startedAt, until, busyMicros: 0 };
     renew(jobs, job, WORKER_HISTORY_JOBS, {
@@ -33,12 +33,12 @@ export class WorkerHistories {
       until: Math.max(known.until, until),
       busyMicros: known.busyMicros + elapsedMicros,
     });
-    renew(this.#workers, worker, WORKER_HISTORIES, jobs);
+    renew(this.#histories, worker, WORKER_HISTORIES, jobs);
   }
 
   /** The latest first. */
   of(worker: WorkerId): DoneOfJob[] {
-    return [...(this.#workers.get(worker)?.values() ?? [])].reverse();
+    return [...(this.#histories.get(worker)?.values() ?? [])].reverse();
   }
 }
 

@@ -28,9 +28,17 @@ export function addResults(program: Command, finish: Finish): void {
       const { wait } = await import('../follow-job.ts');
       finish(await wait(jobs, options));
     });
-  withServer(program.command('watch <job...>').description('show how far jobs are until they have ended'))
+  withServer(
+    program
+      .command('watch [job...]')
+      .description('show how far jobs are until they have ended; without a job, the whole farm until Ctrl-C'),
+  )
     .option('--json', 'one line of JSON for each change')
     .action(async (jobs: string[], options: FollowOptions) => {
+      if (jobs.length === 0) {
+        const { watchFarm } = await import('../watch-farm.ts');
+        return finish(await watchFarm(options));
+      }
       const { watch } = await import('../follow-job.ts');
       finish(await watch(jobs, options));
     });

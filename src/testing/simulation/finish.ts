@@ -1,4 +1,4 @@
-import { IDLE_SHAPES, SETTLED_LEASES } from '../../model/limits.ts';
+import { IDLE_SHAPES, SETTLED_LEASES, WORKER_HISTORIES } from '../../model/limits.ts';
 import type { ClientMachine } from './client-machine.ts';
 import { leftIn } from './drained.ts';
 import type { Stage } from './machine.ts';
@@ -13,6 +13,7 @@ const MAY_REMAIN: ReadonlyMap<string, number> = new Map([
   ['settled', SETTLED_LEASES],
   ['byKey', IDLE_SHAPES],
   ['#unused', IDLE_SHAPES],
+  ['#histories', WORKER_HISTORIES],
   // Of the last thing that happened.
   ['#effects', 8],
 ]);
