@@ -8,7 +8,7 @@ import { spec } from 'node:test/reporters';
 
 /** The machines that check this have two cores, and a test file waits for a quarter of its time: three keep both busy. */
 const FILES_AT_ONCE = 3;
-/** Those of whole processes take longest and come first, so that none of them is left alone at the end. */
+/** Those with browsers and many processes are in the first two: they are spread over the whole time, so that few run at once. */
 const FOLDERS = ['test', 'examples', 'src'];
 /** Milliseconds after which a file counts as hung; the CI files drive whole installations. */
 const FILE_TIMEOUT = Number(process.env.TEST_FILE_TIMEOUT ?? 180_000);
@@ -91,9 +91,12 @@ function reason(given: boolean | string): string {
 }
 
 function choose(words: string[]): { files: string[]; leftToCi: string[] } {
-  const all = FOLDERS.flatMap((folder) => globSync(`${folder}/**/*.test.ts`, { cwd: root }).sort()).map((file) =>
-    file.split(path.sep).join('/'),
-  );
+  const all = FOLDERS.flatMap((folder) => {
+    const files = globSync(`${folder}/**/*.test.ts`, { cwd: root }).sort();
+    return files.map((file, at) => ({ file: file.split(path.sep).join('/'), place: at / files.length }));
+  })
+    .sort((a, b) => a.place - b.place)
+    .map(({ file }) => file);
   for (const word of words) {
     if (all.some((file) => file.includes(word))) continue;
     console.log(`no test file's path contains ${word}\n0 passed, 1 failed`);

@@ -127,7 +127,7 @@ describe('join', () => {
   });
 
   it('leaves when it had nothing to do for so long, or when its time is up', async () => {
-    const idle = join(farm.joinUrl, '--slots', '1', '--idle-exit', '300ms');
+    const idle = join(farm.joinUrl, '--slots', '1', '--idle-exit', '2s');
     const short = join(farm.joinUrl, '--slots', '1', '--max-time', '600ms', '--json');
     assert.deepEqual([(await idle.exit()).code, (await short.exit()).code], [0, 0]);
     assert.match(idle.stdout, /\nleaving: it had nothing to do\nleft: it had nothing to do\n$/);

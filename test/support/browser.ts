@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { createReadStream, createWriteStream, existsSync } from 'node:fs';
-import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, link, mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
@@ -65,12 +65,14 @@ async function fault(): Promise<string | undefined> {
 async function unpack(): Promise<void> {
   if (existsSync(PROGRAM)) return;
   await mkdir(DIRECTORY, { recursive: true });
-  // Two test files may do this at once: each makes its own, and the last one stays.
+  // Several test files may do this at once: each makes its own, and the first one stays, since it may run by then.
   const draft = `${PROGRAM}.${process.pid}`;
   try {
     await pipeline(createReadStream(PACKED), createBrotliDecompress(), createWriteStream(draft));
     await chmod(draft, 0o755);
-    await rename(draft, PROGRAM);
+    await link(draft, PROGRAM).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
   } finally {
     await rm(draft, { force: true });
   }
