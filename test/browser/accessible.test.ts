@@ -64,7 +64,7 @@ const FAULTS = `(() => {
   }
   let level = 0;
   for (const element of all('h1, h2, h3')) { const next = Number(element.tagName[1]); if (next > level + 1) say('a level is left out', element); level = next; }
-  for (const table of all('table')) if (!table.querySelector('th[scope=col]') || !table.querySelector('th[scope=row]')) say('a table without heads', table);
+  for (const table of all('table')) if (!table.querySelector('th[scope=col]') || (table.querySelector('tbody tr') && !table.querySelector('th[scope=row]'))) say('a table without heads', table);
   for (const element of all('button, input, summary')) if (seen(element) && element.getBoundingClientRect().height < 24) say('too small to touch', element);
   for (const element of all('*')) if (seen(element) && element.scrollHeight > element.clientHeight + 2 && /auto|scroll/.test(getComputedStyle(element).overflowY) && element.tabIndex < 0) say('scrolls, but not with keys', element);
   if (document.documentElement.scrollWidth > innerWidth) say('wider than the window by ' + (document.documentElement.scrollWidth - innerWidth));
