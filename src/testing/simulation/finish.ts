@@ -1,4 +1,4 @@
-import { IDLE_SHAPES, SETTLED_LEASES, WORKER_HISTORIES } from '../../model/limits.ts';
+import { BROWSER_LEASE_TIME, IDLE_SHAPES, SETTLED_LEASES, WORKER_HISTORIES } from '../../model/limits.ts';
 import type { ClientMachine } from './client-machine.ts';
 import { leftIn } from './drained.ts';
 import type { Stage } from './machine.ts';
@@ -26,7 +26,8 @@ export async function finish(
   clients: readonly ClientMachine[],
 ): Promise<void> {
   const { world, host, observer } = stage;
-  await world.run(world.now + 2 * MINUTE);
+  // A browser whose server died without a sound takes that long to notice.
+  await world.run(world.now + BROWSER_LEASE_TIME + 2 * MINUTE);
   watch.look();
   observer.checkBudgets();
   for (const worker of workers) checkIdle(stage, worker);
