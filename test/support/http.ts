@@ -85,7 +85,12 @@ export async function begin(port: number, asked: Asked): Promise<{ message: Inco
   });
   outgoing.on('response', (message) => answered.resolve({ message }));
   outgoing.on('upgrade', (message, upgraded) => answered.resolve({ message, upgraded }));
-  outgoing.on('error', (error) => answered.reject(error));
+  outgoing.on('error', (error: NodeJS.ErrnoException) => {
+    // A connection that was kept may be closed by the server just as it is used again: that is no answer to this request.
+    if (outgoing.reusedSocket && error.code === 'ECONNRESET' && chunked.length === 0)
+      begin(port, asked).then(answered.resolve, answered.reject);
+    else answered.reject(error);
+  });
   void send(outgoing, body);
   return await within(answered.promise, TIMEOUT, `an answer to ${method} ${path}`);
 }
