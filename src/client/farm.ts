@@ -103,16 +103,23 @@ export class Farm {
     return new Job<Out>(this.#wire, this.#around.blobs, id);
   }
 
-  /** Stores bytes in the farm; a task gets them by `ctx.blob(sha256)`. */
-  async upload(bytes: Uint8Array): Promise<BlobRef> {
+  /** Stores bytes, or those of a file (`file:` URL, any size), in the farm; a task gets them by `ctx.blob(sha256)`. */
+  async upload(what: Uint8Array | URL): Promise<BlobRef> {
     this.#refuseClosed();
-    const ref = await this.#around.blobs.refer(bytes);
-    await this.#around.blobs.put(ref, bytes);
+    const { blobs } = this.#around;
+    if (what instanceof URL) return withFiles(blobs.putFile?.(what));
+    const ref = await blobs.refer(what);
+    await blobs.put(ref, what);
     return ref;
   }
 
-  download(ref: BlobRef): Promise<Uint8Array> {
-    return this.#around.blobs.get(ref);
+  /** The bytes of a blob. */
+  download(ref: BlobRef): Promise<Uint8Array>;
+  /** Writes the bytes of a blob, of any size, into a file (`file:` URL). */
+  download(ref: BlobRef, to: URL): Promise<void>;
+  download(ref: BlobRef, to?: URL): Promise<unknown> {
+    const { blobs } = this.#around;
+    return to === undefined ? blobs.get(ref) : withFiles(blobs.getFile?.(ref, to));
   }
 
   /**
@@ -222,6 +229,10 @@ export class Farm {
   #refuseClosed(): void {
     if (this.#closing !== undefined) throw closedError();
   }
+}
+
+function withFiles<Result>(transfer: Promise<Result> | undefined): Promise<Result> {
+  return transfer ?? Promise.reject(new TypeError('a browser has no files: give the bytes themselves'));
 }
 
 function closedError(): FarmError {

@@ -32,5 +32,9 @@ export interface BlobExchange {
   /** Resolves once the server has them on disk. Bounded parallelism: more calls wait. */
   put(ref: BlobRef, bytes: Uint8Array): Promise<void>;
   get(ref: BlobRef): Promise<Uint8Array>;
+  /** Where there are files: stores the bytes of one, and names them. */
+  putFile?(file: URL): Promise<BlobRef>;
+  /** Where there are files: writes the bytes into one. */
+  getFile?(ref: BlobRef, file: URL): Promise<void>;
   close(): void;
 }

@@ -1,4 +1,5 @@
 import { createHash, hash } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import https from 'node:https';
 import { finished } from 'node:stream/promises';
@@ -72,6 +73,17 @@ export class HttpBlobs implements BlobExchange {
       wasWrong = true;
       throw new Transient('its bytes do not have its SHA-256');
     });
+  }
+
+  async putFile(file: URL): Promise<BlobRef> {
+    const bytes = await readFile(file);
+    const ref = await this.refer(bytes);
+    await this.put(ref, bytes);
+    return ref;
+  }
+
+  async getFile(ref: BlobRef, file: URL): Promise<void> {
+    await writeFile(file, await this.get(ref));
   }
 
   close(): void {

@@ -5,6 +5,7 @@ import os from 'node:os';
 import { join } from 'node:path';
 import type { CodeRef } from '../../model/job.ts';
 import { type ConnectionEvents, Driver, type WorkerEnd } from '../driver.ts';
+import type { SlotEvent } from '../runner.ts';
 import type { SessionInput, WorkerStatus } from '../session-io.ts';
 import { BlobFiles } from './blob-files.ts';
 import { availableMemory, defaultSlots } from './capacity.ts';
@@ -15,6 +16,8 @@ import { FarmHttp } from './farm-http.ts';
 import type { JoinAddress } from './join-url.ts';
 import { parseJoinUrl } from './join-url.ts';
 import { JsRunner } from './js-runner.ts';
+import { otherRunners } from './other-runners.ts';
+import { Runners } from './runners.ts';
 
 export interface WorkerOptions {
   /** Servers of one farm, tried in turn: `http://HOST:PORT` or a join link with its token. */
@@ -57,7 +60,8 @@ export class Worker extends EventEmitter<WorkerEvents> {
   readonly #addresses: readonly JoinAddress[];
   readonly #token: string;
   readonly #driver: Driver;
-  readonly #runner: JsRunner;
+  readonly #js: JsRunner;
+  readonly #runner: Runners;
   readonly #http: FarmHttp;
   readonly #code: CodeStore;
   readonly #stopped = new AbortController();
@@ -92,7 +96,11 @@ export class Worker extends EventEmitter<WorkerEvents> {
     this.#code = new CodeStore(directories.code, this.#http);
     const confinement = { ...directories, network: options.denyNetwork !== true, env: environment(options.env ?? []) };
     const blobs = new BlobFiles(directories.blobs, this.#http, this.#stopped.signal);
-    this.#runner = new JsRunner(confinement, blobs, this.#code.path, (event) => this.#handle(event));
+    const report = (event: SlotEvent): void => this.#handle(event);
+    this.#js = new JsRunner(confinement, blobs, this.#code.path, report);
+    const codePath = ({ sha256 }: CodeRef): string => this.#code.path(sha256);
+    const others = otherRunners({ options, root: directories.root, blobs, codePath, report });
+    this.#runner = new Runners(this.#js, others, report);
     const device = {
       runner: this.#runner,
       connect: (attempt: number, events: ConnectionEvents) => this.#connect(attempt, events),
@@ -105,7 +113,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
         name: options.name ?? os.hostname(),
         device: options.device ?? 'node',
         slots: options.slots ?? defaultSlots(),
-        runners: ['js', 'node'],
+        runners: ['js', 'node', ...others.keys()],
         labels: options.labels ?? {},
         resources: options.resources ?? {},
         memory: availableMemory(),
@@ -121,7 +129,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
 
   /** The task processes, for people who look. */
   get taskPids(): number[] {
-    return this.#runner.pids;
+    return this.#js.pids;
   }
 
   /** Finishes what runs, gives back the rest, and leaves. */

@@ -46,6 +46,10 @@ export class JsRunner implements Runner {
     return [...this.#places.values()].flatMap(({ process }) => process?.pid ?? []);
   }
 
+  hasProcess(slot: number): boolean {
+    return this.#places.get(slot)?.process !== undefined;
+  }
+
   startSlot(slot: number): void {
     if (this.#closed) return;
     const place: Place = this.#places.get(slot) ?? {
