@@ -24,6 +24,8 @@ export const Spec = Type.Object({
   memory: Type.Optional(Type.Number({ description: 'Bytes.' })),
   resources: Amounts,
   fenced: Type.Boolean(),
+  after: Type.Optional(Type.Array(Type.Integer(), { description: 'Jobs that must be done before it begins.' })),
+  source: Type.Optional(Type.Integer({ description: 'The job whose results are its inputs.' })),
   submittedAt: Wall,
   idempotencyKey: Type.Optional(Type.String()),
 });

@@ -3,12 +3,12 @@ import Type from 'typebox';
 import type { JobId } from '../../model/ids.ts';
 import { readColumn } from '../../protocol/column.ts';
 import type { Core } from '../core.ts';
+import { InOrder } from '../in-order.ts';
 import { Problem } from '../problem.ts';
+import { type Order, ResultInbox } from '../result-inbox.ts';
 import { RecordLine } from './answers.ts';
 import { writeAll } from './body.ts';
-import { InOrder } from './in-order.ts';
 import { recordLines } from './records.ts';
-import { type Order, ResultInbox } from './result-inbox.ts';
 import { READERS, type Route, route } from './route.ts';
 
 interface Query {
