@@ -29,6 +29,25 @@ describe('failures', () => {
     assert.deepEqual([groups.grouped, groups.others], [22, 0]);
   });
 
+  test('whose causes differ have different reasons', () => {
+    const groups = new FailureGroups();
+    const because = (index: number, cause: unknown) => {
+      groups.add({ index, status: 'failed', error: { name: 'Error', message: 'no page', cause } });
+    };
+    because(1, { name: 'TypeError', message: 'host 1', cause: { name: 'Error', message: '' } });
+    because(2, { name: 'TypeError', message: 'host 2', cause: { name: 'Error', message: '' } });
+    because(3, { name: 'RangeError', message: 'host 3' });
+    because(4, { name: {}, message: [] });
+    assert.deepEqual(
+      groups.all.map(({ tasks, causes }) => [tasks, causes]),
+      [
+        [2, ['TypeError: host 1', 'Error']],
+        [1, ['RangeError: host 3']],
+        [1, []],
+      ],
+    );
+  });
+
   test('of more kinds than are kept are counted', () => {
     const groups = new FailureGroups();
     const letters = (i: number) => i.toString(2).replaceAll('0', 'o').replaceAll('1', 'l');

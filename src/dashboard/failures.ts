@@ -1,5 +1,6 @@
 import type { TaskIndex } from '../model/ids.ts';
 import { PAGE_FAILURE_GROUPS, PAGE_FAILURES } from '../model/page-limits.ts';
+import { causesOf } from './causes.ts';
 import { type Outcome, outcomeIn } from './outcomes.ts';
 
 /** Failures that say the same, but for the numbers in it. */
@@ -8,6 +9,8 @@ export interface FailureGroup {
   /** As the first of them said it. */
   readonly message: string;
   readonly stack: string | undefined;
+  /** Why it was thrown, as the first of them said it. */
+  readonly causes: readonly string[];
   readonly tasks: number;
   /** The first few. */
   readonly examples: readonly TaskIndex[];
@@ -15,7 +18,7 @@ export interface FailureGroup {
 
 const EXAMPLES = 5;
 
-/** Puts failures that have the same cause together, as far as their messages tell. */
+/** Puts failures that have the same reason together, as far as their messages and those of their causes tell. */
 export class FailureGroups {
   readonly #groups = new Map<string, FailureGroup>();
   /** The group of each failed task, for the day on which it is tried again. */
@@ -34,7 +37,8 @@ export class FailureGroups {
     if (outcome.status !== 'failed') return;
     const { index, error } = outcome;
     const { name = 'Error', message = '', stack } = error ?? {};
-    const key = `${name}\n${message.replace(/\d+(\.\d+)?/g, '#')}`;
+    const causes = causesOf(error ?? {});
+    const key = [name, message, ...causes].join('\n').replace(/\d+(\.\d+)?/g, '#');
     const group = this.#groups.get(key);
     if ((group === undefined && this.#groups.size >= PAGE_FAILURE_GROUPS) || this.#of.size >= PAGE_FAILURES) {
       this.others++;
@@ -43,7 +47,7 @@ export class FailureGroups {
     this.#of.set(index, key);
     const { tasks, examples } = group ?? { tasks: 0, examples: [] };
     this.#groups.set(key, {
-      ...(group ?? { name, message, stack }),
+      ...(group ?? { name, message, stack, causes }),
       tasks: tasks + 1,
       examples: examples.length < EXAMPLES ? [...examples, index] : examples,
     });

@@ -1,12 +1,14 @@
 import { h, type JSX } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 import { PAGE_FAILURE_BYTES } from '../../model/page-limits.ts';
+import { titleOf } from '../causes.ts';
 import { type FailureGroup, FailureSearch } from '../failures.ts';
 import { count, plural } from '../figures.ts';
 import type { JobRow } from '../fold.ts';
 import type { Api } from '../page/api.ts';
 import { useLoaded } from '../page/loading.ts';
 import { taskPath } from '../places.ts';
+import { Causes } from './causes.ts';
 
 /** Failures by what they say. They are looked for in the results, piece by piece; how far that went is said. */
 export function Failures({ job, api, version }: { job: JobRow; api: Api; version: string }): JSX.Element {
@@ -44,7 +46,7 @@ export function Failures({ job, api, version }: { job: JobRow; api: Api; version
 }
 
 function Group({ job, group }: { job: number; group: FailureGroup }): JSX.Element {
-  const { name, message, stack, tasks, examples } = group;
+  const { name, message, stack, causes, tasks, examples } = group;
   const more = tasks > examples.length ? ' …' : '';
   return h(
     'li',
@@ -54,8 +56,9 @@ function Group({ job, group }: { job: number; group: FailureGroup }): JSX.Elemen
       { class: 'message' },
       h('b', { class: 'tasks-alike' }, `${count(tasks)} ×`),
       ' ',
-      h('bdi', null, message === '' ? name : `${name}: ${message}`),
+      h('bdi', null, titleOf({ name, message })),
     ),
+    h(Causes, { causes }),
     h(
       'p',
       { class: 'aside' },
