@@ -128,6 +128,7 @@ describe('the pages of jobs, tasks and workers in Chromium', { skip: noBrowser }
       .getByRole('row', { name: /^squares 8 1 / })
       .waitFor();
     await page.getByText('Nothing now.').waitFor();
+    await page.getByText(/^Of the jobs that it worked on last, since the server started, .* ago\.$/).waitFor();
     await page.goBack();
     await page.getByRole('link', { name: 'Previous' }).click();
     await page.getByRole('heading', { level: 1, name: 'Task 7' }).waitFor();
@@ -156,6 +157,7 @@ describe('the pages of jobs, tasks and workers in Chromium', { skip: noBrowser }
     await page.getByRole('listitem').filter({ hasText: `runningtask 2 of squares` }).waitFor();
     await farm.json('POST', `/v1/jobs/${job}/cancel`);
     await page.getByText('Nothing now.').waitFor();
+    await page.getByText(/^Of the jobs that it worked on last, since the server started, .* ago\.$/).waitFor();
     quiet();
   });
 
