@@ -46,7 +46,7 @@ export class Core {
   readonly loop: Loop;
   readonly workerGateway: WorkerGateway;
   readonly logs: TaskLogs;
-  readonly workerHistories = new WorkerHistories();
+  readonly workerHistories: WorkerHistories;
   readonly #clock: Clock;
   readonly #inputs = new InputCache();
   readonly #notices: JobNotices;
@@ -75,6 +75,7 @@ export class Core {
     this.blobs = options.blobs;
     this.farm = store.farm;
     this.#clock = options.clock;
+    this.workerHistories = new WorkerHistories(options.clock.wall());
     this.#notices = new JobNotices(store, options.blobs, this.#inputs);
     this.loop = new Loop({
       store,

@@ -36,6 +36,28 @@ describe('the pages of jobs, tasks and workers in Chromium', { skip: noBrowser }
     quiet();
   });
 
+  test('of very many failures some from all over the job are looked at, and the page says so; the causes of each are told', async (t) => {
+    const code = `export default (n) => { throw new Error('no page ' + n, { cause: new TypeError(n < 9_000 ? 'no host ' + n : 'no <b>name</b>') }); };`;
+    const range = { start: 0, step: 1, count: 12_000 };
+    const job = await watched.submit({ name: 'many', code, range, maxFailures: 99_999 });
+    await watched.ended(job);
+    const { page, quiet } = await watched.open(t, `/jobs/${job}`);
+    const failures = page.locator('section.failures');
+    await failures.getByText(/^Of 12,000 failures [\d,]+ from all over the job were looked at/).waitFor();
+    const told = await failures.locator('.tasks-alike').allTextContents();
+    const estimates = told.map((text) => Number(/^about ([\d,]+) ×$/.exec(text)?.[1]?.replace(',', '')));
+    assert.equal(estimates.length, 2, told.join());
+    const [first = 0, second = 0] = estimates;
+    assert.ok(Math.abs(first - 9_000) < 1_500 && Math.abs(second - 3_000) < 1_500, told.join());
+    await failures.getByText('caused by TypeError: no <b>name</b>').waitFor();
+    await failures.getByRole('link').first().click();
+    await page
+      .locator('section.failures', { hasText: 'Error: no page' })
+      .getByText('caused by TypeError: no host')
+      .waitFor();
+    quiet();
+  });
+
   test('a job is paused, resumed, cancelled for good only on a second word, and retried', async (t) => {
     const job = await watched.submit({ range: { start: 0, step: 1, count: 2_000 }, maxFailures: 5_000 });
     const { page, quiet } = await watched.open(t, `/jobs/${job}`);
@@ -106,6 +128,7 @@ describe('the pages of jobs, tasks and workers in Chromium', { skip: noBrowser }
       .getByRole('row', { name: /^squares 8 1 / })
       .waitFor();
     await page.getByText('Nothing now.').waitFor();
+    await page.getByText(/^Of the jobs that it worked on last, since the server started, .* ago\.$/).waitFor();
     await page.goBack();
     await page.getByRole('link', { name: 'Previous' }).click();
     await page.getByRole('heading', { level: 1, name: 'Task 7' }).waitFor();
@@ -134,6 +157,7 @@ describe('the pages of jobs, tasks and workers in Chromium', { skip: noBrowser }
     await page.getByRole('listitem').filter({ hasText: `runningtask 2 of squares` }).waitFor();
     await farm.json('POST', `/v1/jobs/${job}/cancel`);
     await page.getByText('Nothing now.').waitFor();
+    await page.getByText(/^Of the jobs that it worked on last, since the server started, .* ago\.$/).waitFor();
     quiet();
   });
 

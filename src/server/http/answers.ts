@@ -227,6 +227,9 @@ export const WorkerWork = Type.Object({
     Type.Object({ job: Count, done: Index, failed: Index, from: Wall, until: Wall, busyMicros: Type.Number() }),
     { description: 'What it has done of the jobs that it worked on last, since the server started.' },
   ),
+  since: Type.Number({
+    description: 'When the server started, in milliseconds since 1970: earlier work is not in "jobs".',
+  }),
 });
 
 const token = {
