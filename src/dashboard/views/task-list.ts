@@ -9,6 +9,7 @@ import { useLoaded } from '../page/loading.ts';
 import { taskPath } from '../places.ts';
 import { shownOnOneLine } from '../shown-value.ts';
 import { StateMark } from './state-mark.ts';
+import { Table } from './table.ts';
 import type { TaskStatus } from './task.ts';
 
 const BYTES = 1_024 * 1_024;
@@ -37,24 +38,11 @@ export function TaskList({ job, api, version }: { job: JobRow; api: Api; version
     h('h2', { id: 'tasks' }, 'Tasks'),
     h(Pages, { from, until, total, go }),
     error !== undefined && h('p', { class: 'fault' }, error),
-    h(
-      'table',
-      { class: 'tasks' },
-      h(
-        'thead',
-        null,
-        h(
-          'tr',
-          null,
-          ['Task', 'State', 'Result'].map((head) => h('th', { key: head, scope: 'col' }, head)),
-        ),
-      ),
-      h(
-        'tbody',
-        null,
-        (value ?? []).map((line) => h(TaskLine, { key: line.index, job: id, line })),
-      ),
-    ),
+    h(Table, {
+      kind: 'tasks',
+      heads: ['Task', 'State', 'Result'],
+      rows: (value ?? []).map((line) => h(TaskLine, { key: line.index, job: id, line })),
+    }),
   );
 }
 
