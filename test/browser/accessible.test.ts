@@ -135,6 +135,16 @@ describe('everybody can use the pages', { skip: noBrowser }, () => {
     });
   }
 
+  test('a lent page whose server is gone says so, and stays as wide as the phone', async (t) => {
+    const gone = await ServedFarm.start(t);
+    const { page } = await openPage(t, browser, gone.server.joinUrl, { viewport: { width: 360, height: 800 } });
+    await page.locator('#lend').click();
+    await page.getByText('waits for tasks').waitFor();
+    await gone.server.close();
+    await page.getByText(/^not connected, trying again: /).waitFor();
+    assert.deepEqual(await faultsIn(page), []);
+  });
+
   test('both looks name what is planted, and nothing beside it', async (t) => {
     const opened = await openPage(t, browser, `http://127.0.0.1:${farm.port}/#${farm.tokens.admin}`);
     const { page } = opened;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { after, describe, test } from 'node:test';
-
 import { startWorker } from '../../src/worker/node/join.ts';
 import { noBrowser } from '../support/browser.ts';
 import { cleanUp } from '../support/cleanup.ts';
@@ -55,6 +56,28 @@ describe('the pages of jobs, tasks and workers in Chromium', { skip: noBrowser }
       .locator('section.failures', { hasText: 'Error: no page' })
       .getByText('caused by TypeError: no host')
       .waitFor();
+    quiet();
+  });
+
+  test('a job of one task that runs long, whose result is large, is told in words that fit', async (t) => {
+    const code = `export default async (release) => { while (!(await fetch(release).then((r) => r.ok, () => false))) await new Promise((go) => setTimeout(go, 100)); return 'x'.repeat(300_000); };`;
+    const oracle = createServer((_, response) => response.end());
+    cleanUp(t, () => oracle.close());
+    // Nothing listens there yet, so the task runs on.
+    await new Promise<void>((resolve) => oracle.listen(0, '127.0.0.1', resolve));
+    const { port } = oracle.address() as AddressInfo;
+    await new Promise((resolve) => oracle.close(resolve));
+    const job = await watched.submit({ name: 'one', code, range: undefined, inputs: [`http://127.0.0.1:${port}`] });
+    const { page, quiet } = await watched.open(t, '/');
+    await page.getByRole('heading', { level: 1, name: '1 of 2 slots of 1 worker is busy.' }).waitFor();
+    await page.getByRole('link', { name: 'one' }).click();
+    await page.getByText('The only task', { exact: true }).waitFor();
+    await page.getByText('The only one', { exact: true }).waitFor();
+    assert.equal(await page.getByText('Slots busy').count(), 0, 'what runs is not told as idle');
+    oracle.listen(port, '127.0.0.1');
+    await watched.ended(job);
+    await page.getByRole('row', { name: /^0 done a value of 293.KiB$/ }).waitFor();
+    await page.getByText('Slots busy').waitFor();
     quiet();
   });
 

@@ -38,7 +38,7 @@ export function JobPage({ id, state, api }: { id: number; state: PageState; api:
     { class: 'job' },
     h(Head, { job, now: state.now }),
     h(JobActions, { job, api, canAct }),
-    h(Why, { job, api, now: state.now }),
+    h(Why, { job, api, now: state.now, workers: state.view.workers.size }),
     progress.failed > 0 && h(Failures, { job, api, version }),
     h(Results, { job, api, version }),
     h(Past, { job, api, version, view: state.view, now: state.now }),
@@ -106,7 +106,8 @@ function aboutOf({ spec, progress }: JobRow, now: number): [string, string][] {
   ];
   if (startedAt !== undefined) facts.push([hasEnded(progress.state) ? 'Took' : 'Runs for', duration(end - startedAt)]);
   if (ended > 0) facts.push(['A task takes', `${duration(busyMicros / 1_000 / ended)} on average`]);
-  if (startedAt !== undefined && end > startedAt && busyMicros > 0) {
+  // What still runs is not in it: of a job of long tasks it would say that nothing does.
+  if (hasEnded(progress.state) && startedAt !== undefined && end > startedAt && busyMicros > 0) {
     facts.push(['Slots busy', `${rate(busyMicros / 1_000 / (end - startedAt))} on average`]);
   }
   if (retried > 0) facts.push(['Attempts retried', count(retried)]);

@@ -186,7 +186,7 @@ function stateWords({ state, busy, reason }: Lending): { word: string; tone: str
     case 'paused':
       return { word: `paused: ${reason ?? ''}`, tone: 'waiting' };
     case 'away':
-      return { word: `the server does not answer; trying again (${reason ?? ''})`, tone: 'failed' };
+      return { word: `not connected, trying again: ${reason ?? ''}`, tone: 'failed' };
     case 'ended':
       return { word: `not lent: ${reason ?? ''}`, tone: 'waiting' };
   }

@@ -78,13 +78,13 @@ export function TaskPage({ job, index, state, api }: TaskProps): JSX.Element {
       h(
         'nav',
         { class: 'actions', 'aria-label': 'Other tasks' },
-        index > 0 && h('a', { href: taskPath(job, index - 1) }, 'Previous'),
+        index > 0 && (total === undefined || index <= total) && h('a', { href: taskPath(job, index - 1) }, 'Previous'),
         (total === undefined || index + 1 < total) && h('a', { href: taskPath(job, index + 1) }, 'Next'),
       ),
       error !== undefined && h('p', { class: 'fault', role: 'alert' }, `${error}.`),
     ),
     task !== undefined && h(TaskBody, { task, job, index, state, api }),
-    h(Log, { path: `${path}/logs`, api, version, showsTask: false }),
+    task !== undefined && h(Log, { path: `${path}/logs`, api, version, showsTask: false }),
   );
 }
 

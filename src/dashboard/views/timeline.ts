@@ -12,6 +12,7 @@ import { workerPath } from '../places.ts';
 import { panned, type Span, showing, zoomed } from '../window.ts';
 import { MomentWords } from './moment.ts';
 import { Scrubber, usePlay } from './scrubber.ts';
+import { Table } from './table.ts';
 import { TimelineCanvas } from './timeline-canvas.ts';
 
 export interface TimelineProps {
@@ -165,34 +166,20 @@ function Shares({ timeline, nameOf }: { timeline: Timeline; nameOf: (worker: str
     'details',
     { class: 'shares' },
     h('summary', null, 'By worker'),
-    h(
-      'table',
-      null,
-      h(
-        'thead',
-        null,
+    h(Table, {
+      heads: ['Worker', 'Batches', 'Tasks', 'Failed', 'Busy for'],
+      rows: shares.slice(0, MOST_SHARES).map(({ worker, batches, tasks, failed, busy }) =>
         h(
           'tr',
-          null,
-          ['Worker', 'Batches', 'Tasks', 'Failed', 'Busy for'].map((head) =>
-            h('th', { key: head, scope: 'col' }, head),
-          ),
+          { key: worker },
+          h('th', { scope: 'row' }, h('a', { href: workerPath(worker) }, h('bdi', null, nameOf(worker)))),
+          [batches, tasks, failed].map((each, i) => h('td', { key: i }, `${about}${count(each)}`)),
+          h('td', null, `${about}${duration(busy)}`),
         ),
       ),
-      h(
-        'tbody',
-        null,
-        shares.slice(0, MOST_SHARES).map(({ worker, batches, tasks, failed, busy }) =>
-          h(
-            'tr',
-            { key: worker },
-            h('th', { scope: 'row' }, h('a', { href: workerPath(worker) }, h('bdi', null, nameOf(worker)))),
-            [batches, tasks, failed].map((each, i) => h('td', { key: i }, `${about}${count(each)}`)),
-            h('td', null, `${about}${duration(busy)}`),
-          ),
-        ),
-      ),
-    ),
+    }),
+    shares.length > MOST_SHARES &&
+      h('p', { class: 'aside' }, `and ${plural(shares.length - MOST_SHARES, 'other worker')}, which did less`),
   );
 }
 

@@ -6,6 +6,7 @@ import { useLoaded } from '../page/loading.ts';
 import type { PageState } from '../page/page.ts';
 import { jobPath, taskPath } from '../places.ts';
 import { StateMark } from './state-mark.ts';
+import { Table } from './table.ts';
 
 /** What `/v1/workers/ID/work` answers. */
 interface Work {
@@ -100,33 +101,19 @@ function History({ work, nameOf, now }: { work: Work; nameOf: NameOf; now: numbe
 }
 
 function HistoryTable({ jobs, nameOf, now }: { jobs: Work['jobs']; nameOf: NameOf; now: number }): JSX.Element {
-  const heads = ['Job', 'Done', 'Failed', 'Worked', 'Last'];
-  return h(
-    'table',
-    { class: 'workers history' },
-    h(
-      'thead',
-      null,
+  return h(Table, {
+    kind: 'workers history',
+    heads: ['Job', 'Done', 'Failed', 'Worked', 'Last'],
+    rows: jobs.map(({ job, done, failed, until, busyMicros }) =>
       h(
         'tr',
-        null,
-        heads.map((head) => h('th', { key: head, scope: 'col' }, head)),
+        { key: job },
+        h('th', { scope: 'row' }, h('a', { href: jobPath(job) }, h('bdi', null, nameOf(job)))),
+        h('td', { 'data-head': 'Done' }, count(done)),
+        h('td', { 'data-head': 'Failed', class: failed > 0 ? 'bad' : '' }, count(failed)),
+        h('td', { 'data-head': 'Worked' }, duration(busyMicros / 1_000)),
+        h('td', { 'data-head': 'Last' }, ago(now - until)),
       ),
     ),
-    h(
-      'tbody',
-      null,
-      jobs.map(({ job, done, failed, until, busyMicros }) =>
-        h(
-          'tr',
-          { key: job },
-          h('th', { scope: 'row' }, h('a', { href: jobPath(job) }, h('bdi', null, nameOf(job)))),
-          h('td', { 'data-head': 'Done' }, count(done)),
-          h('td', { 'data-head': 'Failed', class: failed > 0 ? 'bad' : '' }, count(failed)),
-          h('td', { 'data-head': 'Worked' }, duration(busyMicros / 1_000)),
-          h('td', { 'data-head': 'Last' }, ago(now - until)),
-        ),
-      ),
-    ),
-  );
+  });
 }
