@@ -195,6 +195,7 @@ describe('run, on a server', () => {
   it('R31: takes the results of another job with --results-of, and waits for others with --after', async () => {
     const job = (await run('even.ts --range 1..6 --detach')).stdout.trim();
     assert.equal((await run(`square.ts --results-of ${job} --after last`)).stdout, '4\n16\n36\n');
+    assert.match((await line.run(['show', 'last'])).stdout, /^asked for +results of job \d+, after job \d+$/m);
     const twice = await run('square.ts 1 --results-of last');
     assert.deepEqual(twice, {
       code: 2,

@@ -119,12 +119,15 @@ function aboutOf({ spec, progress }: JobRow, now: number): [string, string][] {
 /** What the submitter asked for, where it is not what is usual. */
 function wishesOf(spec: JobSpec): [string, string][] {
   const { code, range, priority, weight, retries, maxFailures, timeout, requires, cpus, memory, resources } = spec;
+  const { after = [], source } = spec;
   const wishes: [string, string][] = [['Code', `${code.sourceName} (${code.runner}, ${bytes(code.size)})`]];
   if (range !== undefined) {
     const last = range.start + (range.count - 1) * range.step;
     const step = range.step === 1 ? '' : ` in steps of ${count(range.step)}`;
     wishes.push(['Inputs', range.count === 0 ? 'none' : `${count(range.start)} to ${count(last)}${step}`]);
   }
+  if (source !== undefined) wishes.push(['Inputs', `the results of job ${source}`]);
+  if (after.length > 0) wishes.push(['Comes after', `${after.length === 1 ? 'job' : 'jobs'} ${after.join(', ')}`]);
   if (priority !== 0) wishes.push(['Priority', count(priority)]);
   if (weight !== 1) wishes.push(['Weight', String(weight)]);
   if (retries > 0) wishes.push(['Retries', `${count(retries)} a task`]);
