@@ -30,7 +30,7 @@ export const Outcomes = Type.Object({
   micros: Index,
 });
 
-/** Unstarted tasks, given back: asked for by `recall`, or because the worker leaves or can't run them (`reason`). */
+/** Tasks without an outcome, given back: asked for by `recall`, or because the worker leaves or can't run them (`reason`). */
 export const Released = Type.Object({
   kind: Type.Literal('released'),
   lease: Index,

@@ -47,6 +47,8 @@ export type Event =
       readonly worker: WorkerId;
       readonly lease: LeaseId;
       readonly runs: readonly Run[];
+      /** For people: why it can't run them, where it said so. */
+      readonly reason?: string;
     }
   | { readonly kind: 'workerDrained'; readonly request: RequestId; readonly worker: WorkerId; readonly drain: boolean }
   | { readonly kind: 'workerStopped'; readonly request: RequestId; readonly worker: WorkerId }

@@ -19,6 +19,8 @@ export class Worker {
   /** It gave tasks back that nobody asked for; for a while it gets none. */
   resting = false;
   refusals = 0;
+  /** Why it gave tasks back that nobody asked for, until a task succeeds there. */
+  unable: string | undefined;
   /** Until then it is given time to answer a recall. */
   recallUntil: Millis = 0;
   /** Failed outcomes since the last success. */

@@ -46,6 +46,7 @@ function replace(state: State, before: Worker, worker: Worker): void {
   worker.streak = before.streak;
   worker.done = before.done;
   worker.failed = before.failed;
+  worker.unable = before.unable;
   state.shapes.remove(before);
   state.deep.delete(before);
 }
@@ -163,8 +164,9 @@ function find(state: State, id: WorkerId, request: number): Worker | undefined {
 }
 
 /** It gives back what nobody asked for: it cannot run it now, and would do so again at once (R24). */
-export function restAfterRefusal(state: State, worker: Worker): void {
+export function restAfterRefusal(state: State, worker: Worker, reason: string | undefined): void {
   if (worker.resting) return;
+  worker.unable = reason;
   worker.resting = true;
   const pause = Math.min(RETRY_BACKOFF * 2 ** worker.refusals++, RETRY_BACKOFF_MAX);
   state.workerChanged(worker);

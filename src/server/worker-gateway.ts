@@ -178,9 +178,12 @@ export class WorkerGateway implements Gateway {
         throw new ProtocolError('invalid', 'a second hello');
       case 'outcomes':
         return this.#outcomes(connection, id, message, column);
-      case 'released':
-        this.#loop.post({ kind: 'tasksReleased', worker: id, lease: message.lease, runs: wellFormed(message.runs) });
+      case 'released': {
+        const { lease, reason } = message;
+        const why = reason === undefined ? {} : { reason };
+        this.#loop.post({ kind: 'tasksReleased', worker: id, lease, runs: wellFormed(message.runs), ...why });
         break;
+      }
       case 'log': {
         const { job, index, lease, stream, text } = message;
         // What it was not told of, or was told to forget, it has nothing to say about.

@@ -74,5 +74,7 @@ export type WorkerStatus =
   | { readonly state: 'asleep'; readonly reason: string }
   /** A task process died; tasks tells what it had been given. */
   | { readonly state: 'slotDied'; readonly slot: number; readonly reason: string }
+  /** It gives tasks back that it cannot run now, such as on a full disk; they go elsewhere. */
+  | { readonly state: 'unable'; readonly reason: string }
   /** For good: nothing more comes out of the session. `failed`: it could never join, or was refused. */
   | { readonly state: 'ended'; readonly reason: string; readonly failed: boolean };
