@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type BlobRef, type PackedColumn, ValueStatus } from '../model/envelope.ts';
+import { type PackedColumn, ValueStatus } from '../model/envelope.ts';
 import type { JobId, WorkerId } from '../model/ids.ts';
 import type { Runner } from '../model/job.ts';
 import { BROWSER_LEASE_TIME, HELLO_TIME, LEASE_TIME, PING_INTERVAL, REBUILD_INTERVAL } from '../model/limits.ts';
@@ -15,8 +15,9 @@ import type { Verdict } from '../scheduler/commands.ts';
 import type { OutcomesEvent, TaskFailed } from '../scheduler/events.ts';
 import type { BlobStore } from '../store/blobs.ts';
 import type { TokenEnd } from './auth/tokens.ts';
+import { mentionedBlobs, namesIn } from './blob-mentions.ts';
 import type { Clock } from './clock.ts';
-import { blobsIn, failuresIn, refuseTooLarge } from './column-contents.ts';
+import { blobsIn, failuresIn, refuseTooLarge, type ValueBlob } from './column-contents.ts';
 import type { JobNotices, Missing } from './job-notices.ts';
 import type { Effect, Loop } from './loop.ts';
 import { CloseCode, type Connection, type Gateway, type Identity, type Peer } from './peer.ts';
@@ -253,7 +254,8 @@ export class WorkerGateway implements Gateway {
       elapsedMicros: message.micros,
     } as const;
     const blobs = blobsIn(column);
-    if (blobs.length > 0) return this.#outcomesWithBlobs(connection, event, packed, blobs);
+    const names = namesIn(column.bytes).filter((name) => this.#blobs.mayHave(name));
+    if (blobs.length > 0 || names.length > 0) return this.#outcomesWithBlobs(connection, event, packed, blobs, names);
     this.#loop.post(event, packed);
     return undefined;
   }
@@ -263,11 +265,14 @@ export class WorkerGateway implements Gateway {
     connection: WorkerConnection,
     event: OutcomesEvent,
     packed: PackedColumn,
-    blobs: readonly BlobRef[],
+    blobs: readonly ValueBlob[],
+    names: readonly string[],
   ): Promise<void> {
     let sizes: (number | undefined)[];
+    let referred: string[];
     try {
       sizes = await Promise.all(blobs.map(({ sha256 }) => this.#blobs.size(sha256)));
+      referred = await mentionedBlobs(this.#blobs, names, blobs);
     } catch {
       connection.refuse('busy', 'the server cannot look for blobs now', CloseCode.restart, REBUILD_INTERVAL);
       return;
@@ -283,7 +288,7 @@ export class WorkerGateway implements Gateway {
       connection.refuse('invalid', detail, CloseCode.invalid);
       return;
     }
-    const refs = blobs.map(({ sha256 }): Write => ({ kind: 'blobRef', job: event.job, sha256 }));
+    const refs = referred.map((sha256): Write => ({ kind: 'blobRef', job: event.job, sha256 }));
     this.#loop.post(event, packed, refs);
   }
 
