@@ -11,7 +11,7 @@ export class CuttingProxy {
   readonly passed: Record<Way, number> = { up: 0, down: 0 };
   cuts = 0;
   #port = 0;
-  #cutAt: { readonly way: Way; readonly bytes: number } | undefined;
+  readonly #cutAt = new Map<Way, number>();
   readonly #sockets = new Set<Socket>();
 
   static async start(t: Cleanup, target: number): Promise<CuttingProxy> {
@@ -36,7 +36,7 @@ export class CuttingProxy {
 
   /** The connection that carries the byte of this number, counted from now on over all of them, breaks off there, once. */
   cutAfter(bytes: number, way: Way): void {
-    this.#cutAt = { way, bytes: this.passed[way] + bytes };
+    this.#cutAt.set(way, this.passed[way] + bytes);
   }
 
   #join(from: Socket, to: Socket, way: Way): void {
@@ -44,8 +44,8 @@ export class CuttingProxy {
     from.setNoDelay(true);
     from.on('data', (bytes: Buffer) => {
       this.passed[way] += bytes.length;
-      if (this.#cutAt?.way === way && this.passed[way] >= this.#cutAt.bytes) {
-        this.#cutAt = undefined;
+      if (this.passed[way] >= (this.#cutAt.get(way) ?? Infinity)) {
+        this.#cutAt.delete(way);
         this.cuts += 1;
         from.destroy();
         to.destroy();
