@@ -224,20 +224,6 @@ export const TASK_PROCESS_BYTES = 64 * MiB;
 /** Milliseconds between two looks at the memory of a task process whose job has a limit: buffers grow 2 GB a second. */
 export const MEMORY_WATCH_INTERVAL = 50;
 
-/**
- * Bytes of fetched blobs that a worker keeps for tasks that want the same one again, unless its owner says otherwise: as
- * many, and not more than this part of what is free on the disk, which may be memory.
- */
-export const BLOB_CACHE_BYTES = 4 * 1024 * MiB;
-export const BLOB_CACHE_SHARE = 1 / 4;
-
-/** Workers of one machine that can keep blobs in the same directory: each has a folder of its own in it. */
-export const BLOB_CACHE_FOLDERS = 64;
-
-/** Milliseconds between two signs of life of the worker that owns a directory, and without one after which it counts as gone. */
-export const OWNER_SIGN = 60_000;
-export const OWNER_SILENCE = 10 * OWNER_SIGN;
-
 /** Milliseconds between two tries of a transfer, the first and the longest. */
 export const TRANSFER_RETRY = 250;
 export const TRANSFER_RETRY_MAX = 10_000;

@@ -137,6 +137,9 @@ function dispatch(state: State, event: Event): void {
     case 'workerHeard':
       workers.heard(state, event.worker);
       return;
+    case 'blobsHeld':
+      workers.heard(state, event.worker);
+      return workers.holdsBlobs(state, event);
     case 'outcomes':
       workers.heard(state, event.worker);
       return handleOutcomes(state, event);

@@ -36,6 +36,8 @@ export class Worker {
   heavy = 0;
   memory = 0;
   readonly resources = new Map<string, number>();
+  /** Large blobs that it has (R31). */
+  blobs: ReadonlySet<string> = new Set();
   /** Tasks of these leases, and the estimate of their time. */
   tasks = 0;
   queuedMicros = 0;

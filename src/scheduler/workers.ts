@@ -104,6 +104,12 @@ function lose(state: State, worker: Worker): void {
   state.workerChanged(worker);
 }
 
+/** Whatever it had before: this is what it has. */
+export function holdsBlobs(state: State, event: Of<'blobsHeld'>): void {
+  const worker = state.workers.get(event.worker);
+  if (worker !== undefined) worker.blobs = new Set(event.blobs);
+}
+
 /** Anything came from it. Returns false if it is not connected. */
 export function heard(state: State, id: WorkerId): boolean {
   const worker = state.workers.get(id);

@@ -15,7 +15,7 @@ import type { Verdict } from '../scheduler/commands.ts';
 import type { OutcomesEvent, TaskFailed } from '../scheduler/events.ts';
 import type { BlobStore } from '../store/blobs.ts';
 import type { TokenEnd } from './auth/tokens.ts';
-import { mentionedBlobs, namesIn } from './blob-mentions.ts';
+import { type Mention, mentionedBlobs, namesIn } from './blob-mentions.ts';
 import type { Clock } from './clock.ts';
 import { blobsIn, failuresIn, refuseTooLarge, type ValueBlob } from './column-contents.ts';
 import type { JobNotices, Missing } from './job-notices.ts';
@@ -199,6 +199,9 @@ export class WorkerGateway implements Gateway {
       case 'progress':
         this.heard(id);
         break;
+      case 'have':
+        this.#loop.post({ kind: 'blobsHeld', worker: id, blobs: message.blobs });
+        break;
       case 'leaving':
         this.#loop.post({ kind: 'workerDrained', request: 0, worker: id, drain: true });
         break;
@@ -254,8 +257,9 @@ export class WorkerGateway implements Gateway {
       elapsedMicros: message.micros,
     } as const;
     const blobs = blobsIn(column);
-    const names = namesIn(column.bytes).filter((name) => this.#blobs.mayHave(name));
-    if (blobs.length > 0 || names.length > 0) return this.#outcomesWithBlobs(connection, event, packed, blobs, names);
+    const mentions = namesIn(column.bytes).filter(({ name }) => this.#blobs.mayHave(name));
+    if (blobs.length > 0 || mentions.length > 0)
+      return this.#outcomesWithBlobs(connection, event, packed, blobs, mentions);
     this.#loop.post(event, packed);
     return undefined;
   }
@@ -266,13 +270,13 @@ export class WorkerGateway implements Gateway {
     event: OutcomesEvent,
     packed: PackedColumn,
     blobs: readonly ValueBlob[],
-    names: readonly string[],
+    mentions: readonly Mention[],
   ): Promise<void> {
     let sizes: (number | undefined)[];
-    let referred: string[];
+    let referred: ReadonlyMap<string, number>;
     try {
       sizes = await Promise.all(blobs.map(({ sha256 }) => this.#blobs.size(sha256)));
-      referred = await mentionedBlobs(this.#blobs, names, blobs);
+      referred = await mentionedBlobs(this.#blobs, mentions, blobs);
     } catch {
       connection.refuse('busy', 'the server cannot look for blobs now', CloseCode.restart, REBUILD_INTERVAL);
       return;
@@ -288,7 +292,7 @@ export class WorkerGateway implements Gateway {
       connection.refuse('invalid', detail, CloseCode.invalid);
       return;
     }
-    const refs = referred.map((sha256): Write => ({ kind: 'blobRef', job: event.job, sha256 }));
+    const refs = [...referred.keys()].map((sha256): Write => ({ kind: 'blobRef', job: event.job, sha256 }));
     this.#loop.post(event, packed, refs);
   }
 

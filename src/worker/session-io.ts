@@ -34,6 +34,8 @@ export type SessionInput =
   | SlotEvent
   | { readonly kind: 'codeReady'; readonly sha256: string }
   | { readonly kind: 'codeFailed'; readonly sha256: string; readonly reason: string }
+  /** The large blobs that the device has now. */
+  | { readonly kind: 'blobsHeld'; readonly blobs: readonly string[] }
   | { readonly kind: 'tick' }
   /** From now on it has so many slots; the server hears it by a new hello. */
   | { readonly kind: 'resize'; readonly slots: number }

@@ -157,3 +157,33 @@ test('on a full disk a worker gives its task back and says so; another runs it',
     [undefined, undefined],
   );
 });
+
+test('R31 P23: tasks are given to the worker that has fetched their file already', async (t) => {
+  const served = await Served.start(t);
+  const farm = await served.connect();
+  const blobs: BlobRef[] = [];
+  for (let each = 0; each < 8; each++) blobs.push((await stored(farm, 9 * MiB)).blob);
+  const ways = await Promise.all([behindProxy(t, served), behindProxy(t, served)]);
+  for (const { join } of ways) await join();
+  const task = async (blob: BlobRef, ctx: { file(blob: BlobRef): Promise<string> }) => {
+    const { statSync } = await import('node:fs');
+    const { size } = statSync(await ctx.file(blob));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    return size;
+  };
+  const down = () => ways.reduce((sum, { proxy }) => sum + proxy.passed.down, 0);
+  const fetched = async (all: readonly BlobRef[]): Promise<number> => {
+    const before = down();
+    const job = await farm.map(task, all);
+    assert.deepEqual(
+      await job.values(),
+      all.map(({ size }) => size),
+    );
+    return (down() - before) / (9 * MiB);
+  };
+  const first = await fetched(blobs);
+  // By chance half of them would be fetched again.
+  const again = await fetched([...blobs].reverse());
+  t.diagnostic(`fetched ${first.toFixed(1)} of 8, then ${again.toFixed(1)}`);
+  assert.ok(again < 2.5, `${again} of 8 were fetched again`);
+});

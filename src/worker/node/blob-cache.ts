@@ -1,7 +1,7 @@
 import { readdirSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { BLOB_CACHE_BYTES, BLOB_CACHE_SHARE } from '../../model/limits.ts';
+import { BLOB_CACHE_BYTES, BLOB_CACHE_SHARE, NEARBY_BLOB_BYTES, NEARBY_BLOBS } from '../../model/blob-limits.ts';
 
 /** A blob that is, or will be, a file. */
 export interface CachedBlob {
@@ -28,6 +28,8 @@ export class BlobCache {
   /** Those used last come last. */
   readonly #blobs = new Map<string, CachedBlob>();
   #bytes = 0;
+  /** Told of the large blobs that are here, those used last at the end, whenever others are. */
+  onLarge: (names: string[]) => void = () => {};
 
   /** `kept`: what is in the directory was left by a worker before, and is left for the next one. */
   constructor(directory: string, { limit, kept }: { limit?: number | undefined; kept: boolean }) {
@@ -61,13 +63,25 @@ export class BlobCache {
     blob.here = true;
     blob.size = size;
     this.#bytes += size;
+    this.#tellOf(blob);
     this.makeRoom(0);
   }
 
   /** Its file is not there any more, or is not what its name says. */
   gone(blob: CachedBlob): void {
-    if (blob.here) this.#bytes -= blob.size;
+    if (!blob.here) return;
+    this.#bytes -= blob.size;
     blob.here = false;
+    this.#tellOf(blob);
+  }
+
+  get large(): string[] {
+    const large = [...this.#blobs].filter(([, { here, size }]) => here && size >= NEARBY_BLOB_BYTES);
+    return large.slice(-NEARBY_BLOBS).map(([name]) => name);
+  }
+
+  #tellOf({ size }: CachedBlob): void {
+    if (size >= NEARBY_BLOB_BYTES) this.onLarge(this.large);
   }
 
   forget(sha256: string, blob: CachedBlob): void {

@@ -38,6 +38,13 @@ export class BlobFiles {
     this.#cache = new BlobCache(directory, { limit, kept });
   }
 
+  /** `tell` hears of the large blobs that are here, now and whenever others are. */
+  watchLarge(tell: (names: string[]) => void): void {
+    this.#cache.onLarge = tell;
+    const { large } = this.#cache;
+    if (large.length > 0) tell(large);
+  }
+
   /** Where its file is, while somebody holds it. */
   path(sha256: string): string {
     return this.#cache.path(sha256);

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:
 import { rm } from 'node:fs/promises';
 import os from 'node:os';
 import { join } from 'node:path';
-import { BLOB_CACHE_FOLDERS } from '../../model/limits.ts';
+import { BLOB_CACHE_FOLDERS } from '../../model/blob-limits.ts';
 import { isLeftBehind, takeDirectory } from './owner.ts';
 
 /** Where a worker has its files. */

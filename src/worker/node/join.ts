@@ -121,6 +121,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
     );
     process.once('exit', this.#cleanNow);
     this.#handle({ kind: 'start' });
+    blobs.watchLarge((names) => this.#handle({ kind: 'blobsHeld', blobs: names }));
     this.#watchTime(options);
   }
 

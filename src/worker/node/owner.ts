@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
-import { OWNER_SIGN, OWNER_SILENCE } from '../../model/limits.ts';
+import { OWNER_SIGN, OWNER_SILENCE } from '../../model/blob-limits.ts';
 
 /** The process that a directory belongs to. Numbers of processes are given again, so that its start is told too. */
 interface Owner {
