@@ -14,6 +14,7 @@ export type { ResultStream } from './client/result-stream.ts';
 export type { TaskContext, TaskFunction } from './client/task.ts';
 export type { TaskCode } from './client/task-code.ts';
 export { TaskError } from './client/task-error.ts';
+export type { BlobRef } from './model/envelope.ts';
 export { ValueError } from './protocol/values/value-error.ts';
 export type { ConnectOptions };
 

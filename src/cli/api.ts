@@ -43,6 +43,15 @@ export class Api {
     await this.#json('DELETE', path);
   }
 
+  /** Bytes of what is there, without reading it; undefined: nothing is. */
+  async sizeOf(path: string): Promise<number | undefined> {
+    const response = await this.#send('HEAD', path, undefined);
+    response.resume();
+    if (response.statusCode === 404 && 'upload-offset' in response.headers) return undefined;
+    if (response.statusCode !== 200) throw await this.#refusal(response);
+    return Number(response.headers['content-length']);
+  }
+
   /** The answer as it comes; an answer that is a refusal has become an error. */
   async open(method: string, path: string, body?: unknown): Promise<IncomingMessage> {
     const response = await this.#send(method, path, body);

@@ -50,6 +50,7 @@ const REFUSALS: Readonly<Record<string, number>> = {
   unknown: ExitCode.usage,
   conflict: ExitCode.usage,
   tooLarge: ExitCode.usage,
+  changed: ExitCode.usage,
 };
 
 /** What the system says, in words; the path comes before it. */

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { Command, type CommanderError } from 'commander';
 import { addBackup } from './commands/backup.ts';
+import { addBlobs } from './commands/blobs.ts';
 import { addConformance } from './commands/conformance.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addFarm } from './commands/farm.ts';
@@ -37,6 +38,7 @@ export function buildProgram(version: string, finish: Finish): Command {
     addResults,
     addTrace,
     addFarm,
+    addBlobs,
     addBackup,
     addDoctor,
     addConformance,

@@ -7,7 +7,7 @@ import { Job } from './job.ts';
 import type { JobOptions } from './job-options.ts';
 import { SharedRun } from './shared-run.ts';
 import { submitJob } from './submit.ts';
-import type { Surroundings } from './surroundings.ts';
+import type { Moved, Surroundings } from './surroundings.ts';
 import type { AnyTask, InputOf, OutputOf, TaskFunction } from './task.ts';
 import { isTaskCode, type TaskCode } from './task-code.ts';
 import type { Wire } from './wire.ts';
@@ -108,11 +108,15 @@ export class Farm {
     return new Job<Out>(this.#wire, this.#around.blobs, id);
   }
 
-  /** Stores bytes, or those of a file (`file:` URL, any size), in the farm; a task gets them by `ctx.blob(sha256)`. */
-  async upload(what: Uint8Array | URL): Promise<BlobRef> {
+  /**
+   * Stores bytes, or those of a file (`file:` URL, any size), in the farm; a task gets them by `ctx.blob(sha256)` or
+   * `ctx.file(ref)`. An upload that is cut goes on where it was cut. `moved` is told how far a file is. Rejects with a
+   * FarmError `changed` if the file changes meanwhile.
+   */
+  async upload(what: Uint8Array | URL, moved?: Moved): Promise<BlobRef> {
     this.#refuseClosed();
     const { blobs } = this.#around;
-    if (what instanceof URL) return withFiles(blobs.putFile?.(what));
+    if (what instanceof URL) return withFiles(blobs.putFile?.(what, moved));
     const ref = await blobs.refer(what);
     await blobs.put(ref, what);
     return ref;
@@ -120,11 +124,14 @@ export class Farm {
 
   /** The bytes of a blob. */
   download(ref: BlobRef): Promise<Uint8Array>;
-  /** Writes the bytes of a blob, of any size, into a file (`file:` URL). */
-  download(ref: BlobRef, to: URL): Promise<void>;
-  download(ref: BlobRef, to?: URL): Promise<unknown> {
+  /**
+   * Writes the bytes of a blob, of any size, into a file (`file:` URL), which bears its name once it is whole and right; until
+   * then it is FILE.part, and a download that was cut goes on from there. `moved` is told how far it is.
+   */
+  download(ref: BlobRef, to: URL, moved?: Moved): Promise<void>;
+  download(ref: BlobRef, to?: URL, moved?: Moved): Promise<unknown> {
     const { blobs } = this.#around;
-    return to === undefined ? blobs.get(ref) : withFiles(blobs.getFile?.(ref, to));
+    return to === undefined ? blobs.get(ref) : withFiles(blobs.getFile?.(ref, to, moved));
   }
 
   /**

@@ -1,5 +1,6 @@
 // Only compiled: types flow from the task function to the job, its results and what is made of them.
 import {
+  type BlobRef,
   connect,
   type Farm,
   FarmError,
@@ -138,5 +139,11 @@ export async function context(of: TaskContext): Promise<void> {
   const bytes = await of.blob('0'.repeat(64));
   same<typeof bytes, Uint8Array>(true);
   const ref = await of.blob(new Uint8Array(1));
-  same<typeof ref, { sha256: string; size: number }>(true);
+  same<typeof ref, BlobRef>(true);
+  const path = await of.file(ref);
+  same<typeof path, string>(true);
+  const kept = await of.keep(path);
+  same<typeof kept, BlobRef>(true);
+  // @ts-expect-error: a blob, or its SHA-256
+  await of.file(5);
 }

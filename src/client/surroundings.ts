@@ -33,8 +33,11 @@ export interface BlobExchange {
   put(ref: BlobRef, bytes: Uint8Array): Promise<void>;
   get(ref: BlobRef): Promise<Uint8Array>;
   /** Where there are files: stores the bytes of one, and names them. */
-  putFile?(file: URL): Promise<BlobRef>;
+  putFile?(file: URL, moved?: Moved): Promise<BlobRef>;
   /** Where there are files: writes the bytes into one. */
-  getFile?(ref: BlobRef, file: URL): Promise<void>;
+  getFile?(ref: BlobRef, file: URL, moved?: Moved): Promise<void>;
   close(): void;
 }
+
+/** Told how many bytes of how many have been moved so far. */
+export type Moved = (bytes: number, of: number) => void;

@@ -1,3 +1,5 @@
+import type { BlobRef } from '../model/envelope.ts';
+
 /** The second argument of a task function. */
 export interface TaskContext {
   /** The task's place in its job. */
@@ -14,7 +16,17 @@ export interface TaskContext {
   progress(fraction: number, text?: string): void;
   /** The bytes of a blob of the farm, by its SHA-256; or, given bytes, stores them and gives their name. */
   blob(sha256: string): Promise<Uint8Array>;
-  blob(bytes: Uint8Array): Promise<{ sha256: string; size: number }>;
+  blob(bytes: Uint8Array): Promise<BlobRef>;
+  /**
+   * The path of a file with the bytes of a blob, of any size; to be read until this task ends, and not to be written to.
+   * Not in a browser.
+   */
+  file(blob: BlobRef | string): Promise<string>;
+  /**
+   * Stores a file of any size that this task has written in its own directory (where relative paths lead), and gives its
+   * name. The file is gone then. Not in a browser.
+   */
+  keep(path: string): Promise<BlobRef>;
 }
 
 /** What runs on a worker, once for each input: the default export of a module, or a function that needs nothing around it. */

@@ -15,6 +15,8 @@ export interface JobView {
 
 export interface WorkerView extends WorkerFacts {
   readonly state: WorkerState;
+  /** Why it gave tasks back and gets none for a while, such as `its disk is full`; absent once a task has succeeded there. */
+  readonly unable?: string;
   /** Tasks it runs, and tasks it has been given ahead. */
   readonly busy: number;
   readonly queued: number;

@@ -230,9 +230,6 @@ export const TASK_PROCESS_BYTES = 64 * MiB;
 /** Milliseconds between two looks at the memory of a task process whose job has a limit: buffers grow 2 GB a second. */
 export const MEMORY_WATCH_INTERVAL = 50;
 
-/** Bytes of fetched blobs that a worker keeps for tasks that want the same one again. */
-export const BLOB_CACHE_BYTES = 256 * MiB;
-
 /** Milliseconds between two tries of a transfer, the first and the longest. */
 export const TRANSFER_RETRY = 250;
 export const TRANSFER_RETRY_MAX = 10_000;

@@ -1,5 +1,6 @@
 import Type from 'typebox';
-import { Amounts, CodeShape, Count, Index, Labels, RangeShape, ShortText, Text, WireRuns } from './shapes.ts';
+import { NEARBY_BLOBS } from '../model/blob-limits.ts';
+import { Amounts, CodeShape, Count, Index, Labels, RangeShape, Sha256, ShortText, Text, WireRuns } from './shapes.ts';
 
 /** What a worker says. Rules P1… are in PROTOCOL.md. Those marked "with a column" carry values. */
 
@@ -30,7 +31,7 @@ export const Outcomes = Type.Object({
   micros: Index,
 });
 
-/** Unstarted tasks, given back: asked for by `recall`, or because the worker leaves or can't run them (`reason`). */
+/** Tasks without an outcome, given back: asked for by `recall`, or because the worker leaves or can't run them (`reason`). */
 export const Released = Type.Object({
   kind: Type.Literal('released'),
   lease: Index,
@@ -57,6 +58,9 @@ export const TaskProgress = Type.Object({
 
 /** For runtimes that do not see WebSocket pings; any message renews the leases. It is answered in kind, so that they hear something. */
 export const Beat = Type.Object({ kind: Type.Literal('beat') });
+
+/** The large blobs (NEARBY_BLOB_BYTES) that it has on its disk now, all of them: tasks that need them are best given to it. */
+export const Have = Type.Object({ kind: Type.Literal('have'), blobs: Type.Array(Sha256, { maxItems: NEARBY_BLOBS }) });
 
 /** It takes no more tasks, as if it had been drained: it will say `bye` when what runs has ended and is acknowledged. */
 export const Leaving = Type.Object({ kind: Type.Literal('leaving') });
@@ -134,7 +138,7 @@ export const Refused = Type.Object({
   retryAfter: Type.Optional(Index),
 });
 
-export const WorkerMessage = Type.Union([Hello, Outcomes, Released, TaskLog, TaskProgress, Beat, Leaving, Bye]);
+export const WorkerMessage = Type.Union([Hello, Outcomes, Released, TaskLog, TaskProgress, Beat, Have, Leaving, Bye]);
 export type WorkerMessage = Type.Static<typeof WorkerMessage>;
 export const ServerToWorker = Type.Union([
   Welcome,

@@ -16,6 +16,7 @@ export function judge(state: State, worker: Worker, job: OpenJob, failures: numb
   if (failures < tasks) {
     worker.streak = 0;
     worker.refusals = 0;
+    worker.unable = undefined;
     if (worker.suspended) rehabilitate(state, worker);
     return;
   }

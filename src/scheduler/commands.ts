@@ -59,6 +59,7 @@ export type Change =
       readonly kind: 'worker';
       readonly worker: WorkerFacts;
       readonly state: WorkerState;
+      readonly unable?: string;
       readonly busy: number;
       readonly queued: number;
       readonly done: number;

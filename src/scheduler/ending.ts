@@ -120,6 +120,7 @@ function dropBlock(state: State, job: OpenJob, block: BlockState): void {
   for (const lease of [...block.leases]) settleLease(state, lease, 'superseded');
   for (const kind of ['ready', 'aside', 'leased', 'orphaned'] as const) job.tally[kind] -= block.tally[kind];
   job.blocks.delete(block.first);
+  job.needs.delete(block.first);
   job.readyBlocks.delete(block);
   state.write({ kind: 'blockEnded', job: job.id, first: block.first });
   state.send({ kind: 'dropBlock', job: job.id, first: block.first });

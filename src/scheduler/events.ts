@@ -19,6 +19,8 @@ export type Event =
       readonly job: JobId;
       readonly first: TaskIndex;
       readonly count: number;
+      /** Which of its tasks need which large blobs, in the order of the tasks; absent: none does. */
+      readonly large?: readonly LargeInput[];
     }
   /** No more inputs. `total`: how many the client sent, for the check. */
   | { readonly kind: 'jobClosed'; readonly request: RequestId; readonly job: JobId; readonly total: number }
@@ -38,6 +40,8 @@ export type Event =
   | { readonly kind: 'workerJoined'; readonly worker: WorkerFacts; readonly held: readonly HeldLease[] }
   /** Anything at all came from the worker. `way`: what it takes now until a message has brought it more work, measured. */
   | { readonly kind: 'workerHeard'; readonly worker: WorkerId; readonly way?: Millis }
+  /** The large blobs that the worker has now. */
+  | { readonly kind: 'blobsHeld'; readonly worker: WorkerId; readonly blobs: readonly string[] }
   /** Its connection is gone. `final`: it said goodbye, or was stopped. */
   | { readonly kind: 'workerLeft'; readonly worker: WorkerId; readonly final: boolean; readonly reason: string }
   | OutcomesEvent
@@ -47,6 +51,8 @@ export type Event =
       readonly worker: WorkerId;
       readonly lease: LeaseId;
       readonly runs: readonly Run[];
+      /** For people: why it can't run them, where it said so. */
+      readonly reason?: string;
     }
   | { readonly kind: 'workerDrained'; readonly request: RequestId; readonly worker: WorkerId; readonly drain: boolean }
   | { readonly kind: 'workerStopped'; readonly request: RequestId; readonly worker: WorkerId }
@@ -64,6 +70,13 @@ export interface OutcomesEvent {
   readonly failures: readonly TaskFailed[];
   /** Time the tasks took on their slot, together. */
   readonly elapsedMicros: number;
+}
+
+/** A task whose input is, or names, a large blob. */
+export interface LargeInput {
+  readonly index: TaskIndex;
+  /** Its SHA-256. */
+  readonly blob: string;
 }
 
 export interface TaskFailed {

@@ -188,7 +188,8 @@ function closed(shape: Shape): string[] {
 function stateInWords(worker: Worker): string {
   if (worker.lost) return 'silent';
   if (worker.draining) return 'draining';
-  return worker.suspended ? 'set aside, since everything failed there' : 'resting, since it gave tasks back';
+  if (worker.suspended) return 'set aside, since everything failed there';
+  return `resting, since it gave tasks back${worker.unable === undefined ? '' : `: ${worker.unable}`}`;
 }
 
 function misfits(state: State, shape: Shape): string[] {

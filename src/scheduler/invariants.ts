@@ -1,3 +1,4 @@
+import { NEARBY_BLOCKS } from '../model/blob-limits.ts';
 import { SETTLED_LEASES } from '../model/limits.ts';
 import { countRuns, intersectRuns } from '../model/runs.ts';
 import type { BlockState } from './block-state.ts';
@@ -28,6 +29,7 @@ function checkJob(state: State, job: OpenJob): void {
     must(!block.over, `block ${block.first} of job ${job.id} is over and still kept (R29)`);
     must(job.readyBlocks.has(block) === block.tally.ready > 0, `block ${block.first} is listed as ready wrongly`);
   }
+  must(job.needs.size <= NEARBY_BLOCKS, `job ${job.id}: too many large inputs are remembered (S11)`);
   for (const kind of IN_FLIGHT) {
     must(sum[kind] === job.tally[kind], `job ${job.id}: ${kind} ${job.tally[kind]} ≠ recount ${sum[kind]} (S6)`);
   }

@@ -4,6 +4,7 @@ import { BATCH_TIME, PREFETCH_LONGEST } from '../model/limits.ts';
 import type { BlockState, Tally } from './block-state.ts';
 import type { Lane, Share } from './fairness.ts';
 import type { Lease } from './leases.ts';
+import type { Needs } from './nearby.ts';
 import type { Shape } from './shapes.ts';
 
 /** Tasks by which a mean forgets: tasks of one job may get longer as it goes. */
@@ -39,6 +40,8 @@ export class OpenJob {
   reason: string | undefined;
 
   readonly blocks = new Map<TaskIndex, BlockState>();
+  /** By block, also of those that are not in memory: which tasks need which large blobs (R32). */
+  readonly needs = new Map<TaskIndex, Needs>();
   /** Blocks with ready tasks, in the order in which they are handed out. */
   readonly readyBlocks = new Set<BlockState>();
   readonly tally: Tally = { ready: 0, aside: 0, leased: 0, orphaned: 0 };

@@ -1,3 +1,4 @@
+import { NEARBY_BLOCKS } from '../model/blob-limits.ts';
 import type { JobId } from '../model/ids.ts';
 import type { JobProgress, JobSpec } from '../model/job.ts';
 import { CLAIM_AHEAD } from '../model/limits.ts';
@@ -5,6 +6,7 @@ import { BlockState } from './block-state.ts';
 import { endIfComplete, endJob } from './ending.ts';
 import type { Event, RequestId } from './events.ts';
 import { newProgress, OpenJob } from './job-state.ts';
+import { needsOf } from './nearby.ts';
 import { follow } from './pipelines.ts';
 import { waitUntilDue } from './retries.ts';
 import type { State } from './state.ts';
@@ -45,7 +47,8 @@ export function addInputs(state: State, event: Of<'inputsAdded'>): void {
   state.reply(event.request, { ok: true });
   // Sent again because the answer got lost (R15).
   if (event.first < job.total) return;
-  const { first, count } = event;
+  const { first, count, large } = event;
+  if (large !== undefined && job.needs.size < NEARBY_BLOCKS) job.needs.set(first, needsOf(large));
   const frontier = job.unclaimed === 0 && !job.claiming;
   job.total += count;
   job.unclaimed += count;

@@ -233,6 +233,25 @@ test('R24: a worker that gives back what nobody recalled gets nothing for a whil
   assert.equal(desk.grants().length, 1);
 });
 
+test('R24: why it gave tasks back is told until a task has succeeded there', () => {
+  const desk = new Desk();
+  desk.join('w1');
+  const job = desk.job(2);
+  const refuse = (reason?: string) => {
+    const { worker, lease, runs } = desk.grants()[0]!;
+    desk.post({ kind: 'tasksReleased', worker, lease, runs, ...(reason !== undefined && { reason }) });
+    return desk.scheduler.explain(job, 0, desk.now).reasons.join(' ');
+  };
+  assert.match(refuse(), /resting, since it gave tasks back\.$/);
+  desk.passSlowly(RETRY_BACKOFF, 'w1');
+  assert.match(refuse('its disk is full'), /resting, since it gave tasks back: its disk is full\.$/);
+  desk.passSlowly(2 * RETRY_BACKOFF, 'w1');
+  assert.equal(desk.scheduler.worker('w1')?.unable, 'its disk is full');
+  const [grant] = desk.grants();
+  desk.done(grant!, [{ start: 0, count: 1 }]);
+  assert.equal(desk.scheduler.worker('w1')?.unable, undefined);
+});
+
 test('R25: a task that runs far too long gets a second copy on an idle slot, and the first outcome wins', () => {
   const desk = new Desk();
   desk.join('slow');

@@ -7,6 +7,7 @@ import { charge, joinQueue, leaveQueue, precedes } from './fairness.ts';
 import type { OpenJob } from './job-state.ts';
 import { grant } from './leases.ts';
 import { avoids, takeOrphans } from './losses.ts';
+import { nearby } from './nearby.ts';
 import { awaited } from './pipelines.ts';
 import { checkReservations, mayReserve, reserve, unreserve } from './reservations.ts';
 import { speculate } from './speculation.ts';
@@ -146,16 +147,21 @@ function claim(state: State, job: OpenJob): void {
   state.send({ kind: 'claimMore', job: job.id, blocks: Math.max(1, Math.min(blocks, CLAIM_BLOCKS)) });
 }
 
-/** A batch takes what is ready, from one block. */
+/** A batch takes what is ready, from one block: what is near the worker before what comes next (R32). */
 function takeReady(state: State, job: OpenJob, worker: Worker): number {
-  const block = job.readyBlocks.values().next().value;
-  if (block === undefined) return 0;
-  const size = worker.suspended ? 1 : evenPiece(block.tally.ready, batchSize(job));
-  const runs = block.next(size);
+  const { block, runs } = nearby(job, worker, worker.suspended ? 1 : batchSize(job)) ?? nextOf(job, worker) ?? {};
+  if (block === undefined || runs === undefined) return 0;
   block.move(runs, 'ready', 'leased');
   job.noteReady(block);
   grant(state, job, worker, block, runs, false);
-  return size;
+  return countRuns(runs);
+}
+
+function nextOf(job: OpenJob, worker: Worker): { block: BlockState; runs: Run[] } | undefined {
+  const block = job.readyBlocks.values().next().value;
+  if (block === undefined) return undefined;
+  const size = worker.suspended ? 1 : evenPiece(block.tally.ready, batchSize(job));
+  return { block, runs: block.next(size) };
 }
 
 /** Tasks with a past whose time has come, those with the same dangers together (R9, R10). */

@@ -138,6 +138,9 @@ function dispatch(state: State, event: Event): void {
       workers.heard(state, event.worker);
       if (event.way !== undefined) workers.noteWay(state, event.worker, event.way);
       return;
+    case 'blobsHeld':
+      workers.heard(state, event.worker);
+      return workers.holdsBlobs(state, event);
     case 'outcomes':
       workers.heard(state, event.worker);
       return handleOutcomes(state, event);

@@ -137,7 +137,8 @@ export class State {
 
 /** A worker as the feed and the pages show it. */
 export function workerView(worker: Worker) {
-  const { facts, state, busy, done, failed, lastHeard } = worker;
+  const { facts, state, unable, busy, done, failed, lastHeard } = worker;
   const queued = Math.max(0, worker.tasks - busy);
-  return { kind: 'worker', worker: facts, state, busy, queued, done, failed, lastHeard } as const;
+  const why = unable === undefined ? {} : { unable };
+  return { kind: 'worker', worker: facts, state, ...why, busy, queued, done, failed, lastHeard } as const;
 }

@@ -31,7 +31,7 @@ export function released(state: State, event: Extract<Event, { kind: 'tasksRelea
   if (worker !== undefined) {
     worker.recallUntil = 0;
     const unasked = subtractRuns(runs, lease.recalled);
-    if (unasked.length > 0 && !worker.draining) restAfterRefusal(state, worker);
+    if (unasked.length > 0 && !worker.draining) restAfterRefusal(state, worker, event.reason);
   }
   if (runs.length > 0) giveBack(state, lease, runs);
 }

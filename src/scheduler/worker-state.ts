@@ -26,6 +26,8 @@ export class Worker {
   /** It gave tasks back that nobody asked for; for a while it gets none. */
   resting = false;
   refusals = 0;
+  /** Why it gave tasks back that nobody asked for, until a task succeeds there. */
+  unable: string | undefined;
   /** Until then it is given time to answer a recall. */
   recallUntil: Millis = 0;
   /** From its messages to what they bring it, as measured: through the network and the disk. */
@@ -43,6 +45,8 @@ export class Worker {
   heavy = 0;
   memory = 0;
   readonly resources = new Map<string, number>();
+  /** Large blobs that it has (R32). */
+  blobs: ReadonlySet<string> = new Set();
   /** Tasks of these leases, and the estimate of their time. */
   tasks = 0;
   queuedMicros = 0;

@@ -47,6 +47,7 @@ function replace(state: State, before: Worker, worker: Worker): void {
   worker.way = before.way;
   worker.done = before.done;
   worker.failed = before.failed;
+  worker.unable = before.unable;
   state.shapes.remove(before);
   state.deep.delete(before);
 }
@@ -112,6 +113,12 @@ export function noteWay(state: State, id: WorkerId, way: Millis): void {
   state.refreshWorker(worker);
 }
 
+/** Whatever it had before: this is what it has. */
+export function holdsBlobs(state: State, event: Of<'blobsHeld'>): void {
+  const worker = state.workers.get(event.worker);
+  if (worker !== undefined) worker.blobs = new Set(event.blobs);
+}
+
 /** Anything came from it. Returns false if it is not connected. */
 export function heard(state: State, id: WorkerId): boolean {
   const worker = state.workers.get(id);
@@ -172,8 +179,9 @@ function find(state: State, id: WorkerId, request: number): Worker | undefined {
 }
 
 /** It gives back what nobody asked for: it cannot run it now, and would do so again at once (R24). */
-export function restAfterRefusal(state: State, worker: Worker): void {
+export function restAfterRefusal(state: State, worker: Worker, reason: string | undefined): void {
   if (worker.resting) return;
+  worker.unable = reason;
   worker.resting = true;
   const pause = Math.min(RETRY_BACKOFF * 2 ** worker.refusals++, RETRY_BACKOFF_MAX);
   state.workerChanged(worker);

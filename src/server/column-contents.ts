@@ -49,20 +49,23 @@ function failureMessage(bytes: Uint8Array): string {
   return `${name}: ${message}`.split('\n', 1)[0]?.slice(0, ERROR_MESSAGE_BYTES) ?? '';
 }
 
-/** The blobs that the values name: what a column speaks of, and must be here before it counts (S5). */
-export function blobsIn(column: Column): BlobRef[] {
+/** A value that is a blob. `isText`: its bytes are JSON, which may name further blobs. */
+export type ValueBlob = BlobRef & { readonly isText: boolean };
+
+/** The blobs that the values are: what a column speaks of, and must be here before it counts (S5). */
+export function blobsIn(column: Column): ValueBlob[] {
   if (
     column.statuses === undefined &&
     column.allStatus !== ValueStatus.jsonBlob &&
     column.allStatus !== ValueStatus.bytesBlob
   )
     return [];
-  const blobs: BlobRef[] = [];
+  const blobs: ValueBlob[] = [];
   const offsets = offsetsOf(column);
   for (let i = 0; i < column.count; i++) {
     const status = statusOf(column, i);
     if (status !== ValueStatus.jsonBlob && status !== ValueStatus.bytesBlob) continue;
-    blobs.push(blobRefOf(valueAt(column, offsets, i)));
+    blobs.push({ ...blobRefOf(valueAt(column, offsets, i)), isText: status === ValueStatus.jsonBlob });
   }
   return blobs;
 }

@@ -74,9 +74,10 @@ export class Feed {
         break;
       }
       case 'worker': {
-        const { worker, state, busy, queued, done, failed, lastHeard } = change;
+        const { worker, state, unable, busy, queued, done, failed, lastHeard } = change;
         const lastHeardAt = Math.round(this.#clock.wall() - this.#clock.now() + lastHeard);
-        this.#workers.set(worker.id, { ...worker, state, busy, queued, done, failed, lastHeardAt });
+        const why = unable === undefined ? {} : { unable };
+        this.#workers.set(worker.id, { ...worker, state, ...why, busy, queued, done, failed, lastHeardAt });
         this.#changedWorkers.add(worker.id);
         this.#goneWorkers.delete(worker.id);
         break;

@@ -6,6 +6,7 @@ import type { Write } from '../model/records.ts';
 import { readColumn } from '../protocol/column.ts';
 import type { BlobStore } from '../store/blobs.ts';
 import { type Store, StoreError } from '../store/store.ts';
+import { largeInputs, mentionedBlobs, namesIn } from './blob-mentions.ts';
 import type { Clock } from './clock.ts';
 import { blobsIn, refuseOutcomesIn, refuseTooLarge } from './column-contents.ts';
 import type { JobNotices } from './job-notices.ts';
@@ -88,17 +89,23 @@ export class Submissions {
     refuseTooLarge(values);
     refuseOutcomesIn(values);
     const blobs = blobsIn(values);
-    const refs = blobs.map(({ sha256 }): Write => ({ kind: 'blobRef', job, sha256 }));
-    const add = () =>
-      this.#requests.ask((request) => ({ kind: 'inputsAdded', request, job, first, count }), column, refs);
+    const mentions = namesIn(values.bytes).filter(({ name }) => this.#blobs.mayHave(name));
+    const add = (sizes: ReadonlyMap<string, number>) => {
+      const refs = [...sizes.keys()].map((sha256): Write => ({ kind: 'blobRef', job, sha256 }));
+      const large = sizes.size === 0 ? [] : largeInputs(values, first, mentions, sizes);
+      const added = { kind: 'inputsAdded', job, first, count, ...(large.length > 0 && { large }) } as const;
+      return this.#requests.ask((request) => ({ ...added, request }), column, refs);
+    };
     const before = this.#arriving.get(job);
     const known = this.#totalOf(job);
-    if (before === undefined && blobs.length === 0 && first + count > known) return add();
+    if (before === undefined && blobs.length === 0 && mentions.length === 0 && first + count > known)
+      return add(new Map());
     // The next ones may be added as soon as these are on their way; only their answers wait for the disk.
     let answer: Promise<void> | undefined;
     const turn = (before ?? Promise.resolve()).then(async () => {
       await this.#mustHave(blobs);
-      if (!(await this.#isStored(job, first, count))) answer = add();
+      const sizes = await mentionedBlobs(this.#blobs, mentions, blobs);
+      if (!(await this.#isStored(job, first, count))) answer = add(sizes);
     });
     const passed = turn.then(nothing, nothing);
     this.#arriving.set(job, passed);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type BlobRef, type PackedColumn, ValueStatus } from '../model/envelope.ts';
+import { type PackedColumn, ValueStatus } from '../model/envelope.ts';
 import type { JobId, WorkerId } from '../model/ids.ts';
 import type { Runner } from '../model/job.ts';
 import { BROWSER_LEASE_TIME, HELLO_TIME, LEASE_TIME, PING_INTERVAL, REBUILD_INTERVAL } from '../model/limits.ts';
@@ -15,8 +15,9 @@ import type { Verdict } from '../scheduler/commands.ts';
 import type { OutcomesEvent, TaskFailed } from '../scheduler/events.ts';
 import type { BlobStore } from '../store/blobs.ts';
 import type { TokenEnd } from './auth/tokens.ts';
+import { type Mention, mentionedBlobs, namesIn } from './blob-mentions.ts';
 import type { Clock } from './clock.ts';
-import { blobsIn, failuresIn, refuseTooLarge } from './column-contents.ts';
+import { blobsIn, failuresIn, refuseTooLarge, type ValueBlob } from './column-contents.ts';
 import type { JobNotices, Missing } from './job-notices.ts';
 import type { Effect, Loop } from './loop.ts';
 import { CloseCode, type Connection, type Gateway, type Identity, type Peer } from './peer.ts';
@@ -178,9 +179,12 @@ export class WorkerGateway implements Gateway {
         throw new ProtocolError('invalid', 'a second hello');
       case 'outcomes':
         return this.#outcomes(connection, id, message, column);
-      case 'released':
-        this.#loop.post({ kind: 'tasksReleased', worker: id, lease: message.lease, runs: wellFormed(message.runs) });
+      case 'released': {
+        const { lease, reason } = message;
+        const why = reason === undefined ? {} : { reason };
+        this.#loop.post({ kind: 'tasksReleased', worker: id, lease, runs: wellFormed(message.runs), ...why });
         break;
+      }
       case 'log': {
         const { job, index, lease, stream, text } = message;
         // What it was not told of, or was told to forget, it has nothing to say about.
@@ -194,6 +198,9 @@ export class WorkerGateway implements Gateway {
         break;
       case 'progress':
         this.heard(id);
+        break;
+      case 'have':
+        this.#loop.post({ kind: 'blobsHeld', worker: id, blobs: message.blobs });
         break;
       case 'leaving':
         this.#loop.post({ kind: 'workerDrained', request: 0, worker: id, drain: true });
@@ -251,7 +258,9 @@ export class WorkerGateway implements Gateway {
       elapsedMicros: message.micros,
     } as const;
     const blobs = blobsIn(column);
-    if (blobs.length > 0) return this.#outcomesWithBlobs(connection, event, packed, blobs);
+    const mentions = namesIn(column.bytes).filter(({ name }) => this.#blobs.mayHave(name));
+    if (blobs.length > 0 || mentions.length > 0)
+      return this.#outcomesWithBlobs(connection, event, packed, blobs, mentions);
     this.#loop.post(event, packed);
     return undefined;
   }
@@ -261,11 +270,14 @@ export class WorkerGateway implements Gateway {
     connection: WorkerConnection,
     event: OutcomesEvent,
     packed: PackedColumn,
-    blobs: readonly BlobRef[],
+    blobs: readonly ValueBlob[],
+    mentions: readonly Mention[],
   ): Promise<void> {
     let sizes: (number | undefined)[];
+    let referred: ReadonlyMap<string, number>;
     try {
       sizes = await Promise.all(blobs.map(({ sha256 }) => this.#blobs.size(sha256)));
+      referred = await mentionedBlobs(this.#blobs, mentions, blobs);
     } catch {
       connection.refuse('busy', 'the server cannot look for blobs now', CloseCode.restart, REBUILD_INTERVAL);
       return;
@@ -281,7 +293,7 @@ export class WorkerGateway implements Gateway {
       connection.refuse('invalid', detail, CloseCode.invalid);
       return;
     }
-    const refs = blobs.map(({ sha256 }): Write => ({ kind: 'blobRef', job: event.job, sha256 }));
+    const refs = [...referred.keys()].map((sha256): Write => ({ kind: 'blobRef', job: event.job, sha256 }));
     this.#loop.post(event, packed, refs);
   }
 

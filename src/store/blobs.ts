@@ -10,6 +10,9 @@ export interface BlobStore {
   /** Bytes; undefined: not here. Asking, like writing, makes the blob young again, so that what is about to be referred to is not collected. */
   size(sha256: string): Promise<number | undefined>;
 
+  /** False: it is surely not here. Costs nothing, and may be true of one that is not here. */
+  mayHave(sha256: string): boolean;
+
   /**
    * The bytes from `start` up to and without `end`. Undefined: not here. Never the end of a blob whose bytes are not its
    * own any more: the stream breaks off with `corrupt`, and the blob is set aside and counts as not here (D16, F-26).

@@ -76,6 +76,8 @@ export type SlotEvent =
       readonly micros: number;
       readonly column: PackedColumn;
     }
+  /** This device cannot run it now, whatever it is, and nothing of it has an outcome: another may. Why, for people. */
+  | { readonly kind: 'chunkReturned'; readonly slot: number; readonly chunk: number; readonly reason: string }
   | {
       readonly kind: 'taskLog';
       readonly slot: number;

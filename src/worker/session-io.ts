@@ -34,6 +34,8 @@ export type SessionInput =
   | SlotEvent
   | { readonly kind: 'codeReady'; readonly sha256: string }
   | { readonly kind: 'codeFailed'; readonly sha256: string; readonly reason: string }
+  /** The large blobs that the device has now. */
+  | { readonly kind: 'blobsHeld'; readonly blobs: readonly string[] }
   | { readonly kind: 'tick' }
   /** From now on it has so many slots; the server hears it by a new hello. */
   | { readonly kind: 'resize'; readonly slots: number }
@@ -74,5 +76,7 @@ export type WorkerStatus =
   | { readonly state: 'asleep'; readonly reason: string }
   /** A task process died; tasks tells what it had been given. */
   | { readonly state: 'slotDied'; readonly slot: number; readonly reason: string }
+  /** It gives tasks back that it cannot run now, such as on a full disk; they go elsewhere. */
+  | { readonly state: 'unable'; readonly reason: string }
   /** For good: nothing more comes out of the session. `failed`: it could never join, or was refused. */
   | { readonly state: 'ended'; readonly reason: string; readonly failed: boolean };

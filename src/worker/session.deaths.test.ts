@@ -128,3 +128,24 @@ test('a process that keeps dying without a task is started later and later', () 
   }
   assert.deepEqual(waits, [100, 200, 400, 800]);
 });
+
+test('P9: what a device cannot run now is given back and says why, wherever it stands, and its slot goes on', () => {
+  for (const place of [0, 1]) {
+    const bench = new Bench({ slots: 1 }).join();
+    bench.job(1);
+    bench.warm(1, 1_000);
+    bench.tasks(1, 1, 0, 14);
+    const chunks = bench.take('runChunk').map(({ chunk }) => chunk);
+    const [back, other] = place === 0 ? chunks : [...chunks].reverse();
+    bench.effects = [];
+    bench.handle({ kind: 'chunkReturned', slot: 0, chunk: back!.id, reason: 'its disk is full' });
+    const runs = back!.runs.map(({ start, count }) => [start, count]);
+    assert.deepEqual(bench.sent(), [{ kind: 'released', lease: 1, runs, reason: 'its disk is full' }]);
+    const said = bench.take('status').map(({ status }) => status);
+    assert.deepEqual(said, [{ state: 'unable', reason: 'its disk is full' }]);
+    bench.done(0, other!);
+    assert.equal(outcomesOf(bench).length, sizeOf(other!.runs));
+    bench.tasks(2, 1, 20, 1);
+    assert.equal(bench.take('runChunk').length, 1);
+  }
+});

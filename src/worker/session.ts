@@ -36,6 +36,8 @@ export class Session {
   #draining = false;
   /** It leaves by itself as soon as what runs has ended and is acknowledged; why. */
   #leaving: string | undefined;
+  /** Large ones, to be told to each server anew (P23). */
+  #blobs: readonly string[] = [];
   /** It only rests then, and can be woken. */
   #resting = false;
 
@@ -101,6 +103,9 @@ export class Session {
         return this.#work.codeReady(input.sha256, now);
       case 'codeFailed':
         return this.#work.codeFailed(input.sha256, input.reason);
+      case 'blobsHeld':
+        this.#blobs = input.blobs;
+        return this.#have();
       case 'tick':
         return this.#tick(now, chance);
       case 'resize':
@@ -195,8 +200,13 @@ export class Session {
     this.#draining = false;
     this.#emit({ kind: 'status', status: { state: 'joined', worker: welcome.worker, farm: welcome.farm } });
     if (this.#leaving !== undefined) this.#send({ kind: 'leaving' });
+    if (this.#blobs.length > 0) this.#have();
     for (const delivery of this.#work.kept.deliveries()) this.#deliver(delivery);
     this.#work.assign(now);
+  }
+
+  #have(): void {
+    this.#send({ kind: 'have', blobs: [...this.#blobs] });
   }
 
   #tasks(message: Tasks, packed: PackedColumn | undefined, now: Millis): void {

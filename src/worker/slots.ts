@@ -160,6 +160,12 @@ export class Slots {
     this.#endIfRetired(slot);
   }
 
+  /** A chunk of it is not here any more, wherever it stood. */
+  returned(slot: Slot, running: Running, now: Millis): void {
+    if (slot.chunks[0] === running) return this.finished(slot, now);
+    slot.chunks = slot.chunks.filter((each) => each !== running);
+  }
+
   /** Its process is gone. One that has been of use is replaced at once, one that keeps dying later and later. */
   died(slot: Slot, now: Millis): void {
     const idle = slot.chunks.length === 0;

@@ -3,6 +3,7 @@ import { KEPT_OUTCOME_BYTES } from '../model/limits.ts';
 import type { Run } from '../model/runs.ts';
 import { intersectRuns, pushRun, subtractRuns } from '../model/runs.ts';
 import { readColumn, selectColumn } from '../protocol/column.ts';
+import { toWireRuns } from '../protocol/wire-runs.ts';
 import type { JobNotice } from '../protocol/worker-messages.ts';
 import type { WorkerFailure } from './failures.ts';
 import { failureColumn, failureOfDeath, howItEnded } from './failures.ts';
@@ -181,6 +182,7 @@ export class Work {
     else if (event.kind === 'chunkStarted') this.#slots.started(slot, event.chunk, now);
     else if (event.kind === 'chunkWaiting') this.#slots.started(slot, event.chunk, Infinity);
     else if (event.kind === 'chunkDone') this.#done(slot, event, now);
+    else if (event.kind === 'chunkReturned') this.#returned(slot, event, now);
     else this.#tell(slot, event);
     this.assign(now);
   }
@@ -241,6 +243,20 @@ export class Work {
     }
     if (end < piece.to) this.#queueAgain(running, { ...piece, from: end });
     this.#tidyJob(piece.grant.job);
+  }
+
+  /** The server gives them to others, and to this worker nothing for a while (R24). */
+  #returned(slot: Slot, { chunk, reason }: SlotEvent & { kind: 'chunkReturned' }, now: Millis): void {
+    const running = slot.chunks.find(({ id }) => id === chunk);
+    if (running === undefined) return;
+    this.#slots.returned(slot, running, now);
+    const { lease, job } = running.piece.grant;
+    const runs = subtractRuns(runsOfPiece(running.piece), running.revoked);
+    if (runs.length > 0) {
+      this.#emit({ kind: 'send', message: { kind: 'released', lease, runs: toWireRuns(runs), reason } });
+      this.#emit({ kind: 'status', status: { state: 'unable', reason } });
+    }
+    this.#tidyJob(job);
   }
 
   /** Outcomes of tasks that nobody has revoked. */

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { formatDuration, parseDuration } from '../arguments/duration.ts';
 import { wholeNumber } from '../arguments/numbers.ts';
 import { collectLabel, collectResource } from '../arguments/pairs.ts';
+import { parseSize } from '../arguments/size.ts';
 import { CommandError, ExitCode, NoServerError, UsageError } from '../errors.ts';
 import { givenToken } from '../find-server.ts';
 import { print, printJson } from '../output/print.ts';
@@ -16,6 +17,8 @@ interface JoinOptions {
   resource?: Record<string, number>;
   deny?: string;
   env?: string[];
+  cache?: string;
+  cacheSize?: number;
   idleExit?: number;
   maxTime?: number;
   tokenFile?: string;
@@ -42,6 +45,12 @@ export function addJoin(program: Command, finish: Finish): void {
       ),
     )
     .option('--env <name>', 'let tasks see this environment variable', (name, all: string[] = []) => [...all, name])
+    .option('--cache <dir>', 'keep task code and files here, also for the next time (default: only as long as it runs)')
+    .option(
+      '--cache-size <size>',
+      'how much of files that no task needs is kept (default: 4G, or a quarter of the free disk)',
+      parseSize,
+    )
     .option('--idle-exit <duration>', 'leave after so long without a task', parseDuration)
     .option('--max-time <duration>', 'after so long finish what runs and leave', parseDuration)
     .option('--token-file <file>', 'its first line is the token (else: from the link, or MANYHANDS_TOKEN)')
@@ -70,7 +79,7 @@ async function join(urls: string, options: JoinOptions): Promise<number> {
       url: addresses.map(({ base }) => base.href),
       token,
       denyNetwork: options.deny === 'net',
-      ...pick(options, ['slots', 'name', 'env', 'idleExit', 'maxTime']),
+      ...pick(options, ['slots', 'name', 'env', 'cache', 'cacheSize', 'idleExit', 'maxTime']),
       ...(options.label && { labels: options.label }),
       ...(options.resource && { resources: options.resource }),
     }),
@@ -133,6 +142,8 @@ function wordsOf(status: Status, where: string, wasAsked: boolean): string | und
       return 'takes tasks again';
     case 'slotDied':
       return `a task process died: ${status.reason}`;
+    case 'unable':
+      return `gave tasks back, which go elsewhere: ${status.reason}`;
     case 'ended':
       return status.failed === true ? undefined : `left: ${status.reason}`;
     default:

@@ -12,9 +12,13 @@ import { Table } from './table.ts';
 /** Slots that are drawn one by one. */
 const DRAWN_SLOTS = 16;
 
-export function workerState(worker: { state: WorkerState; busy: number }): { word: string; tone: string } {
+export function workerState(worker: { state: WorkerState; busy: number; unable?: string }): {
+  word: string;
+  tone: string;
+} {
   switch (worker.state) {
     case 'ready':
+      if (worker.unable !== undefined) return { word: `unable: ${worker.unable}`, tone: 'failed' };
       return worker.busy > 0 ? { word: 'busy', tone: 'running' } : { word: 'idle', tone: 'idle' };
     case 'draining':
       return { word: 'draining', tone: 'waiting' };

@@ -204,6 +204,11 @@ export const WorkerAnswer = Type.Object({
   platform: Type.Optional(Type.String()),
   token: Type.String({ description: 'The id of the token it joined with.' }),
   state: oneOf('ready', 'draining', 'suspended', 'lost'),
+  unable: Type.Optional(
+    Type.String({
+      description: 'Why it gave tasks back and gets none for a while; gone once a task has succeeded there.',
+    }),
+  ),
   busy: Index,
   queued: Index,
   done: Index,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import { readdirSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -110,6 +110,19 @@ test('an upload in parts goes on where HEAD says; a wrong place is told the righ
   assert.ok((await get(sha256)).body.equals(bytes));
   assert.deepEqual([(await head(sha256)).headers['upload-offset'], partials().length], [undefined, 0]);
   assert.equal((await part(0, 10)).status, 200, 'it is whole already');
+});
+
+test('an upload whose bytes are all here, but whose end nobody heard of, is asked for its end', async () => {
+  const bytes = randomBytes(100_000);
+  const sha256 = hash(bytes);
+  const end = () => put(sha256, Buffer.alloc(0), { 'content-range': `bytes */${bytes.length}` });
+  const early = await end();
+  assert.deepEqual([early.status, early.headers['upload-offset']], [409, '0']);
+  // As a server that is killed at the very end leaves it.
+  writeFileSync(path.join(farm.server.dataDir, 'blobs', 'partial', sha256), bytes);
+  assert.equal((await end()).status, 201);
+  assert.ok((await get(sha256)).body.equals(bytes));
+  assert.equal((await end()).status, 200);
 });
 
 test('parts whose numbers do not fit are refused', async () => {

@@ -20,7 +20,7 @@ export function blobRoutes(blobs: BlobStore): Route[] {
       access: UPLOADERS,
       lends: true,
       summary:
-        'Uploads a blob. A cut upload goes on with "Content-Range: bytes FIRST-LAST/TOTAL", where FIRST is the Upload-Offset that HEAD tells.',
+        'Uploads a blob. A cut upload goes on with "Content-Range: bytes FIRST-LAST/TOTAL", where FIRST is the Upload-Offset that HEAD tells; where that is TOTAL already, "bytes */TOTAL" asks for the end of it.',
       body: { type: BYTES, example: 'hello\n' },
       answers: {
         200: { description: 'It was here already.' },
@@ -70,6 +70,9 @@ async function upload(blobs: BlobStore, sha256: string, request: IncomingMessage
 }
 
 async function uploadPart(blobs: BlobStore, sha256: string, part: string, request: IncomingMessage): Promise<Reply> {
+  if (/^bytes \*\/\d{1,15}$/.test(part) && request.headers['content-length'] === '0') {
+    return finishUpload(blobs, sha256, Number(part.split('/')[1]));
+  }
   const [, first, last, total] = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15})$/.exec(part) ?? [];
   if (first === undefined || Number(first) > Number(last) || Number(last) >= Number(total)) {
     throw new Problem(
@@ -86,16 +89,27 @@ async function uploadPart(blobs: BlobStore, sha256: string, part: string, reques
     throw new Problem('invalid', `the Content-Range says ${part.slice(0, 60)}, the Content-Length ${length}`);
   }
   const kept = await blobs.partial(sha256);
-  if (kept !== Number(first)) {
-    throw new Problem('conflict', `${kept} bytes of this upload are kept: go on from there`, {
-      headers: { 'upload-offset': `${kept}` },
-      extra: { offset: kept },
-    });
-  }
+  if (kept !== Number(first)) throw otherOffset(kept);
   const { size, whole } = await blobs.append(sha256, kept, readSteadily(request), Number(total));
   return whole
     ? { status: 201, headers: { location: `/v1/blobs/${sha256}` } }
     : { status: 202, headers: { 'upload-offset': size } };
+}
+
+/** All bytes are here, and nobody was told what became of them: the server or the connection ended just then. */
+async function finishUpload(blobs: BlobStore, sha256: string, total: number): Promise<Reply> {
+  if ((await blobs.size(sha256)) !== undefined) return { status: 200 };
+  const kept = await blobs.partial(sha256);
+  if (kept !== total) throw otherOffset(kept);
+  await blobs.append(sha256, kept, (async function* () {})(), total);
+  return { status: 201, headers: { location: `/v1/blobs/${sha256}` } };
+}
+
+function otherOffset(kept: number): Problem {
+  return new Problem('conflict', `${kept} bytes of this upload are kept: go on from there`, {
+    headers: { 'upload-offset': `${kept}` },
+    extra: { offset: kept },
+  });
 }
 
 async function head(blobs: BlobStore, sha256: string): Promise<Reply> {

@@ -61,8 +61,10 @@ async function isWhole(blobs: BlobStore, again: () => Promise<BlobStore>): Promi
     const bytes = bytesOf(size);
     const name = nameOf(bytes);
     assert.equal(await blobs.read(name), undefined);
+    assert.equal(blobs.mayHave(name), false);
     assert.deepEqual(await blobs.put(name, inPieces(bytes)), { size });
     for (const each of [blobs, await again(), await again()]) {
+      assert.equal(each.mayHave(name), true);
       assert.equal(await each.size(name), size);
       const part = { start: Math.floor(size / 3), end: Math.floor(size / 2) };
       assert.ok((await gather(await each.read(name, part))).equals(bytes.subarray(part.start, part.end)));

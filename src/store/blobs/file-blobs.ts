@@ -5,6 +5,7 @@ import { BlobError, type BlobStore, isBlobName } from '../blobs.ts';
 import { BlobReader } from './blob-reader.ts';
 import { CutError, nothing, type Progress, writeStream } from './blob-writer.ts';
 import { DirectorySync, syncDirectory } from './directory-sync.ts';
+import { KnownNames } from './known-names.ts';
 
 /** Blobs as files: DIR/blobs/HASH; uploads under way and cut ones in DIR/blobs/partial; damaged ones in DIR/blobs/damaged. */
 export async function openFileBlobs(dir: string): Promise<BlobStore> {
@@ -15,7 +16,7 @@ export async function openFileBlobs(dir: string): Promise<BlobStore> {
     if (!isBlobName(name)) await rm(path.join(root, 'partial', name), { force: true });
   }
   await syncDirectory(path.dirname(root));
-  return new FileBlobs(root);
+  return new FileBlobs(root, await readdir(root));
 }
 
 class FileBlobs implements BlobStore {
@@ -25,12 +26,14 @@ class FileBlobs implements BlobStore {
   readonly #appending = new Set<string>();
   /** Blobs whose bytes this process has hashed, and when their files had been changed last. */
   readonly #whole = new Map<string, number>();
+  readonly #known = new KnownNames();
   readonly #names: DirectorySync;
   readonly #reader = new BlobReader();
   #uploads = 0;
 
-  constructor(root: string) {
+  constructor(root: string, files: readonly string[]) {
     this.#root = root;
+    for (const name of files) if (isBlobName(name)) this.#known.add(name);
     this.#names = new DirectorySync(root);
   }
 
@@ -50,6 +53,10 @@ class FileBlobs implements BlobStore {
     } finally {
       await file.close();
     }
+  }
+
+  mayHave(sha256: string): boolean {
+    return this.#known.mayHave(sha256);
   }
 
   async size(sha256: string): Promise<number | undefined> {
@@ -176,6 +183,7 @@ class FileBlobs implements BlobStore {
     if (found !== sha256) throw new BlobError('mismatch', `the bytes named ${sha256} have the SHA-256 ${found}`);
     await file.sync();
     const { mtimeMs } = await file.stat();
+    this.#known.add(sha256);
     await rename(own, this.#path(sha256));
     await this.#names.sync();
     this.#know(sha256, mtimeMs);

@@ -24,6 +24,10 @@ export class MemoryBlobs implements BlobStore {
     return { size: this.#finish(sha256, all) };
   }
 
+  mayHave(sha256: string): boolean {
+    return this.#whole.has(sha256);
+  }
+
   async size(sha256: string): Promise<number | undefined> {
     const blob = this.#whole.get(sha256);
     if (blob !== undefined) blob.usedAt = this.#now();

@@ -207,6 +207,10 @@ export class WebRunner implements Runner {
           (blob) => say(life, { kind: 'blob', request: message.request }, blob),
           (error: Error) => say(life, { kind: 'blob', request: message.request, error: error.message }),
         );
+      case 'readBlob':
+      case 'full':
+        // Of those who have a disk.
+        return;
       case 'giveBlob':
         return void this.#upload(message.blob, blobs).then((problem) =>
           say(life, { kind: 'blob', request: message.request, ...(problem !== undefined && { error: problem }) }),

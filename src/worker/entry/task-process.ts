@@ -3,9 +3,9 @@ import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { encodeChannelFrame, FROM_WORKER, FrameReader, TO_WORKER } from '../node/channel.ts';
 import { installConsole } from '../node/task-console.ts';
-import { nodePlatform, readBlob, storeBlob } from '../node/task-platform.ts';
+import { nodePlatform, readBlob, storeBlob, takeFile } from '../node/task-platform.ts';
 import { BlobRequests } from '../tasks/blob-requests.ts';
-import { Executor } from '../tasks/executor.ts';
+import { Executor, isFull } from '../tasks/executor.ts';
 import type { FromTask, ToTask } from '../tasks/task-channel.ts';
 import { TaskOutput } from '../tasks/task-output.ts';
 import { TaskProgress } from '../tasks/task-progress.ts';
@@ -39,13 +39,35 @@ const executor = new Executor(
     log: (_, text) => output.write('log', text),
     progress: progress.tell,
     async getBlob(sha256) {
-      await requests.get(sha256);
-      return readBlob(join(blobs, sha256));
+      const { request, here } = requests.ask(sha256);
+      await here;
+      const bytes = readBlob(join(blobs, sha256));
+      send({ kind: 'readBlob', request });
+      return bytes;
     },
-    putBlob: (bytes) => requests.put(bytes, (each) => storeBlob(own, each)),
+    putBlob: (bytes) => withRoom(() => requests.put(bytes, (each) => storeBlob(own, each))),
+    files: {
+      async get(sha256) {
+        await requests.get(sha256);
+        return join(blobs, sha256);
+      },
+      keep: async (path) => await requests.give(await takeFile(own, path)),
+    },
   },
   nodePlatform({ blobs, own }),
 );
+
+/** Where there is no room for what a task made, its chunk goes elsewhere, and this process ends: it says nothing more. */
+async function withRoom<Result>(store: () => Promise<Result>): Promise<Result> {
+  try {
+    return await store();
+  } catch (error) {
+    if (!isFull(error)) throw error;
+    send({ kind: 'full', chunk: executor.place.chunk });
+    return await new Promise<never>(() => {});
+  }
+}
+
 const output = new TaskOutput(executor.place, send);
 installConsole(output);
 

@@ -1,20 +1,20 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { Readable } from 'node:stream';
+import { open, rename, rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BlobRef } from '../../model/envelope.ts';
-import { BLOB_CACHE_BYTES, TRANSFER_RETRY, TRANSFER_RETRY_MAX } from '../../model/limits.ts';
+import { BLOB_CHUNK_BYTES, TRANSFER_RETRY, TRANSFER_RETRY_MAX } from '../../model/limits.ts';
+import { BlobCache, type CachedBlob } from './blob-cache.ts';
+import { Download, isFull, Upload } from './blob-transfer.ts';
 import type { FarmHttp } from './farm-http.ts';
 import { HttpError } from './farm-http.ts';
 
-interface BlobFile {
-  users: number;
-  size: number;
+/** A blob that somebody needs as a file. */
+export interface HeldBlob {
   /** Settles when it is here: with what went wrong, or nothing. */
   readonly problem: Promise<string | undefined>;
-  here: boolean;
+  /** What went wrong is that this disk has no room: another worker may have. */
+  readonly full: boolean;
+  readonly release: () => void;
 }
 
 /**
@@ -22,78 +22,118 @@ interface BlobFile {
  * worker carries them, because it holds the token and the connections; the bytes stream past it.
  */
 export class BlobFiles {
-  readonly #directory: string;
   readonly #http: FarmHttp;
-  readonly #files = new Map<string, BlobFile>();
+  readonly #cache: BlobCache;
   readonly #stopped: AbortSignal;
-  #bytes = 0;
 
-  constructor(directory: string, http: FarmHttp, stopped: AbortSignal) {
-    this.#directory = directory;
+  /** `limit`: bytes that are kept of blobs which no task needs; `kept`: also for the next worker, and from the one before. */
+  constructor(
+    directory: string,
+    http: FarmHttp,
+    stopped: AbortSignal,
+    { limit, kept = false }: { limit?: number | undefined; kept?: boolean } = {},
+  ) {
     this.#http = http;
     this.#stopped = stopped;
+    this.#cache = new BlobCache(directory, { limit, kept });
+  }
+
+  /** `tell` hears of the large blobs that are here, now and whenever others are. */
+  watchLarge(tell: (names: string[]) => void): void {
+    this.#cache.onLarge = tell;
+    const { large } = this.#cache;
+    if (large.length > 0) tell(large);
+  }
+
+  /** Where its file is, while somebody holds it. */
+  path(sha256: string): string {
+    return this.#cache.path(sha256);
   }
 
   /** The blob is, or will be, a file until `release`; then as long as there is room. */
-  hold({ sha256 }: BlobRef): { problem: Promise<string | undefined>; release: () => void } {
-    let file = this.#files.get(sha256);
-    if (file === undefined) {
-      file = { users: 0, size: 0, problem: this.#fetch(sha256), here: false };
-      this.#files.set(sha256, file);
-    } else {
-      // The latest used is the last to be evicted.
-      this.#files.delete(sha256);
-      this.#files.set(sha256, file);
+  hold({ sha256 }: Pick<BlobRef, 'sha256'>): HeldBlob {
+    let blob = this.#cache.get(sha256);
+    if (blob === undefined) {
+      blob = { users: 0, size: 0, here: false, unchecked: false, problem: Promise.resolve(undefined), full: false };
+      this.#cache.add(sha256, blob);
+      blob.problem = this.#fetch(sha256, blob);
+    } else if (blob.unchecked) {
+      blob.unchecked = false;
+      blob.problem = this.#check(sha256, blob);
     }
-    const held = file;
+    const held = blob;
     held.users += 1;
     let released = false;
     const release = (): void => {
       if (released) return;
       released = true;
-      held.users -= 1;
-      this.#evict();
+      this.#cache.release(sha256, held);
     };
-    return { problem: held.problem, release };
+    return {
+      problem: held.problem,
+      get full() {
+        return held.full;
+      },
+      release,
+    };
   }
 
   /** Stores a file under its hash on the server. Returns what went wrong for good, after as many tries as it takes. */
-  async upload({ sha256, size }: BlobRef, path: string): Promise<string | undefined> {
-    const problem = await this.#patiently(async () => {
-      const body =
-        size <= PIECE
-          ? await readFile(path).catch(unreadable)
-          : createReadStream(path, { highWaterMark: PIECE, end: size - 1 });
-      await this.#http.put(`/v1/blobs/${sha256}`, size, body);
-    });
+  async upload(ref: BlobRef, path: string): Promise<string | undefined> {
+    const upload = new Upload(this.#http, ref, path);
+    const problem = await this.#patiently(
+      () => upload.proceed(),
+      () => upload.sent,
+    );
     await rm(path, { force: true });
     return problem;
   }
 
-  async #fetch(sha256: string): Promise<string | undefined> {
-    const path = join(this.#directory, sha256);
-    let size = 0;
-    const problem = await this.#patiently(async () => {
-      const body = await this.#http.get(`/v1/blobs/${sha256}`);
-      const taken = await saveBody(body, `${path}.part`);
-      if (taken.sha256 !== sha256) throw new HttpError('its bytes do not have the hash they were asked for by', true);
-      size = taken.size;
-      await rename(`${path}.part`, path);
-    });
-    const file = this.#files.get(sha256);
-    if (problem !== undefined) this.#files.delete(sha256);
-    else if (file !== undefined) {
-      file.size = size;
-      file.here = true;
-      this.#bytes += size;
-      this.#evict();
+  async #fetch(sha256: string, blob: CachedBlob): Promise<string | undefined> {
+    const path = this.#cache.path(sha256);
+    const download = new Download(this.#http, sha256, `${path}.part`);
+    const problem = await this.#patiently(
+      async () => {
+        await this.#proceed(download, blob);
+        await rename(`${path}.part`, path);
+      },
+      () => download.size,
+    );
+    if (problem !== undefined) {
+      this.#cache.forget(sha256, blob);
+      await rm(`${path}.part`, { force: true });
+      return problem;
     }
-    return problem;
+    this.#cache.arrived(blob, download.size);
+    return undefined;
+  }
+
+  async #proceed(download: Download, blob: CachedBlob): Promise<void> {
+    for (;;) {
+      try {
+        return await download.proceed((size) => this.#cache.makeRoom(size));
+      } catch (error) {
+        if (!isFull(error) || this.#stopped.aborted) throw error;
+        if (await this.#cache.evictUnused()) continue;
+        blob.full = true;
+        throw new HttpError('the disk of this worker is full', true);
+      }
+    }
+  }
+
+  /** Of a file that another process left here nothing is believed but its bytes. */
+  async #check(sha256: string, blob: CachedBlob): Promise<string | undefined> {
+    const path = this.#cache.path(sha256);
+    if ((await digestOf(path).catch(() => undefined)) === sha256) return undefined;
+    this.#cache.gone(blob);
+    await rm(path, { force: true });
+    return await this.#fetch(sha256, blob);
   }
 
   /** Tries again while it may get better: the server restarts, its disk is full, the network is away. */
-  async #patiently(transfer: () => Promise<void>): Promise<string | undefined> {
-    for (let delay = TRANSFER_RETRY; ; delay = Math.min(delay * 2, TRANSFER_RETRY_MAX)) {
+  async #patiently(transfer: () => Promise<void>, moved: () => number): Promise<string | undefined> {
+    let delay = TRANSFER_RETRY;
+    for (let before = moved(); ; before = moved()) {
       try {
         await transfer();
         return undefined;
@@ -101,59 +141,25 @@ export class BlobFiles {
         if (this.#stopped.aborted) return 'this worker is leaving';
         if (error instanceof HttpError && error.final) return error.message;
       }
+      // Where bytes have come through, they will again.
+      if (moved() > before) delay = TRANSFER_RETRY;
       await sleep(delay, undefined, { signal: this.#stopped, ref: false }).catch(() => {});
-    }
-  }
-
-  #evict(): void {
-    for (const [sha256, file] of this.#files) {
-      if (this.#bytes <= BLOB_CACHE_BYTES) return;
-      if (file.users > 0 || !file.here) continue;
-      this.#files.delete(sha256);
-      this.#bytes -= file.size;
-      rm(join(this.#directory, sha256), { force: true }).catch(() => {});
+      delay = Math.min(delay * 2, TRANSFER_RETRY_MAX);
     }
   }
 }
 
-/** A file that is gone stays so. */
-function unreadable(error: Error): never {
-  throw new HttpError(`its file can't be read: ${error.message}`, true);
-}
-
-/** Bytes that are read from a file, or written to one, at once: a socket's pieces of 64 KiB would be a call each. */
-const PIECE = 1024 * 1024;
-
-/** Streams a body into a file, in large pieces, and tells what it was. */
-async function saveBody(body: Readable, path: string): Promise<{ sha256: string; size: number }> {
-  const digest = createHash('sha256');
-  const file = await open(path, 'w');
+async function digestOf(path: string): Promise<string> {
+  const sum = createHash('sha256');
+  const buffer = Buffer.allocUnsafeSlow(BLOB_CHUNK_BYTES);
+  const file = await open(path, 'r');
   try {
-    let parts: Buffer[] = [];
-    let gathered = 0;
-    let size = 0;
-    for await (const part of body as AsyncIterable<Buffer>) {
-      digest.update(part);
-      parts.push(part);
-      gathered += part.length;
-      size += part.length;
-      if (gathered < PIECE) continue;
-      await writeAll(file, parts);
-      parts = [];
-      gathered = 0;
+    for (;;) {
+      const { bytesRead } = await file.read(buffer, 0, buffer.length);
+      if (bytesRead === 0) return sum.digest('hex');
+      sum.update(buffer.subarray(0, bytesRead));
     }
-    await writeAll(file, parts);
-    return { sha256: digest.digest('hex'), size };
   } finally {
     await file.close();
   }
-}
-
-/** A write may take less than it was given; what it left is written next. */
-async function writeAll(file: FileHandle, parts: Buffer[]): Promise<void> {
-  const total = parts.reduce((sum, part) => sum + part.length, 0);
-  if (total === 0) return;
-  const { bytesWritten } = await file.writev(parts);
-  if (bytesWritten === total) return;
-  await file.appendFile(Buffer.concat(parts).subarray(bytesWritten));
 }

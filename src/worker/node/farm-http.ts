@@ -1,18 +1,23 @@
 import http from 'node:http';
 import https from 'node:https';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { WORKER_HTTP_CONNECTIONS } from '../../model/limits.ts';
 
-/** An exchange that failed. `final`: asking again will not help. */
+/** An exchange that failed. `final`: asking again will not help. `status`: what it was answered, if it was. */
 export class HttpError extends Error {
   readonly final: boolean;
+  readonly status: number | undefined;
 
-  constructor(message: string, final: boolean) {
+  constructor(message: string, final: boolean, status?: number) {
     super(message);
     this.name = 'HttpError';
     this.final = final;
+    this.status = status;
   }
 }
+
+/** Writes a body; false: the answer came before its end. */
+export type BodyWriter = (to: Writable, answer: Promise<unknown>) => Promise<boolean>;
 
 /** The server's HTTP side as a worker uses it: few connections that are kept alive, and bodies that stream. */
 export class FarmHttp {
@@ -43,30 +48,54 @@ export class FarmHttp {
   }
 
   async get(path: string): Promise<Readable> {
-    const request = this.#request('GET', path, {});
+    return (await this.getFrom(path, 0)).body;
+  }
+
+  /** The bytes from `start` on, or from an earlier place, which is told. `size`: of the whole, where it is known. */
+  async getFrom(path: string, start: number): Promise<{ body: Readable; start: number; size: number | undefined }> {
+    const request = this.#request('GET', path, start > 0 ? { range: `bytes=${start}-` } : {});
     const answer = this.#answer(request);
     request.end();
     const response = await answer;
-    if (response.statusCode === 200) return response;
+    const { statusCode, headers } = response;
+    if (statusCode === 200) return { body: response, start: 0, size: lengthIn(headers['content-length']) };
+    const [, from, size] = /^bytes (\d+)-\d+\/(\d+)$/.exec(headers['content-range'] ?? '') ?? [];
+    if (statusCode === 206 && from !== undefined) return { body: response, start: Number(from), size: lengthIn(size) };
     throw await refusal(response, `GET ${path}`);
   }
 
-  async put(path: string, size: number, body: Readable | Buffer): Promise<void> {
-    const request = this.#request('PUT', path, { 'content-length': size, 'content-type': 'application/octet-stream' });
+  /** Whether the server has the blob whole, and else how much of a cut upload it has kept. */
+  async look(path: string): Promise<{ whole: boolean; kept: number }> {
+    const request = this.#request('HEAD', path, {});
     const answer = this.#answer(request);
-    if (Buffer.isBuffer(body)) request.end(body);
-    else {
-      body.on('error', ({ message }) => request.destroy(new HttpError(`its file can't be read: ${message}`, true)));
-      answer.catch(() => body.destroy());
-      body.pipe(request);
-    }
+    request.end();
     const response = await answer;
-    const { statusCode = 0 } = response;
-    if (statusCode >= 200 && statusCode < 300) {
+    const { statusCode, headers } = response;
+    if (statusCode !== 200 && statusCode !== 404) throw await refusal(response, `HEAD ${path}`);
+    response.resume();
+    return { whole: statusCode === 200, kept: Number(headers['upload-offset'] ?? 0) };
+  }
+
+  /** `body`: the bytes, or what writes them; it must end early where its signal says so. */
+  async put(path: string, size: number, body: Buffer | BodyWriter, range?: string): Promise<void> {
+    const request = this.#request('PUT', path, {
+      'content-length': size,
+      'content-type': 'application/octet-stream',
+      ...(range !== undefined && { 'content-range': range }),
+    });
+    const answer = this.#answer(request);
+    answer.catch(() => {});
+    try {
+      if (Buffer.isBuffer(body)) request.end(body);
+      else if (await body(request, answer)) request.end();
+      const response = await answer;
+      const { statusCode = 0 } = response;
+      if (statusCode < 200 || statusCode > 299) throw await refusal(response, `PUT ${path}`);
       response.resume();
-      return;
+    } finally {
+      // After an answer that came before the end, nobody wants the rest: the connection is of no more use.
+      if (!request.writableEnded) request.destroy();
     }
-    throw await refusal(response, `PUT ${path}`);
   }
 
   #request(method: string, path: string, headers: http.OutgoingHttpHeaders): http.ClientRequest {
@@ -88,6 +117,10 @@ export class FarmHttp {
   }
 }
 
+function lengthIn(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Number(text);
+}
+
 /** Milliseconds without a byte after which an exchange is given up and tried again. */
 const QUIET = 30_000;
 
@@ -98,7 +131,7 @@ async function refusal(response: http.IncomingMessage, what: string): Promise<Ht
   const { statusCode = 0 } = response;
   let detail = '';
   for await (const bytes of response) if (detail.length < 4_096) detail += bytes;
-  return new HttpError(`${what} was answered ${statusCode}${problemOf(detail)}`, !passing.has(statusCode));
+  return new HttpError(`${what} was answered ${statusCode}${problemOf(detail)}`, !passing.has(statusCode), statusCode);
 }
 
 function problemOf(body: string): string {

@@ -1,8 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
-import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import os from 'node:os';
-import { join } from 'node:path';
 import type { CodeRef } from '../../model/job.ts';
 import { type ConnectionEvents, Driver, type WorkerEnd } from '../driver.ts';
 import type { SlotEvent } from '../runner.ts';
@@ -12,6 +10,7 @@ import { availableMemory, defaultSlots } from './capacity.ts';
 import { CodeStore } from './code-store.ts';
 import { canDenyNetwork } from './confinement.ts';
 import { Connection } from './connection.ts';
+import { openDirectories, type WorkerDirectories } from './directories.ts';
 import { FarmHttp } from './farm-http.ts';
 import type { JoinAddress } from './join-url.ts';
 import { parseJoinUrl } from './join-url.ts';
@@ -38,8 +37,10 @@ export interface WorkerOptions {
   readonly idleExit?: number;
   /** Milliseconds after which it finishes what runs and leaves. */
   readonly maxTime?: number;
-  /** Where task code is kept between runs; by default in the temporary directory, for this run. */
+  /** Where task code and blobs are kept between runs; by default in the temporary directory, for this run. */
   readonly cache?: string;
+  /** Bytes of blobs that are kept while no task needs them; by default 4 GiB, or a quarter of the free disk if that is less. */
+  readonly cacheSize?: number;
   /** `image`: the bootable worker. */
   readonly device?: 'node' | 'image';
 }
@@ -65,7 +66,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
   readonly #http: FarmHttp;
   readonly #code: CodeStore;
   readonly #stopped = new AbortController();
-  readonly #root: string;
+  readonly #directories: WorkerDirectories;
   #address: JoinAddress;
   #settleEnd: (end: WorkerEnd) => void;
   #settleJoin: (joined: boolean) => void;
@@ -85,17 +86,13 @@ export class Worker extends EventEmitter<WorkerEvents> {
     this.#address = this.#addresses[0] as JoinAddress;
     ({ promise: this.ended, resolve: this.#settleEnd } = Promise.withResolvers<WorkerEnd>());
     ({ promise: this.joined, resolve: this.#settleJoin } = Promise.withResolvers<boolean>());
-    this.#root = realpathSync(mkdtempSync(join(os.tmpdir(), 'manyhands-worker-')));
-    const directories = {
-      root: join(this.#root, 'tasks'),
-      blobs: join(this.#root, 'blobs'),
-      code: options.cache ?? join(this.#root, 'code'),
-    };
-    for (const directory of Object.values(directories)) mkdirSync(directory, { recursive: true });
+    this.#directories = openDirectories(options.cache);
+    const { root, code, blobs: blobDirectory, keepsBlobs: kept } = this.#directories;
+    const directories = { root, code, blobs: blobDirectory };
     this.#http = new FarmHttp(() => this.#address.base, token);
     this.#code = new CodeStore(directories.code, this.#http);
     const confinement = { ...directories, network: options.denyNetwork !== true, env: environment(options.env ?? []) };
-    const blobs = new BlobFiles(directories.blobs, this.#http, this.#stopped.signal);
+    const blobs = new BlobFiles(blobDirectory, this.#http, this.#stopped.signal, { limit: options.cacheSize, kept });
     const report = (event: SlotEvent): void => this.#handle(event);
     this.#js = new JsRunner(confinement, blobs, this.#code.path, report);
     const codePath = ({ sha256 }: CodeRef): string => this.#code.path(sha256);
@@ -124,6 +121,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
     );
     process.once('exit', this.#cleanNow);
     this.#handle({ kind: 'start' });
+    blobs.watchLarge((names) => this.#handle({ kind: 'blobsHeld', blobs: names }));
     this.#watchTime(options);
   }
 
@@ -186,7 +184,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
   }
 
   readonly #cleanNow = (): void => {
-    rmSync(this.#root, { recursive: true, force: true, maxRetries: 3 });
+    this.#directories.clean();
   };
 }
 

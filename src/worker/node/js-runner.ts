@@ -5,16 +5,27 @@ import type { Chunk, JobFacts, Runner, SlotEvent } from '../runner.ts';
 import { blobsIn, notStored } from '../tasks/blobs.ts';
 import type { FromTask, StoredBlob } from '../tasks/task-channel.ts';
 import { checkedMessage } from '../tasks/task-messages.ts';
-import type { BlobFiles } from './blob-files.ts';
+import type { BlobFiles, HeldBlob } from './blob-files.ts';
 import type { Confinement } from './confinement.ts';
 import { resultFile } from './task-platform.ts';
 import { TaskProcess } from './task-process.ts';
+
+/** For people, and for those who ask the server why a task waits. */
+const FULL = 'its disk is full';
+
+/** A chunk that was handed over, and the blobs that are files as long as it is not over. */
+interface Handed {
+  readonly chunk: Chunk;
+  readonly held: HeldBlob[];
+}
 
 interface Place {
   readonly number: number;
   process: TaskProcess | undefined;
   /** Chunks handed over and not reported yet, the running one first. */
-  chunks: { readonly chunk: Chunk; readonly release: () => void }[];
+  readonly chunks: Handed[];
+  /** Blobs that tasks asked for and have not read yet, by the number of the request. */
+  readonly asked: Map<number, HeldBlob>;
   /** What must be over before anything more is done for this slot: transfers of blobs, in their order. */
   toProcess: Promise<void> | undefined;
   fromProcess: Promise<void> | undefined;
@@ -56,11 +67,18 @@ export class JsRunner implements Runner {
       number: slot,
       process: undefined,
       chunks: [],
+      asked: new Map(),
       toProcess: undefined,
       fromProcess: undefined,
     };
     this.#places.set(slot, place);
-    this.#spawn(place, undefined);
+    try {
+      this.#spawn(place, undefined);
+    } catch (error) {
+      // No directory can be made for it, or no process: later perhaps.
+      const lastWords = `could not be started: ${(error as Error).message}`;
+      setImmediate(() => this.#report({ kind: 'slotDied', slot, cause: 'exit', lastWords }));
+    }
   }
 
   #spawn(place: Place, memory: number | undefined): TaskProcess {
@@ -72,8 +90,7 @@ export class JsRunner implements Runner {
           process.clean();
           if (place.process !== process) return;
           place.process = undefined;
-          for (const { release } of place.chunks) release();
-          place.chunks = [];
+          for (const handed of place.chunks.splice(0)) letGo(handed);
           this.#report({ kind: 'slotDied', slot: place.number, ...death });
         };
         // Results that it had finished are stored first: its death is no reason to lose them.
@@ -82,6 +99,7 @@ export class JsRunner implements Runner {
       },
     });
     place.process = process;
+    place.asked.clear();
     return process;
   }
 
@@ -90,7 +108,8 @@ export class JsRunner implements Runner {
     if (place?.process === undefined) return;
     const wanted = blobsIn(chunk.column);
     const held = wanted.map((blob) => this.#blobs.hold(blob));
-    place.chunks.push({ chunk, release: () => held.forEach(({ release }) => void release()) });
+    const handed: Handed = { chunk, held };
+    place.chunks.push(handed);
     const process = this.#processFor(place, job);
     const hand = (missing?: Record<string, string>): void => {
       if (place.process !== process) return;
@@ -102,12 +121,14 @@ export class JsRunner implements Runner {
     const turn = (place.toProcess ?? Promise.resolve()).then(async () => {
       const missing: Record<string, string> = {};
       const problems = await Promise.all(held.map(({ problem }) => problem));
+      if (place.toProcess === turn) place.toProcess = undefined;
+      // Nothing of it has begun: the process may go on with what it has.
+      if (held.some(({ full }) => full) && place.process === process) return this.#return(place, [handed]);
       problems.forEach((problem, i) => {
         const blob = wanted[i];
         if (problem !== undefined && blob !== undefined) missing[blob.sha256] = problem;
       });
       hand(missing);
-      if (place.toProcess === turn) place.toProcess = undefined;
     });
     place.toProcess = turn;
   }
@@ -117,9 +138,37 @@ export class JsRunner implements Runner {
     const old = place.process as TaskProcess;
     const full = old.modules.size >= PROCESS_MODULES && !old.modules.has(code.sha256);
     if ((old.memory === memory && !full) || place.chunks.length > 1) return old;
-    const fresh = this.#spawn(place, memory);
-    old.kill();
-    return fresh;
+    try {
+      return this.#spawn(place, memory);
+    } catch {
+      // No directory can be made for another: the death of this one is told, and the slot tries again.
+      return old;
+    } finally {
+      old.kill();
+    }
+  }
+
+  /** Another worker may be able to run these; this one is not, for want of room on its disk. */
+  #return(place: Place, all: readonly Handed[]): void {
+    for (const handed of all) {
+      letGo(handed);
+      const at = place.chunks.indexOf(handed);
+      if (at < 0) continue;
+      place.chunks.splice(at, 1);
+      this.#report({ kind: 'chunkReturned', slot: place.number, chunk: handed.chunk.id, reason: FULL });
+    }
+  }
+
+  /** A task that has begun is ended with its process, and so is what waits behind it there. */
+  #giveUp(place: Place, process: TaskProcess): void {
+    if (place.process !== process) return;
+    try {
+      this.#spawn(place, process.memory);
+    } catch {
+      // The death of the old one is told.
+    }
+    process.kill();
+    this.#return(place, [...place.chunks]);
   }
 
   #hand(process: TaskProcess, chunk: Chunk, job: JobFacts, missing?: Record<string, string>): void {
@@ -159,8 +208,7 @@ export class JsRunner implements Runner {
     for (const place of this.#places.values()) {
       place.process?.kill();
       place.process = undefined;
-      for (const { release } of place.chunks) release();
-      place.chunks = [];
+      for (const handed of place.chunks.splice(0)) letGo(handed);
     }
   }
 
@@ -176,18 +224,26 @@ export class JsRunner implements Runner {
         return this.#report({ kind: 'chunkStarted', slot: place.number, chunk: message.chunk });
       case 'done':
         return this.#done(place, process, message, bytes);
+      case 'full':
+        return this.#giveUp(place, process);
       case 'log':
         return this.#report({ ...message, kind: 'taskLog', slot: place.number });
       case 'progress':
         return this.#report({ ...message, kind: 'taskProgress', slot: place.number });
       case 'wantBlob':
+        return void this.#lendBlob(place, process, message);
+      case 'readBlob':
+        place.asked.get(message.request)?.release();
+        place.asked.delete(message.request);
+        return;
       case 'giveBlob':
-        return void this.#serveBlob(process, message);
+        return void this.#upload(process, message.blob).then((problem) => answer(process, message.request, problem));
     }
   }
 
   #done(place: Place, process: TaskProcess, message: FromTask & { kind: 'done' }, bytes: Uint8Array): void {
-    place.chunks.shift()?.release();
+    const over = place.chunks.shift();
+    if (over !== undefined) letGo(over);
     const { chunk, done, micros, blobs } = message;
     const tell = (column: PackedColumn): void =>
       this.#report({ kind: 'chunkDone', slot: place.number, chunk, done, micros, column });
@@ -207,18 +263,17 @@ export class JsRunner implements Runner {
     return this.#blobs.upload(blob, join(process.directory, resultFile(blob.file ?? 0)));
   }
 
-  async #serveBlob(process: TaskProcess, message: FromTask & { kind: 'wantBlob' | 'giveBlob' }): Promise<void> {
-    const { request } = message;
-    let problem: string | undefined;
-    if (message.kind === 'giveBlob') {
-      problem = await this.#upload(process, message.blob);
-    } else {
-      const held = this.#blobs.hold({ sha256: message.sha256, size: 0 });
-      problem = await held.problem;
-      // Long enough for the process to read it; the cache evicts it later.
-      held.release();
-    }
-    process.send({ kind: 'blob', request, ...(problem !== undefined && { error: problem }) });
+  /** It stays a file until the task has read it, or is over: which one asked is known by what runs. */
+  async #lendBlob(place: Place, process: TaskProcess, message: FromTask & { kind: 'wantBlob' }): Promise<void> {
+    const { request, sha256 } = message;
+    const held = this.#blobs.hold({ sha256 });
+    const [running] = place.chunks;
+    running?.held.push(held);
+    place.asked.set(request, held);
+    const problem = await held.problem;
+    if (held.full) this.#giveUp(place, process);
+    answer(process, request, problem);
+    if (running === undefined || !place.chunks.includes(running)) held.release();
   }
 
   #raw(place: Place, process: TaskProcess, stream: 'stdout' | 'stderr', text: string): void {
@@ -234,4 +289,12 @@ export class JsRunner implements Runner {
       text: text.slice(0, LOG_MESSAGE_BYTES),
     });
   }
+}
+
+function answer(process: TaskProcess, request: number, problem: string | undefined): void {
+  process.send({ kind: 'blob', request, ...(problem !== undefined && { error: problem }) });
+}
+
+function letGo({ held }: Handed): void {
+  for (const { release } of held) release();
 }

@@ -1,8 +1,10 @@
-import { hash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { lstat, open, rename } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
+import { BLOB_CHUNK_BYTES } from '../../model/limits.ts';
 import type { TaskPlatform } from '../tasks/executor.ts';
 import type { StoredBlob } from '../tasks/task-channel.ts';
 import { loadTask } from '../tasks/task-module.ts';
@@ -37,6 +39,34 @@ export function storeBlob(directory: string, bytes: Uint8Array): StoredBlob {
   const file = ++files;
   writeFileSync(join(directory, resultFile(file)), bytes);
   return { sha256: hash('sha256', bytes, 'hex'), size: bytes.length, file };
+}
+
+/**
+ * A file that a task wrote becomes one that the worker uploads. It gets another name first, so that nobody who goes by
+ * the old one changes it meanwhile.
+ */
+export async function takeFile(directory: string, path: string): Promise<StoredBlob> {
+  const file = ++files;
+  const taken = join(directory, resultFile(file));
+  const found = await lstat(path);
+  if (!found.isFile()) throw new TypeError(`ctx.keep takes a file, which ${path} is not`);
+  await rename(path, taken).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ERR_ACCESS_DENIED') throw error;
+    throw new TypeError(`ctx.keep takes a file in the task's own directory, which ${path} is not`);
+  });
+  const sum = createHash('sha256');
+  const buffer = Buffer.allocUnsafeSlow(BLOB_CHUNK_BYTES);
+  const handle = await open(taken, 'r');
+  try {
+    for (let size = 0; ; ) {
+      const { bytesRead } = await handle.read(buffer, 0, buffer.length, size);
+      if (bytesRead === 0) return { sha256: sum.digest('hex'), size, file };
+      sum.update(buffer.subarray(0, bytesRead));
+      size += bytesRead;
+    }
+  } finally {
+    await handle.close();
+  }
 }
 
 /** The name of such a file in the directory of its process. */

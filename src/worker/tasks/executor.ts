@@ -91,6 +91,7 @@ export class Executor {
     this.#run(next.order, next.bytes).then(
       () => this.#platform.soon(() => this.#next()),
       (error: unknown) => {
+        if (isFull(error)) return this.#send({ kind: 'full', chunk: next.order.id });
         // Not the task's fault: an answer that cannot be made. The slot ends, its worker reports what it says.
         this.#platform.soon(() => {
           throw error;
@@ -210,6 +211,8 @@ class Outcomes {
         this.#addBlob(ValueStatus.jsonBlob, this.#writer.pop().bytes.subarray(0, -1));
       }
     } catch (error) {
+      // Another worker may have room.
+      if (isFull(error)) throw error;
       this.fail(failureOfResult(error, index, this.#platform.words));
     }
   }
@@ -224,6 +227,12 @@ class Outcomes {
     const { lengths, status, bytes } = this.#writer.finish();
     return { column: packColumn(lengths, status, bytes), blobs: this.#blobs };
   }
+}
+
+/** Whether the disk has no room. */
+export function isFull(error: unknown): boolean {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return code === 'ENOSPC' || code === 'EDQUOT';
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

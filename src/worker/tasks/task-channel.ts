@@ -61,5 +61,9 @@ export type FromTask =
     }
   /** A task asks for a blob. */
   | { readonly kind: 'wantBlob'; readonly request: number; readonly sha256: string }
+  /** It has read what it asked for, and needs the file no more; else it stays until the chunk is over. */
+  | { readonly kind: 'readBlob'; readonly request: number }
   /** A task made a blob: it lies with the slot. */
-  | { readonly kind: 'giveBlob'; readonly request: number; readonly blob: StoredBlob };
+  | { readonly kind: 'giveBlob'; readonly request: number; readonly blob: StoredBlob }
+  /** What a task made finds no room on this disk: nothing more is said of the chunk. */
+  | { readonly kind: 'full'; readonly chunk: number };

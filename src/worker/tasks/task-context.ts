@@ -1,3 +1,4 @@
+import type { BlobRef } from '../../model/envelope.ts';
 import { LOG_MESSAGE_BYTES } from '../../model/limits.ts';
 
 /** What the context of a task needs from the process around it. */
@@ -8,8 +9,16 @@ export interface ContextHost {
   log(stream: 'log', text: string): void;
   progress(fraction: number, text?: string): void;
   getBlob(sha256: string): Promise<Uint8Array>;
-  putBlob(bytes: Uint8Array): Promise<{ sha256: string; size: number }>;
+  putBlob(bytes: Uint8Array): Promise<BlobRef>;
+  /** Absent: there are no files here. */
+  readonly files?: {
+    get(sha256: string): Promise<string>;
+    keep(path: string): Promise<BlobRef>;
+  };
 }
+
+const NO_FILES =
+  'needs a disk, which a browser does not lend: import node:fs in the task, and only workers on Node are given it';
 
 /**
  * The second argument of a task. One is made for each task, a million a second, so everything that costs something is
@@ -54,9 +63,23 @@ export class TaskContext {
 
   /** The bytes of a blob of the farm, by its SHA-256; or, given bytes, stores them and gives their name. */
   blob(sha256: string): Promise<Uint8Array>;
-  blob(bytes: Uint8Array): Promise<{ sha256: string; size: number }>;
-  blob(what: string | Uint8Array): Promise<Uint8Array | { sha256: string; size: number }> {
+  blob(bytes: Uint8Array): Promise<BlobRef>;
+  blob(what: string | Uint8Array): Promise<Uint8Array | BlobRef> {
     return typeof what === 'string' ? this.#host.getBlob(what) : this.#host.putBlob(what);
+  }
+
+  /** The path of a file with the bytes of a blob, of any size; to be read until this task ends, and not to be written to. */
+  async file(blob: BlobRef | string): Promise<string> {
+    const { files } = this.#host;
+    if (files === undefined) throw new TypeError(`ctx.file ${NO_FILES}`);
+    return await files.get(typeof blob === 'string' ? blob : String(blob?.sha256));
+  }
+
+  /** Stores a file of any size that this task has written in its own directory, and gives its name. The file is gone then. */
+  async keep(path: string): Promise<BlobRef> {
+    const { files } = this.#host;
+    if (files === undefined) throw new TypeError(`ctx.keep ${NO_FILES}`);
+    return await files.keep(path);
   }
 
   /** @internal */

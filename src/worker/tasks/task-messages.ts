@@ -54,6 +54,10 @@ export function checkedMessage(
     }
     case 'wantBlob':
       return { kind: 'wantBlob', request: whole(message['request']), sha256: hash(message['sha256']) };
+    case 'readBlob':
+      return { kind: 'readBlob', request: whole(message['request']) };
+    case 'full':
+      return { kind: 'full', chunk: chunkOf().id };
     case 'giveBlob':
       return { kind: 'giveBlob', request: whole(message['request']), blob: blob(message['blob']) };
     default:
