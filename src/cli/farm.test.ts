@@ -140,7 +140,7 @@ describe('jobs', () => {
 
   it('explain why a task waits', async () => {
     const job = await submit('square.ts', '1', '--requires', 'moon=full');
-    assert.match(await ok('explain', job, '0'), /^state +waiting\n[\s\S]*has not the label moon=full/);
+    assert.match(await ok('explain', job, '0'), /^state +waiting\n[\s\S]*lacks the label moon=full/);
     const { state, reasons } = JSON.parse(await ok('explain', 'last', '0', '--json')) as {
       state: string;
       reasons: string[];

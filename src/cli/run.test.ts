@@ -213,7 +213,7 @@ describe('run, on a server', () => {
 
   it('says why nothing of it begins, once', async () => {
     const running = line.start(['run', 'square.ts', '3', '--requires', 'gpu=yes']);
-    const [, job = ''] = await running.output(/^manyhands: job (\d+) waits\. .*has not the label gpu=yes.*\n/m);
+    const [, job = ''] = await running.output(/^manyhands: job (\d+) waits\. .*lacks the label gpu=yes.*\n/m);
     assert.equal((await line.run(['cancel', job])).code, 0);
     const { code, stdout, stderr } = await running.exit();
     assert.deepEqual([code, stdout], [1, '']);
@@ -231,7 +231,7 @@ describe('run, on a server', () => {
       /^asked for +priority -5, 1 retries, 30s for each task, 2 CPUs, 64 MiB of memory, 1 licence, gpu=yes$/m,
     );
     const { stdout: why } = await line.run(['explain', job, '0']);
-    assert.match(why, /^state +waiting\n[\s\S]*has not the label gpu=yes/);
+    assert.match(why, /^state +waiting\n[\s\S]*lacks the label gpu=yes/);
     assert.equal((await line.run(['cancel', job])).code, 0);
     const { code, stderr } = await line.run(['wait', job]);
     assert.equal(code, 1);

@@ -17,7 +17,7 @@ describe('failures', () => {
     const [first, ...others] = groups.all;
     assert.deepEqual(
       { tasks: first?.tasks, message: first?.message, examples: first?.examples },
-      { tasks: 20, message: '10 is not a whole number from 1 to 2.5', examples: [10, 11, 12, 13, 14] },
+      { tasks: 20, message: '… is not a whole number from … to …', examples: [10, 11, 12, 13, 14] },
     );
     assert.deepEqual(
       others.map(({ tasks, name }) => [tasks, name]),

@@ -6,7 +6,7 @@ import type { Outcome } from './outcomes.ts';
 /** Failures that say the same, but for the numbers in it. */
 export interface FailureGroup {
   readonly name: string;
-  /** As the first of them said it. */
+  /** As all of them said it; where their numbers differ, these are left out. */
   readonly message: string;
   readonly stack: string | undefined;
   /** Why it was thrown, as the first of them said it. */
@@ -17,6 +17,7 @@ export interface FailureGroup {
 }
 
 const EXAMPLES = 5;
+const NUMBERS = /\d+(\.\d+)?/g;
 
 /** Puts failures that have the same reason together, as far as their messages and those of their causes tell. */
 export class FailureGroups {
@@ -36,7 +37,7 @@ export class FailureGroups {
     this.#seen.add(index);
     const { name = 'Error', message = '', stack } = error;
     const causes = causesOf(error);
-    const key = [name, message, ...causes].join('\n').replace(/\d+(\.\d+)?/g, '#');
+    const key = [name, message, ...causes].join('\n').replace(NUMBERS, '#');
     const group = this.#groups.get(key);
     if (group === undefined && this.#groups.size >= PAGE_FAILURE_GROUPS) {
       this.others++;
@@ -44,9 +45,10 @@ export class FailureGroups {
     }
     const { tasks, examples } = group ?? { tasks: 0, examples: [] };
     this.#groups.set(key, {
-      ...(group ?? { name, message, stack, causes }),
+      ...(group ?? { name, stack, causes }),
+      message: group === undefined || group.message === message ? message : message.replace(NUMBERS, '…'),
       tasks: tasks + 1,
-      examples: examples.length < EXAMPLES ? [...examples, index] : examples,
+      examples: examples.length < EXAMPLES ? [...examples, index].sort((a, b) => a - b) : examples,
     });
   }
 

@@ -292,7 +292,7 @@ test('R27: explain says why a task waits', () => {
   const job = desk.job(10, { requires: { zone: 'a' } });
   assert.match(why(job, 0).reasons.join(' '), /No worker is connected/);
   desk.join('w1');
-  assert.match(why(job, 0).reasons.join(' '), /No connected worker can run it.*w1 has not the label zone=a/);
+  assert.match(why(job, 0).reasons.join(' '), /No connected worker can run it.*w1 lacks the label zone=a/);
   desk.join('w2', { labels: { zone: 'a' } });
   const [grant] = desk.grants();
   assert.equal(why(job, grant!.runs[0]!.start).state, 'running');

@@ -42,7 +42,7 @@ export class Shape {
     const { spec } = this;
     if (!facts.runners.includes(spec.code.runner)) return `has no runner '${spec.code.runner}'`;
     for (const [label, value] of Object.entries(spec.requires)) {
-      if (facts.labels[label] !== value) return `has not the label ${label}=${value}`;
+      if (facts.labels[label] !== value) return `lacks the label ${label}=${value}`;
     }
     if (spec.cpus > facts.slots) return `has ${facts.slots} slots, not ${spec.cpus}`;
     if (spec.memory !== undefined && spec.memory > (facts.memory ?? 0))

@@ -257,7 +257,7 @@ describe('the past of a job in Chromium', { skip: noBrowser }, () => {
     await why.getByRole('heading', { name: 'Why it waits' }).waitFor();
     await why.getByText('No connected worker can run it.').waitFor();
     await why
-      .getByText(/^Worker helper .* has not the label place=moon\.$/)
+      .getByText(/^Worker helper .* lacks the label place=moon\.$/)
       .first()
       .waitFor();
     await farm.json('POST', `/v1/jobs/${waits}/pause`);

@@ -21,7 +21,7 @@ export function addConformance(program: Command, finish: Finish): void {
     .command('conformance')
     .description('play the server to a worker that you wrote, and say which rules of the protocol it keeps')
     .option('--host <address>', 'where to listen', '127.0.0.1')
-    .option('--port <port>', 'the port (default: a free one)', wholeNumber('--port', 0, 65_535), 0)
+    .option('--port <port>', 'the port, 0 for a free one', wholeNumber('--port', 0, 65_535), 0)
     .option('--runner <name>', 'the runner to examine (default: js or python, whichever it offers)')
     .option(
       '--code <file>',

@@ -68,7 +68,7 @@ async function listWorkers(options: ListOptions): Promise<void> {
     right('BUSY'),
     right('SLOTS'),
     right('DONE'),
-    right('FAILED'),
+    right('ATTEMPTS FAILED'),
   ];
   const rows = workers.map(({ id, state, busy, slots, done, failed, name, platform }) => [
     ...[id, state, String(busy), String(slots), formatCount(done), formatCount(failed)],

@@ -121,7 +121,7 @@ function conditionsOf({
     source === undefined ? '' : `results of job ${source}`,
     after.length === 0 ? '' : `after job ${after.join(', ')}`,
     priority === 0 ? '' : `priority ${priority}`,
-    retries === 0 ? '' : `${retries} retries`,
+    retries === 0 ? '' : retries === 1 ? '1 retry' : `${retries} retries`,
     maxFailures === undefined ? '' : `at most ${formatCount(maxFailures)} failures`,
     timeout === undefined ? '' : `${formatDuration(timeout)} for each task`,
     cpus === 1 ? '' : `${cpus} CPUs`,

@@ -26,11 +26,18 @@ function parse(source: Source, line: string, number: number, revive: Revive): un
   try {
     parsed = JSON.parse(line);
   } catch (error) {
-    throw new InputError(source.name, number, `is not JSON: ${(error as Error).message}`, { cause: error });
+    throw new InputError(source.name, number, `is not JSON: ${withoutPlace((error as Error).message)}`, {
+      cause: error,
+    });
   }
   try {
     return revive(parsed);
   } catch (error) {
     throw new InputError(source.name, number, (error as Error).message, { cause: error });
   }
+}
+
+/** The parser counts lines, too, but from the start of this one. */
+function withoutPlace(message: string): string {
+  return message.replace(/ \(line \d+ column \d+\)$/, '');
 }

@@ -32,7 +32,7 @@ export function farmLine({ workers, jobs, tallies }: FarmView): string {
   const open = [...jobs.values()].filter(({ progress }) => !hasEnded(progress.state)).length;
   return (
     `${plural(present, 'worker')}, ${busy} of ${plural(slots, 'slot')} busy; ${plural(open, 'open job')}; ` +
-    `${formatCount(tallies.done)} tasks done, ${formatCount(tallies.failed)} failed since the server started\n`
+    `${formatCount(tallies.done)} ${tallies.done === 1 ? 'task' : 'tasks'} done, ${formatCount(tallies.failed)} failed since the server started\n`
   );
 }
 

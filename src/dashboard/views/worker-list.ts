@@ -46,7 +46,7 @@ export function WorkerList({ workers, now }: { workers: Iterable<WorkerRow>; now
     h('h2', { id: 'workers' }, 'Workers'),
     h(Table, {
       kind: 'workers',
-      heads: ['Worker', 'State', 'Slots', 'Speed', 'Done', 'Failed', 'Last seen'],
+      heads: ['Worker', 'State', 'Slots', 'Speed', 'Done', 'Attempts failed', 'Last seen'],
       rows: shown.map((worker) => h(WorkerLine, { key: worker.id, worker, now, isNamesake: isNamesake(worker) })),
     }),
     all.length > shown.length &&
@@ -75,7 +75,7 @@ function WorkerLine(props: { worker: WorkerRow; now: number; isNamesake: boolean
     h('td', { 'data-head': 'Slots' }, h(Slots, worker)),
     h('td', { 'data-head': 'Speed' }, speed === undefined ? '–' : `${rate(speed)}/s`),
     h('td', { 'data-head': 'Done' }, count(worker.done)),
-    h('td', { 'data-head': 'Failed', class: worker.failed > 0 ? 'bad' : '' }, count(worker.failed)),
+    h('td', { 'data-head': 'Attempts failed', class: worker.failed > 0 ? 'bad' : '' }, count(worker.failed)),
     h('td', { 'data-head': 'Last seen' }, lastSeen(worker, now)),
   );
 }

@@ -87,7 +87,7 @@ function aboutOf(worker: WorkerRow, now: number): [string, string][] {
     ['Speed', speed === undefined ? '–' : `${rate(speed)}/s`],
     ['Given ahead', count(queued)],
     ['Done', count(done)],
-    ['Failed', count(failed)],
+    ['Attempts failed', count(failed)],
   ];
   if (platform !== undefined) facts.push(['Platform', platform]);
   if (memory !== undefined) facts.push(['Memory', bytes(memory)]);
