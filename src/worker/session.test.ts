@@ -336,3 +336,18 @@ describe('chunks', () => {
     assert.deepEqual(bench.sent(), [{ kind: 'released', lease: 1, runs: [[1, 4]] }]);
   });
 });
+
+test('P23: the large blobs that are here are told, to each server anew', () => {
+  const bench = new Bench().join();
+  const have = () => bench.sent().filter((message) => (message as { kind: string }).kind === 'have');
+  bench.handle({ kind: 'blobsHeld', blobs: ['a', 'b'] });
+  assert.deepEqual(have(), [{ kind: 'have', blobs: ['a', 'b'] }]);
+  bench.handle({ kind: 'disconnected', reason: 'cut' });
+  bench.handle({ kind: 'blobsHeld', blobs: ['b'] });
+  assert.deepEqual(have(), [], 'nobody is there to hear it');
+  bench.pass(60_000);
+  bench.open();
+  assert.deepEqual(have(), [{ kind: 'have', blobs: ['b'] }]);
+  bench.handle({ kind: 'blobsHeld', blobs: [] });
+  assert.deepEqual(have(), [{ kind: 'have', blobs: [] }]);
+});

@@ -7,7 +7,7 @@ import type { BlobRef, Farm } from '../../src/index.ts';
 import type { WorkerView } from '../../src/model/feed.ts';
 import { CuttingProxy } from '../support/cutting-proxy.ts';
 import { temporaryDirectory } from '../support/directories.ts';
-import { type Running, startManyhands } from '../support/processes.ts';
+import { type Running, runManyhands, startManyhands } from '../support/processes.ts';
 import { waitFor } from '../support/wait.ts';
 import { needs } from './needs.ts';
 import { Served } from './served.ts';
@@ -140,6 +140,10 @@ test('on a full disk a worker gives its task back and says so; another runs it',
     what: 'the explanation of it',
     timeout: 30_000,
   });
+
+  const env = { MANYHANDS_URL: served.url, MANYHANDS_TOKEN: served.admin };
+  const { stdout } = await runManyhands(t, ['workers'], { env });
+  assert.match(stdout, / unable: its disk is full /);
 
   await served.join('--slots', '2');
   const values = await Promise.all(jobs.map((job) => job.values()));

@@ -70,8 +70,15 @@ async function listWorkers(options: ListOptions): Promise<void> {
     right('DONE'),
     right('ATTEMPTS FAILED'),
   ];
-  const rows = workers.map(({ id, state, busy, slots, done, failed, name, platform }) => [
-    ...[id, state, String(busy), String(slots), formatCount(done), formatCount(failed)],
+  const rows = workers.map(({ id, state, unable, busy, slots, done, failed, name, platform }) => [
+    ...[
+      id,
+      state === 'ready' && unable !== undefined ? `unable: ${unable}` : state,
+      String(busy),
+      String(slots),
+      formatCount(done),
+      formatCount(failed),
+    ],
     platform === undefined ? name : `${name} (${platform})`,
   ]);
   print(table([...titles, { title: 'NAME' }], rows));

@@ -1,4 +1,4 @@
-import { readdirSync, rmSync, statfsSync, statSync } from 'node:fs';
+import { readdirSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BLOB_CACHE_BYTES, BLOB_CACHE_SHARE, NEARBY_BLOB_BYTES, NEARBY_BLOBS } from '../../model/blob-limits.ts';
@@ -17,6 +17,9 @@ export interface CachedBlob {
   full: boolean;
 }
 
+/** How the names of files end that are being removed. */
+const EVICTED = '.evicted';
+
 /**
  * Files named by their hash, the ones used last kept as long as all are within the limit. What is in use is never evicted,
  * and neither is what was used last: a blob that is larger than the limit would be fetched for each of its tasks.
@@ -28,6 +31,7 @@ export class BlobCache {
   /** Those used last come last. */
   readonly #blobs = new Map<string, CachedBlob>();
   #bytes = 0;
+  #evicted = 0;
   /** Told of the large blobs that are here, those used last at the end, whenever others are. */
   onLarge: (names: string[]) => void = () => {};
 
@@ -108,20 +112,23 @@ export class BlobCache {
   /** Evicts all that is not in use. False: there was nothing. */
   async evictUnused(): Promise<boolean> {
     const unused = [...this.#blobs].filter(([, blob]) => mayGo(blob));
-    await Promise.all(unused.map(([sha256, blob]) => this.#evict(sha256, blob)));
+    await Promise.all(unused.map(([sha256, blob]) => this.#evict(sha256, blob).catch(() => {})));
     return unused.length > 0;
   }
 
-  #evict(sha256: string, blob: CachedBlob): Promise<void> {
+  /** Its name is free at once, for whoever fetches it again; to remove a large file takes a while. */
+  async #evict(sha256: string, blob: CachedBlob): Promise<void> {
     this.forget(sha256, blob);
-    return rm(this.path(sha256), { force: true });
+    const evicted = `${this.path(sha256)}.${++this.#evicted}${EVICTED}`;
+    renameSync(this.path(sha256), evicted);
+    await rm(evicted, { force: true });
   }
 
   /** What is there, the longest unused first. Parts of downloads that were under way are of no use without their hash. */
   #adopt(): void {
     const found: { sha256: string; size: number; usedAt: number }[] = [];
     for (const name of readdirSync(this.#directory)) {
-      if (name.endsWith('.part')) rmSync(this.path(name), { force: true });
+      if (name.endsWith('.part') || name.endsWith(EVICTED)) rmSync(this.path(name), { force: true });
       if (!/^[0-9a-f]{64}$/.test(name)) continue;
       const { size, mtimeMs } = statSync(this.path(name));
       found.push({ sha256: name, size, usedAt: mtimeMs });

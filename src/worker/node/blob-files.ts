@@ -100,8 +100,9 @@ export class BlobFiles {
       () => download.size,
     );
     if (problem !== undefined) {
-      this.#cache.forget(sha256, blob);
+      // In this order: whoever asks for it anew begins another file of that name.
       await rm(`${path}.part`, { force: true });
+      this.#cache.forget(sha256, blob);
       return problem;
     }
     this.#cache.arrived(blob, download.size);
