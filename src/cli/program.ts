@@ -2,10 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { Command, type CommanderError } from 'commander';
 import { addBackup } from './commands/backup.ts';
 import { addDoctor } from './commands/doctor.ts';
+import { addExec } from './commands/exec.ts';
 import { addFarm } from './commands/farm.ts';
 import { addJobs } from './commands/jobs.ts';
 import { addJoin } from './commands/join.ts';
-import { addLater } from './commands/later.ts';
 import { addResults } from './commands/results.ts';
 import { addRun } from './commands/run.ts';
 import { addServe } from './commands/serve.ts';
@@ -21,6 +21,7 @@ export function buildProgram(version: string, finish: Finish): Command {
     .description('Many hands make light work: one server knows all the tasks and spreads them over whatever joins it.')
     .version(version, '-v, --version', 'print the version')
     .showSuggestionAfterError()
+    .enablePositionalOptions()
     .configureHelp({ sortOptions: false, showGlobalOptions: false })
     .configureOutput({ outputError: () => {} })
     .exitOverride()
@@ -28,7 +29,7 @@ export function buildProgram(version: string, finish: Finish): Command {
       'after',
       '\nExit codes: 0 all done, 1 some task failed, 2 wrong usage or bad input,\n3 no server or not allowed, 130 interrupted.',
     );
-  for (const add of [addServe, addJoin, addRun, addJobs, addResults, addTrace, addFarm, addBackup, addDoctor, addLater])
+  for (const add of [addServe, addJoin, addRun, addExec, addJobs, addResults, addTrace, addFarm, addBackup, addDoctor])
     add(program, finish);
   addHelp(program);
   return program;
