@@ -51,6 +51,8 @@ export class CommandShell {
     this.#ended = promise;
     const end = (): void => {
       this.#gone = true;
+      // Where somebody has killed the shell alone, the rest of its group goes after it.
+      (this.#child.stdio[LIFELINE] as Socket | undefined)?.destroy();
       if (this.#stat !== undefined) closeSync(this.#stat);
       this.#stat = undefined;
       this.#settle(undefined);
@@ -88,7 +90,7 @@ export class CommandShell {
     const variables = Object.entries(env).map(([name, value]) => `${name}=${quoteForShell(value)} `);
     const [into, out, err] = [stdin, stdout, stderr].map(quoteForShell);
     this.#child.stdin?.write(
-      `cd ${quoteForShell(directory)} && ${variables.join('')}sh -c ${quoteForShell(command)} <${into} >${out} 2>${err} 3>&-; echo $? >&3\n`,
+      `cd ${quoteForShell(directory)} && unset OLDPWD && ${variables.join('')}sh -c ${quoteForShell(command)} <${into} >${out} 2>${err} 3>&-; echo $? >&3\n`,
     );
     return promise;
   }

@@ -137,8 +137,12 @@ async function conclude(
   }
   if (code === undefined) return failed('crash', 'CrashError', 'the shell that it ran under was killed', value);
   if (code !== 0) return failed('error', ...wordsOf(value, host.worker, words), value);
-  const files = await collect(host, place, task);
-  return files === undefined ? value : { ...value, files };
+  try {
+    const files = await collect(host, place, task);
+    return files === undefined ? value : { ...value, files };
+  } catch (error) {
+    return failed('error', 'CollectError', (error as Error).message, value);
+  }
 }
 
 /** Uploads what the command was to write. Where it runs in the directory of its caller, it is there already. */
