@@ -1,15 +1,13 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { clientFarm } from '../../../../test/support/client-farm.ts';
 import { temporaryDirectory } from '../../../../test/support/directories.ts';
-import { LiveServer } from '../../../../test/support/live-server.ts';
-import { startManyhands, treeOf } from '../../../../test/support/processes.ts';
+import { isAlive } from '../../../../test/support/processes.ts';
 import { waitFor } from '../../../../test/support/wait.ts';
-import { connectWith } from '../../../client/connect.ts';
 import type { Farm } from '../../../client/farm.ts';
 import type { JobOptions } from '../../../client/job-options.ts';
 import type { TaskRecord } from '../../../client/outcomes.ts';
@@ -193,34 +191,3 @@ test('a worker whose owner does not allow commands gets none, and explain says w
   assert.deepEqual(reasons, ['No worker allows commands: join one with --allow exec.']);
   await job.cancel();
 });
-
-test('when a worker is killed its commands are gone too, and the task runs elsewhere', { skip: notHere }, async (t) => {
-  const server = await LiveServer.start(t);
-  const farm = await connectWith({ url: server.url, token: server.admin }, undefined);
-  t.after(() => farm.close());
-  const directory = temporaryDirectory(t);
-  const join = (): ReturnType<typeof startManyhands> =>
-    startManyhands(t, ['join', `${server.url}/join#${server.work}`, '--slots', '1', '--allow', 'exec']);
-  const first = join();
-  await first.output(/joined/, { timeout: 60_000 });
-  const script = `sleep 1000 & echo $! >${directory}/$!; test $(ls ${directory} | wc -l) = 2 && kill $! || wait; : {}`;
-  const job = await submit(farm, script, [['x']]);
-  await waitFor(() => readdirSync(directory).length === 1, { what: 'the command to run', timeout: 30_000 });
-  const [pid] = readdirSync(directory);
-  const all = treeOf(first.pid).filter((each) => each !== first.pid);
-  first.signal('SIGKILL');
-  await waitFor(() => !isAlive(Number(pid)), { what: 'the end of the command', timeout: 20_000 });
-  await waitFor(() => !all.some(isAlive), { what: 'the end of all processes of the worker', timeout: 20_000 });
-  await join().output(/joined/, { timeout: 60_000 });
-  assert.equal((await job.settled())[0]?.status, 'done');
-});
-
-/** A zombie has ended, and is only waited for. */
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return process.platform !== 'linux' || !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
-  } catch {
-    return false;
-  }
-}
