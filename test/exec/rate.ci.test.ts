@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { connect } from '../../src/index.ts';
 import { Served } from '../reliability/served.ts';
-import { startManyhands } from '../support/processes.ts';
+import { run, startManyhands } from '../support/processes.ts';
 
 /** Commands of one round, and rounds: other things on the machine disturb all three, and seldom all rounds. */
 const COMMANDS = 2_000;
@@ -17,7 +17,7 @@ const lacking = process.env['CI'] === undefined && !has('parallel') ? 'needs GNU
 
 test('commands that do nothing, through a server and a worker: at least 0.6 of the rate of xargs, and 3 of GNU Parallel', {
   skip: lacking,
-  timeout: 600_000,
+  timeout: 900_000,
 }, async (t) => {
   const served = await Served.start(t);
   const worker = startManyhands(t, ['join', served.joinUrl, '--slots', '2', '--allow', 'exec']);
@@ -35,8 +35,8 @@ test('commands that do nothing, through a server and a worker: at least 0.6 of t
   await ours();
   const best = { xargs: 0, parallel: 0 };
   for (let round = 1; round <= ROUNDS; round++) {
-    const rates = { ours: await ours(), xargs: other(['xargs', '-P2', '-n1', 'true']), parallel: 0 };
-    rates.parallel = other(['parallel', '--will-cite', '-j2', 'true']);
+    const rates = { ours: await ours(), xargs: await other(t, ['xargs', '-P2', '-n1', 'true']), parallel: 0 };
+    rates.parallel = await other(t, ['parallel', '--will-cite', '-j2', 'true']);
     best.xargs = Math.max(best.xargs, rates.ours / rates.xargs);
     best.parallel = Math.max(best.parallel, rates.ours / rates.parallel);
     const words = Object.entries(rates).map(([name, each]) => `${name} ${each.toFixed(0)}/s`);
@@ -52,11 +52,11 @@ function rate(begun: number): number {
   return COMMANDS / ((performance.now() - begun) / 1_000);
 }
 
-function other([program = '', ...args]: string[]): number {
+async function other(t: TestContext, command: string[]): Promise<number> {
   const input = Array.from({ length: COMMANDS }, (_, i) => `${i}\n`).join('');
   const begun = performance.now();
-  const { status, stderr } = spawnSync(program, args, { input, encoding: 'utf8' });
-  assert.equal(status, 0, stderr);
+  const { code, stderr } = await run(t, command, { input, timeout: 200_000 });
+  assert.equal(code, 0, stderr);
   return rate(begun);
 }
 
