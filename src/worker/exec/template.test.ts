@@ -60,7 +60,7 @@ it('a path stays below its directory, or is none', () => {
     assert.equal(innerPath(path), undefined, path);
 });
 
-describe('the code and the inputs of a job of commands', () => {
+describe('P24: the code and the inputs of a job of commands', () => {
   it('are read by whoever wrote them', () => {
     assert.deepEqual(readExecCode('{"command":"c","names":["a"],"pipe":false,"more":1}'), {
       command: 'c',

@@ -23,8 +23,11 @@ export interface RunnerHost {
 /** The runners beside that for JavaScript which this machine has and its owner allows, by the name that the hello tells. */
 export function otherRunners(host: RunnerHost): Map<RunnerName, ClosableRunner> {
   const runners = new Map<RunnerName, ClosableRunner>();
-  if (host.options.allow?.includes('exec') === true)
+  if (host.options.allow?.includes('exec') === true) {
+    if (process.platform === 'win32')
+      throw new TypeError('commands need a POSIX shell: leave out --allow exec on Windows');
     runners.set('exec', new ExecRunner(host, commandEnvironment(host)));
+  }
   return runners;
 }
 

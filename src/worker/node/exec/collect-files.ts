@@ -6,6 +6,9 @@ import type { BlobRef } from '../../../model/envelope.ts';
 import { COLLECTED_FILES } from '../../../model/exec-limits.ts';
 import { innerPath } from '../../exec/inner-path.ts';
 
+/** Bytes that are read at once: larger pieces are no faster, and more memory until they are collected. */
+const READ_BYTES = 256 * 1024;
+
 /** A file that a job wants back: its path below the directory, and where it truly lies. */
 export interface FoundFile {
   readonly path: string;
@@ -42,7 +45,7 @@ export async function findFiles(directory: string, patterns: readonly string[]):
 export async function blobOf(path: string): Promise<BlobRef> {
   const digest = createHash('sha256');
   let size = 0;
-  for await (const part of createReadStream(path, { highWaterMark: 1024 * 1024 })) {
+  for await (const part of createReadStream(path, { highWaterMark: READ_BYTES })) {
     digest.update(part as Buffer);
     size += (part as Buffer).length;
   }

@@ -38,6 +38,7 @@ export class CommandShell {
   #keeper: number | undefined;
   #stat: number | undefined;
   #gone = false;
+  #problem: string | undefined;
 
   constructor(directory: string, env: Readonly<Record<string, string>>) {
     this.#child = spawn('sh', ['-s'], {
@@ -58,7 +59,10 @@ export class CommandShell {
       this.#settle(undefined);
       resolve();
     };
-    this.#child.on('error', end);
+    this.#child.on('error', ({ message }) => {
+      this.#problem = message;
+      end();
+    });
     this.#child.on('exit', end);
     for (const pipe of [this.#child.stdin, this.#child.stdio[LIFELINE] as Socket]) pipe?.on('error', () => {});
     const replies = this.#child.stdio[REPLIES] as Socket;
@@ -71,6 +75,11 @@ export class CommandShell {
   /** The process group, which is named after the shell; undefined: it could not be started. */
   get group(): number | undefined {
     return this.#child.pid;
+  }
+
+  /** Why it could not be started. */
+  get problem(): string | undefined {
+    return this.#problem;
   }
 
   get gone(): boolean {

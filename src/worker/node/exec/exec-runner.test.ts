@@ -44,7 +44,7 @@ function errorOf(record: TaskRecord<ExecValue> | undefined): TaskError & { value
   return record.error as TaskError & { value: ExecValue };
 }
 
-test('a command is run by sh, and its streams and its exit code are kept', { skip: notHere }, async (t) => {
+test('P24: a command is run by sh, and its streams and its exit code are kept', { skip: notHere }, async (t) => {
   const { farm } = await commandFarm(t);
   const records = await runAll(farm, 'echo {2}; echo {#} >&2; exit {1}', [
     ['0', 'a b'],
@@ -154,7 +154,7 @@ test('more memory than its limit ends a command with all that it started', { ski
   assert.match(errorOf(record).cause.message, /^it needed more memory than its limit of 40 MiB, so it was ended$/);
 });
 
-test('files are sent to a command and collected from it, and only from below its directory', {
+test('P24: files are sent to a command and collected from it, and only from below its directory', {
   skip: notHere,
 }, async (t) => {
   const { farm } = await commandFarm(t);

@@ -65,6 +65,8 @@ export async function runCommand(
     });
     const seconds = (performance.now() - running.since) / 1_000;
     host.watch.end(running);
+    if (shell.problem !== undefined)
+      return failure('CommandError', `no shell could be started on worker ${host.worker}: ${shell.problem}`);
     const cpuSeconds = difference(cpuBefore, shell.cpuSeconds());
     const usage = usageOf(host.worker, startedAt, seconds, cpuSeconds, running.peak);
     return await conclude(host, place, task, { code, usage, running, isStopped: isStopped() });
