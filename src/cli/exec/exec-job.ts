@@ -113,7 +113,8 @@ function listsOf(sources: CommandLineParts['sources'], options: ExecOptions): Pr
   };
   if (options.inputs !== undefined) return readInputFile(options.inputs, options.format, how);
   if (sources.length > 0) return readArguments(sources, how);
-  if (process.stdin.isTTY) process.stderr.write('manyhands: inputs are read from this terminal; Ctrl-D ends them\n');
+  if (process.stdin.isTTY && !options.quiet)
+    process.stderr.write('manyhands: inputs are read from this terminal; Ctrl-D ends them\n');
   return readArguments([{ kind: 'file', path: '-', isLinked: false }], how);
 }
 
