@@ -1,8 +1,10 @@
+import type { Farm } from '../client/farm.ts';
 import type { Job } from '../client/job.ts';
 import type { TaskFailure } from '../model/envelope.ts';
 import type { JobProgress } from '../model/job.ts';
 import type { Api } from './api.ts';
 import { ExitCode } from './errors.ts';
+import { type CommandOutcome, printCommands, told } from './exec/print-commands.ts';
 import type { Out } from './output/out.ts';
 import { type Arrival, printResults } from './output/print-results.ts';
 import { printable, printableText } from './output/printable.ts';
@@ -19,6 +21,15 @@ export interface AttendOptions {
   readonly quiet: boolean;
   readonly readBlob: ReadBlob;
   readonly api: Api;
+  /** The job is one of commands: what they printed is printed, in place of values. */
+  readonly commands?: CommandsOptions | undefined;
+}
+
+export interface CommandsOptions {
+  readonly farm: Farm;
+  readonly tagOf?: ((index: number) => string) | undefined;
+  /** Called for each command as it ends, before it is printed. */
+  readonly tell?: ((outcome: CommandOutcome) => Promise<void>) | undefined;
 }
 
 /** Prints a job's results as they come, with a bar on a terminal, until it has ended; says how it ended. */
@@ -34,12 +45,11 @@ export async function attend(job: Job, options: AttendOptions): Promise<JobProgr
       });
   const ended = { progress: undefined as JobProgress | undefined };
   try {
-    await printResults(arrivals(job, options, ended), {
-      ...options,
+    await printAll(arrivals(job, options, ended), options, {
       onFailed: (failed) => failures.tell(failed),
       beforeWrite: () => {
         failures.flush();
-        if (options.out.isTerminal) bar.clear();
+        if (options.out.isTerminal || options.commands !== undefined) bar.clear();
       },
     });
     options.out.start();
@@ -49,6 +59,19 @@ export async function attend(job: Job, options: AttendOptions): Promise<JobProgr
     bar.end();
   }
   return ended.progress;
+}
+
+async function printAll(
+  arrivals: AsyncIterable<Arrival>,
+  options: AttendOptions,
+  watchers: { onFailed: (failed: Failed) => void; beforeWrite: () => void },
+): Promise<void> {
+  const { commands, form, out, ordered } = options;
+  if (commands === undefined) return printResults(arrivals, { ...options, ...watchers });
+  const { farm, tell, tagOf } = commands;
+  const all = tell === undefined ? arrivals : told(arrivals, farm, tell);
+  if (form === 'records') return printResults(all, { ...options, ...watchers });
+  return printCommands(all, { out, ordered, farm, tagOf, ...watchers });
 }
 
 export function exitCodeOf(progress: JobProgress): number {

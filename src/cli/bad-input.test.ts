@@ -83,9 +83,10 @@ const usage: Record<string, Case> = {
   'a missing argument': { args: ['run'], says: /missing required argument 'module' \(see --help\)$/m },
   'too many arguments': { args: ['jobs', 'all'], says: /too many arguments for 'jobs'/ },
   'a role that does not exist': { args: ['token', 'create', '--role', 'king'], says: /'king' is invalid\. Allowed choices are admin, submit, work, read\./ },
-  'a command of a later version': { args: ['exec', '--jobs', '5', '--', 'ls'], says: /"manyhands exec" is not in this version yet; / },
   'a store of a later version': { args: ['serve', '--store', 'postgres://db/farm'], says: /--store postgres:\/\/… is not in this version yet: / },
-  'an ability of a later version': { args: ['join', '--allow', 'exec', 'http://x#y'], says: /--allow exec is not in this version yet: / },
+  'an ability that there is not': { args: ['join', '--allow', 'everything', 'http://x#y'], says: /--allow knows only exec, not "everything"$/m },
+  'an ability and what it makes void': { args: ['join', '--allow', 'exec', '--deny', 'net', 'http://x#y'], says: /--deny net holds for JavaScript only, .*: give only one of them$/m },
+  'an ability for no worker': { args: ['serve', '--allow', 'exec'], says: /--allow exec is for the workers here: give their number with --workers$/m },
   'a join link without a token': {
     args: ['join', 'http://127.0.0.1:9'],
     says: /joining needs a token: use the join link that the server printed, --token-file or MANYHANDS_TOKEN$/m,

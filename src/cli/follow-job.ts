@@ -19,6 +19,7 @@ const LINE_EVERY = 1_000;
 export async function results(text: string, options: FollowOptions): Promise<number> {
   return withJobs([text], options, async ([job], farm, api) => {
     const out = options.out === undefined ? Out.stdout() : Out.file(options.out);
+    const { spec } = await (job as Job).status();
     const progress = await attend(job as Job, {
       out,
       form: options.json || options.out !== undefined ? 'records' : 'values',
@@ -27,6 +28,7 @@ export async function results(text: string, options: FollowOptions): Promise<num
       quiet: options.quiet === true,
       readBlob: (ref) => farm.download(ref),
       api,
+      commands: spec.code.runner === 'exec' ? { farm } : undefined,
     });
     out.close();
     if (progress !== undefined && !options.quiet) process.stderr.write(summaryOf((job as Job).id, progress) ?? '');

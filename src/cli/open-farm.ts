@@ -12,6 +12,8 @@ export interface OpenOptions extends ServerOptions {
   readonly local?: number | undefined;
   /** A server that ends with this command is of no use. */
   readonly mustStay?: boolean | undefined;
+  /** Workers of a server of our own run commands, here. */
+  readonly commands?: boolean | undefined;
   readonly say: (text: string) => void;
 }
 
@@ -60,7 +62,7 @@ export async function connectTo(
 type StartServer = typeof import('../server/server.ts').startServer;
 
 /** A server and a worker in this process, whose data lasts as long as the command. */
-async function startOwn(startServer: StartServer, { local, say }: OpenOptions): Promise<OpenFarm> {
+async function startOwn(startServer: StartServer, { local, commands, say }: OpenOptions): Promise<OpenFarm> {
   const dataDir = mkdtempSync(join(tmpdir(), 'manyhands-run-'));
   const remove = (): void => rmSync(dataDir, { recursive: true, force: true, maxRetries: 3 });
   process.once('exit', remove);
@@ -68,7 +70,7 @@ async function startOwn(startServer: StartServer, { local, say }: OpenOptions): 
   const starting = startServer({ dataDir, port: 0, logLevel: 'error' });
   const [{ startLocalWorker }] = await Promise.all([import('./local-worker.ts'), import('../client/wire.ts')]);
   const server = await starting;
-  const worker = startLocalWorker(server, local);
+  const worker = startLocalWorker(server, local, commands ? { allow: ['exec'], directory: process.cwd() } : {});
   const slots = `${worker.slots} ${worker.slots === 1 ? 'slot' : 'slots'}`;
   const why = local === undefined ? 'no server found, so one runs' : 'a server runs';
   const close = async (): Promise<void> => {

@@ -4,10 +4,10 @@ import { addBackup } from './commands/backup.ts';
 import { addBlobs } from './commands/blobs.ts';
 import { addConformance } from './commands/conformance.ts';
 import { addDoctor } from './commands/doctor.ts';
+import { addExec } from './commands/exec.ts';
 import { addFarm } from './commands/farm.ts';
 import { addJobs } from './commands/jobs.ts';
 import { addJoin } from './commands/join.ts';
-import { addLater } from './commands/later.ts';
 import { addResults } from './commands/results.ts';
 import { addRun } from './commands/run.ts';
 import { addServe } from './commands/serve.ts';
@@ -23,6 +23,7 @@ export function buildProgram(version: string, finish: Finish): Command {
     .description('Many hands make light work: one server knows all the tasks and spreads them over whatever joins it.')
     .version(version, '-v, --version', 'print the version')
     .showSuggestionAfterError()
+    .enablePositionalOptions()
     .configureHelp({ sortOptions: false, showGlobalOptions: false })
     .configureOutput({ outputError: () => {} })
     .exitOverride()
@@ -34,6 +35,7 @@ export function buildProgram(version: string, finish: Finish): Command {
     addServe,
     addJoin,
     addRun,
+    addExec,
     addJobs,
     addResults,
     addTrace,
@@ -42,7 +44,6 @@ export function buildProgram(version: string, finish: Finish): Command {
     addBackup,
     addDoctor,
     addConformance,
-    addLater,
   ])
     add(program, finish);
   addHelp(program);

@@ -4,13 +4,13 @@ import type { Job } from '../client/job.ts';
 import { revive } from '../client/json-form.ts';
 import { Range } from '../client/range.ts';
 import type { Api } from './api.ts';
-import { attend, exitCodeOf, summaryOf } from './attend.ts';
+import { attend } from './attend.ts';
 import type { RunOptions } from './commands/run.ts';
 import { ExitCode } from './errors.ts';
 import { findJob } from './find-job.ts';
 import { openInputs, parseInput } from './inputs/inputs.ts';
-import { Interrupts } from './interrupts.ts';
-import { type OpenFarm, seekFarm } from './open-farm.ts';
+import { JobRun } from './job-run.ts';
+import { seekFarm } from './open-farm.ts';
 import { Out, OutputClosed } from './output/out.ts';
 
 /** Submits, prints, waits; resolves with the exit code. What is wrong with the module or the inputs is told before anything is started. */
@@ -24,14 +24,25 @@ export async function runJob(module: string, args: string[], options: RunOptions
   ]);
   const out = options.out === undefined ? Out.stdout() : Out.file(options.out);
   // From here on there is something to be cleaned up by whoever is told to leave.
-  const run = new Run(say);
+  const run = new JobRun(say);
   const { farm, api } = await open();
   try {
     const jobs = await namedJobs(options, api);
     const source = jobs.source === undefined ? inputs : farm.job(jobs.source);
     const job = await farm.map(code, source, { ...jobOptions(options), ...(jobs.after && { after: jobs.after }) });
     if (options.detach) return await detach(job, farm);
-    return await run.attend(job, { farm, api }, out, options);
+    run.begin(job, farm);
+    return run.finish(
+      await attend(job, {
+        out,
+        form: options.json || options.out !== undefined ? 'records' : 'values',
+        ordered: options.unordered !== true,
+        defined: options.defined === true,
+        quiet: options.quiet === true,
+        readBlob: (ref) => farm.download(ref),
+        api,
+      }),
+    );
   } catch (error) {
     if (run.interrupted) run.leave(ExitCode.interrupted);
     if (error instanceof OutputClosed) await run.unread();
@@ -45,7 +56,7 @@ export async function runJob(module: string, args: string[], options: RunOptions
 }
 
 /** All of them, or the failure of the first one in the list that fails. */
-async function together<Results extends unknown[]>(promises: { [Key in keyof Results]: Promise<Results[Key]> }) {
+export async function together<Results extends unknown[]>(promises: { [Key in keyof Results]: Promise<Results[Key]> }) {
   const settled = await Promise.allSettled(promises);
   const failed = settled.find((result) => result.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
@@ -72,90 +83,16 @@ async function namedJobs({ after, resultsOf }: RunOptions, api: Api): Promise<{ 
   };
 }
 
-function jobOptions(options: RunOptions): Parameters<Farm['map']>[2] & object {
+export function jobOptions(options: RunOptions): Parameters<Farm['map']>[2] & object {
   const { name, priority, retries, maxFailures, timeout, requires, cpus, memory, resource: resources } = options;
   const given = Object.entries({ name, priority, retries, maxFailures, timeout, requires, cpus, memory, resources });
   return Object.fromEntries(given.filter(([, value]) => value !== undefined));
 }
 
 /** The id is printed once the job can do without us. */
-async function detach(job: Job, farm: Farm): Promise<number> {
+export async function detach(job: Job, farm: Farm): Promise<number> {
   await job.submitted;
   process.stdout.write(`${job.id}\n`);
   await farm.close();
   return ExitCode.done;
-}
-
-/** One job and whoever watches it. */
-class Run {
-  readonly #say: (text: string) => void;
-  readonly #interrupts: Interrupts;
-  #job: Job | undefined;
-  #submitted = false;
-  #hasOwnServer = false;
-
-  constructor(say: (text: string) => void) {
-    this.#say = say;
-    // The first Ctrl-C cancels and waits for what was under way, the second leaves.
-    this.#interrupts = new Interrupts(
-      () => {
-        const job = this.#job;
-        if (job === undefined) return this.leave(ExitCode.interrupted);
-        say(`\nmanyhands: job ${job.id} is being cancelled; Ctrl-C again leaves at once\n`);
-        job.cancel().catch(() => this.leave(ExitCode.interrupted));
-      },
-      () => this.#sayWhatStays(),
-    );
-  }
-
-  get interrupted(): boolean {
-    return this.#interrupts.interrupted;
-  }
-
-  async attend(job: Job, { farm, api }: OpenFarm, out: Out, options: RunOptions): Promise<number> {
-    this.#job = job;
-    this.#hasOwnServer = farm.embedded;
-    job.submitted.then(
-      () => (this.#submitted = true),
-      () => {},
-    );
-    const progress = await attend(job, {
-      out,
-      form: options.json || options.out !== undefined ? 'records' : 'values',
-      ordered: options.unordered !== true,
-      defined: options.defined === true,
-      quiet: options.quiet === true,
-      readBlob: (ref) => farm.download(ref),
-      api,
-    });
-    if (progress !== undefined) this.#say(summaryOf(job.id, progress) ?? '');
-    if (this.interrupted) this.leave(ExitCode.interrupted);
-    return progress === undefined ? ExitCode.failed : exitCodeOf(progress);
-  }
-
-  /** What a server keeps goes on without this program, which its user may not expect. */
-  #sayWhatStays(): void {
-    if (this.#job === undefined || this.#hasOwnServer) return;
-    const { id } = this.#job;
-    if (this.#submitted) this.#say(`manyhands: job ${id} goes on: manyhands results ${id}\n`);
-    else this.#say(`manyhands: job ${id} waits for inputs that will not come: manyhands cancel ${id}\n`);
-  }
-
-  /**
-   * Nobody wants the rest. A job that has all its inputs is the server's to finish, as when this program had died; one
-   * whose inputs would never be complete would wait for ever, and is ended.
-   */
-  async unread(): Promise<never> {
-    if (!this.#submitted) await this.#job?.cancel().catch(() => {});
-    return this.leave(ExitCode.done);
-  }
-
-  /** At once: a standard input that says nothing would hold up an orderly end. A server of our own, and its data, go with us. */
-  leave(exitCode: number): never {
-    process.exit(exitCode);
-  }
-
-  end(): void {
-    this.#interrupts.end();
-  }
 }

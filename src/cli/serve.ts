@@ -32,7 +32,9 @@ export async function serve(options: ServeOptions): Promise<number> {
     stopped.resolve();
   });
   process.stdout.write(announce(server, options));
-  const worker = options.workers ? startLocalWorker(server, options.workers) : undefined;
+  const worker = options.workers
+    ? startLocalWorker(server, options.workers, options.allow ? { allow: ['exec'] } : {})
+    : undefined;
   await worker?.joined;
   await stopped.promise;
   await worker?.stop();

@@ -31,11 +31,15 @@ export function sayWhyItWaits(job: number, api: Api, say: (text: string) => void
 
 /** Undefined: something of it has begun, or it has ended. */
 async function reasonsOf(job: number, api: Api): Promise<string | undefined> {
-  const { progress, running } = await api.get<JobView>(`v1/jobs/${job}`);
+  const { spec, progress, running } = await api.get<JobView>(`v1/jobs/${job}`);
   if (running + progress.done + progress.failed > 0 || progress.endedAt !== undefined) return undefined;
   const { reasons } = await api.get<{ reasons: string[] }>(`v1/jobs/${job}/explain`);
   const help = reasons.some((reason) => reason.startsWith('No worker is connected'))
-    ? ['Add one with manyhands join LINK, or start the server with --workers N.']
+    ? [
+        spec.code.runner === 'exec'
+          ? 'Add one with manyhands join LINK --allow exec, or start the server with --workers N --allow exec.'
+          : 'Add one with manyhands join LINK, or start the server with --workers N.',
+      ]
     : [];
   return [...reasons, ...help].join(' ');
 }

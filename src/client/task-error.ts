@@ -12,6 +12,8 @@ export class TaskError extends Error {
   /** Of the task's process, for `crash`. */
   readonly exitCode: number | undefined;
   readonly signal: string | undefined;
+  /** What a command that failed has printed, and its exit code; undefined for tasks that are functions. */
+  readonly value: unknown;
   declare readonly cause: Error;
 
   constructor(job: number, index: number, attempts: number, failure: TaskFailure) {
@@ -23,6 +25,7 @@ export class TaskError extends Error {
     this.kind = failure.kind;
     this.exitCode = failure.exitCode;
     this.signal = failure.signal;
+    this.value = failure.value;
   }
 
   /** The form of `--json`: what the task threw. */

@@ -46,6 +46,8 @@ export interface TaskFailure {
   readonly stack?: string;
   readonly exitCode?: number;
   readonly signal?: string;
+  /** What a failed command has printed, and its exit code: the value of its task all the same. */
+  readonly value?: object;
   /** Why the error was thrown, where the task said so. */
   readonly cause?: FailureCause;
 }

@@ -153,6 +153,8 @@ function whyNotNow(state: State, job: OpenJob): string[] {
   if (before !== undefined) return [`It comes after job ${before}, which has not ended.`];
   const { shape } = job;
   if (state.workers.size === 0) return ['No worker is connected.'];
+  if (job.spec.code.runner === 'exec' && !someAllowsCommands(state))
+    return ['No worker allows commands: join one with --allow exec.'];
   if (shape.fits.size === 0) return ['No connected worker can run it.', ...misfits(state, shape)];
   const open = [...shape.fits].filter((worker) => worker.open);
   if (open.length === 0) return ['Every worker that could run it is draining, silent or set aside.', ...closed(shape)];
@@ -169,6 +171,11 @@ function whyNotNow(state: State, job: OpenJob): string[] {
       ? [`${plural(ahead, 'job')} with higher priority or an earlier turn wait${ahead === 1 ? 's' : ''} too.`]
       : []),
   ];
+}
+
+function someAllowsCommands({ workers }: State): boolean {
+  for (const { facts } of workers.values()) if (facts.runners.includes('exec')) return true;
+  return false;
 }
 
 function aheadOf(state: State, job: OpenJob): number {

@@ -1,4 +1,4 @@
-import type { JobSpec } from '../model/job.ts';
+import type { JobSpec, Runner } from '../model/job.ts';
 import { IDLE_SHAPES } from '../model/limits.ts';
 import { formatSize } from '../model/size.ts';
 import { Lane } from './fairness.ts';
@@ -40,7 +40,7 @@ export class Shape {
   lacks(worker: Worker): string | undefined {
     const { facts } = worker;
     const { spec } = this;
-    if (!facts.runners.includes(spec.code.runner)) return `has no runner '${spec.code.runner}'`;
+    if (!facts.runners.includes(spec.code.runner)) return lacksRunner(spec.code.runner);
     for (const [label, value] of Object.entries(spec.requires)) {
       if (facts.labels[label] !== value) return `lacks the label ${label}=${value}`;
     }
@@ -140,6 +140,10 @@ export class Shapes {
     worker.shapes.add(shape);
     shape.refresh(worker);
   }
+}
+
+function lacksRunner(runner: Runner): string {
+  return runner === 'exec' ? 'does not allow commands' : `has no runner '${runner}'`;
 }
 
 function keyOf(spec: JobSpec): string {

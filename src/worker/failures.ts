@@ -14,6 +14,10 @@ const statuses = {
 
 export type WorkerFailure = TaskFailure & { readonly kind: keyof typeof statuses };
 
+export function statusOfFailure({ kind }: WorkerFailure): ValueStatus {
+  return statuses[kind];
+}
+
 /** The outcome of `count` tasks that failed in the same way. */
 export function failureColumn(failure: WorkerFailure, count: number): PackedColumn {
   const writer = new ColumnWriter();

@@ -168,7 +168,8 @@ export class Slots {
 
   /** Its process is gone. One that has been of use is replaced at once, one that keeps dying later and later. */
   died(slot: Slot, now: Millis): void {
-    const idle = slot.chunks.length === 0;
+    // A runner of commands reports what became of them before it tells of the death that it was asked for.
+    const idle = slot.chunks.length === 0 && slot.killed === undefined;
     slot.chunks = [];
     slot.killed = undefined;
     slot.deaths = idle ? slot.deaths + 1 : 0;

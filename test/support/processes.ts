@@ -185,6 +185,16 @@ export function treeOf(root: number): number[] {
   return [...tree];
 }
 
+/** A zombie has ended, and is only waited for. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return process.platform !== 'linux' || !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  } catch {
+    return false;
+  }
+}
+
 function statOf(name: string): { pid: number; parent: number; session: number }[] {
   try {
     const text = readFileSync(`/proc/${name}/stat`, 'utf8');

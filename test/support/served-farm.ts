@@ -2,7 +2,7 @@ import { WebSocket } from 'ws';
 import type { Role } from '../../src/model/records.ts';
 import type { ServerOptions } from '../../src/server/config.ts';
 import type { RunningServer } from '../../src/server/server.ts';
-import { startWorker, type Worker } from '../../src/worker/node/join.ts';
+import { startWorker, type Worker, type WorkerOptions } from '../../src/worker/node/join.ts';
 import { type Cleanup, cleanUp } from './cleanup.ts';
 import { assertDescribed } from './described.ts';
 import { type Answer, type Asked, ask, begin } from './http.ts';
@@ -67,8 +67,8 @@ export class ServedFarm {
   }
 
   /** A real worker that has joined. */
-  async join(slots = 1): Promise<Worker> {
-    const worker = startWorker({ url: this.server.joinUrl, slots, name: 'helper' });
+  async join(slots = 1, more: Partial<WorkerOptions> = {}): Promise<Worker> {
+    const worker = startWorker({ url: this.server.joinUrl, slots, name: 'helper', ...more });
     cleanUp(this.#t, () => worker.stop());
     await worker.joined;
     return worker;

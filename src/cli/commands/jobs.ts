@@ -122,7 +122,9 @@ function conditionsOf({
     after.length === 0 ? '' : `after job ${after.join(', ')}`,
     priority === 0 ? '' : `priority ${priority}`,
     retries === 0 ? '' : retries === 1 ? '1 retry' : `${retries} retries`,
-    maxFailures === undefined ? '' : `at most ${formatCount(maxFailures)} failures`,
+    maxFailures === undefined || maxFailures === Number.MAX_SAFE_INTEGER
+      ? ''
+      : `at most ${formatCount(maxFailures)} failures`,
     timeout === undefined ? '' : `${formatDuration(timeout)} for each task`,
     cpus === 1 ? '' : `${cpus} CPUs`,
     memory === undefined ? '' : `${formatSize(memory)} of memory`,

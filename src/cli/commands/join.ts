@@ -8,7 +8,6 @@ import { givenToken } from '../find-server.ts';
 import { print, printJson } from '../output/print.ts';
 import { printable } from '../output/printable.ts';
 import type { Finish } from '../program.ts';
-import { laterOption } from './later.ts';
 
 interface JoinOptions {
   slots?: number;
@@ -16,6 +15,7 @@ interface JoinOptions {
   label?: Record<string, string>;
   resource?: Record<string, number>;
   deny?: string;
+  allow?: string;
   env?: string[];
   cache?: string;
   cacheSize?: number;
@@ -38,12 +38,7 @@ export function addJoin(program: Command, finish: Finish): void {
     .option('--label <key=value>', 'say something of this worker that a job may require', collectLabel)
     .option('--resource <key=amount>', 'something countable that tasks may ask for, such as gpu=2', collectResource)
     .option('--deny <what>', 'let tasks do less: net')
-    .addOption(
-      laterOption(
-        '--allow <what>',
-        (what) => `--allow ${what} is not in this version yet: workers run JavaScript tasks only`,
-      ),
-    )
+    .option('--allow <what>', 'let tasks do more: exec, which is any command as this user')
     .option('--env <name>', 'let tasks see this environment variable', (name, all: string[] = []) => [...all, name])
     .option('--cache <dir>', 'keep task code and files here, also for the next time (default: only as long as it runs)')
     .option(
@@ -62,6 +57,12 @@ export function addJoin(program: Command, finish: Finish): void {
 async function join(urls: string, options: JoinOptions): Promise<number> {
   if (options.deny !== undefined && options.deny !== 'net')
     throw new UsageError(`--deny knows only net, not "${options.deny}"`);
+  if (options.allow !== undefined && options.allow !== 'exec')
+    throw new UsageError(`--allow knows only exec, not "${options.allow}"`);
+  if (options.allow !== undefined && options.deny !== undefined)
+    throw new UsageError(
+      '--deny net holds for JavaScript only, and --allow exec lets commands do anything: give only one of them',
+    );
   if (options.name !== undefined && options.name.length > NAME_LENGTH)
     throw new UsageError(`--name takes at most ${NAME_LENGTH} characters, not ${options.name.length}`);
   const { parseJoinUrl } = await import('../../worker/node/join-url.ts');
@@ -80,6 +81,7 @@ async function join(urls: string, options: JoinOptions): Promise<number> {
       token,
       denyNetwork: options.deny === 'net',
       ...pick(options, ['slots', 'name', 'env', 'cache', 'cacheSize', 'idleExit', 'maxTime']),
+      ...(options.allow !== undefined && { allow: ['exec'] }),
       ...(options.label && { labels: options.label }),
       ...(options.resource && { resources: options.resource }),
     }),

@@ -12,6 +12,7 @@ export interface ServeOptions {
   allowOrigin?: string[];
   data?: string;
   workers?: number;
+  allow?: string;
   store: string;
   keep?: number;
   json?: true;
@@ -28,6 +29,7 @@ export function addServe(program: Command, finish: Finish): void {
     .option('--allow-origin <url>', 'pages of this site may lend their visitors’ devices', together)
     .option('--data <dir>', 'where everything durable lies (default: $XDG_STATE_HOME/manyhands)')
     .option('--workers <n>', 'also work here, on this many slots', wholeNumber('--workers', 0, 4096))
+    .option('--allow <what>', 'let tasks do more on these: exec, which is any command as this user')
     .option('--store <store>', 'where jobs are kept: sqlite, in the data directory', 'sqlite')
     .option('--keep <duration>', 'forget jobs so long after their end (default: never)', parseDuration)
     .option('--json', 'print one line of JSON once it accepts connections')
@@ -42,7 +44,10 @@ function together(url: string, before: string[] = []): string[] {
   return [...before, url];
 }
 
-function check({ store, lan, host }: ServeOptions): void {
+function check({ store, lan, host, allow, workers }: ServeOptions): void {
+  if (allow !== undefined && allow !== 'exec') throw new UsageError(`--allow knows only exec, not "${allow}"`);
+  if (allow !== undefined && !workers)
+    throw new UsageError('--allow exec is for the workers here: give their number with --workers');
   if (/^postgres(ql)?:/.test(store)) {
     throw new UsageError(
       '--store postgres://… is not in this version yet: it keeps jobs in SQLite, in its data directory',

@@ -4,7 +4,7 @@ import { extname } from 'node:path';
 import { UsageError } from '../errors.ts';
 import type { Format } from './formats.ts';
 import { readJsonLines } from './jsonl.ts';
-import { readLines, type Source } from './lines.ts';
+import { readLines, readNulSeparated, type Source } from './lines.ts';
 
 const BY_EXTENSION: Readonly<Record<string, Format>> = {
   '.jsonl': 'jsonl',
@@ -34,7 +34,7 @@ export function parseInput(argument: string, revive: Revive): unknown {
 /** Opens a file, or standard input for `-`, at once: a wrong name must be told before a job is made for it. */
 export async function openInputs(
   file: string,
-  format: Format | undefined,
+  format: Format | 'nul' | undefined,
   revive: Revive,
 ): Promise<AsyncIterable<unknown>> {
   const extension = extname(file).toLowerCase();
@@ -60,8 +60,13 @@ async function begun(inputs: AsyncGenerator<unknown>): Promise<AsyncGenerator<un
   })();
 }
 
-export async function readInputs(source: Source, format: Format, revive: Revive): Promise<AsyncGenerator<unknown>> {
+export async function readInputs(
+  source: Source,
+  format: Format | 'nul',
+  revive: Revive,
+): Promise<AsyncGenerator<unknown>> {
   if (format === 'lines') return readLines(source);
+  if (format === 'nul') return readNulSeparated(source);
   if (format === 'jsonl') return readJsonLines(source, revive);
   // Its parser takes a while to load, and few files are of its kind.
   const { readCsv } = await import('./csv.ts');

@@ -35,6 +35,22 @@ export async function* readLines(source: Source): AsyncGenerator<string> {
   for await (const { lines } of lineGroups(source)) yield* lines;
 }
 
+/** Texts that end with NUL, as `find -print0` writes them; the last one may lack it. */
+export async function* readNulSeparated(source: Source): AsyncGenerator<string> {
+  let rest: Uint8Array[] = [];
+  let number = 1;
+  for await (const chunk of source.bytes) {
+    let from = 0;
+    for (let end = chunk.indexOf(0); end >= 0; end = chunk.indexOf(0, from)) {
+      yield decode(source, Buffer.concat([...rest, chunk.subarray(from, end)]), number++);
+      rest = [];
+      from = end + 1;
+    }
+    if (from < chunk.length) rest.push(chunk.subarray(from));
+  }
+  if (rest.length > 0) yield decode(source, Buffer.concat(rest), number);
+}
+
 function split(source: Source, bytes: Uint8Array, first: number): string[] {
   const lines = decode(source, bytes, first).split('\n');
   if (first === 1 && lines[0]?.startsWith(BYTE_ORDER_MARK)) lines[0] = lines[0].slice(1);

@@ -61,8 +61,8 @@ function doneRecord(piece: Piece, at: number, json: ByteText): ByteText {
 }
 
 function failedRecord({ index, failure, attempts }: Failed): ByteText {
-  const { kind: _kind, ...error } = failure;
-  return utf8(`${JSON.stringify({ index, status: 'failed', error, attempts })}\n`);
+  const { kind: _kind, value, ...error } = failure;
+  return utf8(`${JSON.stringify({ index, status: 'failed', ...(value && { value }), error, attempts })}\n`);
 }
 
 function oneLine(json: Uint8Array): ByteText {

@@ -13,6 +13,7 @@ import { shownWhole } from '../shown-value.ts';
 import { Causes } from './causes.ts';
 import { Facts } from './facts.ts';
 import { Log } from './log.ts';
+import { PrintedByCommand, printedIn } from './printed.ts';
 import { SeenValue } from './seen-value.ts';
 import { StateMark } from './state-mark.ts';
 
@@ -92,6 +93,9 @@ function TaskBody(props: { task: Task; job: number; index: number; state: PageSt
   const { task, job, index, state, api } = props;
   const path = `/v1/jobs/${job}/tasks/${index}`;
   const facts = timesOf(task, state.view.workers, state.now);
+  const printed = printedIn(
+    task.error?.value ?? (task.output && 'value' in task.output ? task.output.value : undefined),
+  );
   return h(
     'div',
     null,
@@ -104,6 +108,7 @@ function TaskBody(props: { task: Task; job: number; index: number; state: PageSt
         task.reasons.map((reason) => h('p', { key: reason.replace(/\d/g, '') }, reason)),
       ),
     task.error !== undefined && h(Failure, { error: task.error }),
+    printed !== undefined && h(PrintedByCommand, { printed }),
     task.output !== undefined && h(Value, { title: 'Output', shown: task.output, path: `${path}/output`, api }),
     task.input !== undefined && h(Value, { title: 'Input', shown: task.input, path: `${path}/input`, api }),
     facts.length > 0 &&

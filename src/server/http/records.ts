@@ -97,8 +97,8 @@ export function failureIn(bytes: Uint8Array): TaskFailure {
 }
 
 function failedRecord(index: number, bytes: Uint8Array, attempts: number): string {
-  const { kind: _kind, ...error } = failureIn(bytes);
-  return `${JSON.stringify({ index, status: 'failed', error, attempts })}\n`;
+  const { kind: _kind, value, ...error } = failureIn(bytes);
+  return `${JSON.stringify({ index, status: 'failed', ...(value && { value }), error, attempts })}\n`;
 }
 
 /** The JSON form of a value that lies in a blob, on one line. */

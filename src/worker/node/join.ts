@@ -31,6 +31,13 @@ export interface WorkerOptions {
   readonly resources?: Readonly<Record<string, number>>;
   /** Takes the network away from tasks. */
   readonly denyNetwork?: boolean;
+  /** What tasks may do here beyond JavaScript. `exec`: run any command, as the user that the worker runs as. */
+  readonly allow?: readonly 'exec'[];
+  /**
+   * Where commands run, with the environment of this process; by default each runs in a fresh directory, with PATH, HOME,
+   * LANG and what `env` names.
+   */
+  readonly directory?: string;
   /** Names of environment variables that tasks may see. */
   readonly env?: readonly string[];
   /** Milliseconds without a task after which it leaves. */
@@ -96,7 +103,8 @@ export class Worker extends EventEmitter<WorkerEvents> {
     const report = (event: SlotEvent): void => this.#handle(event);
     this.#js = new JsRunner(confinement, blobs, this.#code.path, report);
     const codePath = ({ sha256 }: CodeRef): string => this.#code.path(sha256);
-    const others = otherRunners({ options, root: directories.root, blobs, codePath, report });
+    const name = options.name ?? os.hostname();
+    const others = otherRunners({ options, name, root: directories.root, blobs, codePath, report });
     this.#runner = new Runners(this.#js, others, report);
     const device = {
       runner: this.#runner,
@@ -107,7 +115,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
     this.#driver = new Driver(
       {
         key: randomBytes(16).toString('hex'),
-        name: options.name ?? os.hostname(),
+        name,
         device: options.device ?? 'node',
         slots: options.slots ?? defaultSlots(),
         runners: ['js', 'node', ...others.keys()],

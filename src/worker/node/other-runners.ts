@@ -1,6 +1,7 @@
 import type { CodeRef, Runner as RunnerName } from '../../model/job.ts';
 import type { SlotEvent } from '../runner.ts';
 import type { BlobFiles } from './blob-files.ts';
+import { ExecRunner } from './exec/exec-runner.ts';
 import type { WorkerOptions } from './join.ts';
 import type { ClosableRunner } from './runners.ts';
 
@@ -9,6 +10,8 @@ export interface RunnerHost {
   readonly options: WorkerOptions;
   /** Where it makes directories for tasks; the worker deletes it at its end. */
   readonly root: string;
+  /** The worker's name, for people. */
+  readonly name: string;
   readonly blobs: BlobFiles;
   /** Where the code of a job lies, fetched and checked. */
   codePath(code: CodeRef): string;
@@ -16,6 +19,20 @@ export interface RunnerHost {
 }
 
 /** The runners beside that for JavaScript which this machine has and its owner allows, by the name that the hello tells. */
-export function otherRunners(_host: RunnerHost): Map<RunnerName, ClosableRunner> {
-  return new Map();
+export function otherRunners(host: RunnerHost): Map<RunnerName, ClosableRunner> {
+  const runners = new Map<RunnerName, ClosableRunner>();
+  if (host.options.allow?.includes('exec') === true) {
+    if (process.platform === 'win32')
+      throw new TypeError('commands need a POSIX shell: leave out --allow exec on Windows');
+    runners.set('exec', new ExecRunner(host, commandEnvironment(host)));
+  }
+  return runners;
+}
+
+/** What commands see of the worker's environment: what every program expects, and what its owner passes. */
+function commandEnvironment({ options }: RunnerHost): Record<string, string> {
+  const all = process.env as Record<string, string>;
+  if (options.directory !== undefined) return all;
+  const names = ['PATH', 'HOME', 'LANG', ...(options.env ?? [])];
+  return Object.fromEntries(names.flatMap((name) => (all[name] === undefined ? [] : [[name, all[name]]])));
 }

@@ -1,0 +1,64 @@
+import type { ExecOptions } from '../commands/exec.ts';
+import { UsageError } from '../errors.ts';
+import type { CommandLineParts } from './command-line.ts';
+
+/** Everything that can be wrong with the options is told before a server is looked for. */
+export function checkOptions({ words, sources }: CommandLineParts, options: ExecOptions): void {
+  const { inputs, pipe, detach, quote } = options;
+  if (inputs !== undefined && sources.length > 0)
+    throw new UsageError('inputs come from --inputs and from the command line: give only one of them');
+  if (options.format !== undefined && inputs === undefined)
+    throw new UsageError('--format says how to read a file: give one with --inputs');
+  if (options.header !== undefined && options.header !== ':')
+    throw new UsageError(
+      '--header takes the first value of each source for the name of its column: write it as --header :',
+    );
+  if (options.block !== undefined && !pipe)
+    throw new UsageError('--block says how to cut standard input: give it with --pipe');
+  if (quote && words.length === 0) throw new UsageError('--quote keeps the words of a command: give one after --');
+  if (pipe) checkPipe(words, sources, options);
+  checkFiles(options);
+  if (detach) checkDetach(options);
+  checkServer(options);
+}
+
+function checkPipe(words: readonly string[], sources: CommandLineParts['sources'], options: ExecOptions): void {
+  if (words.length === 0) throw new UsageError('--pipe gives standard input to a command: give one after --');
+  if (sources.length > 0 || options.inputs !== undefined)
+    throw new UsageError(
+      '--pipe gives standard input to the commands, which then have no arguments: leave out the values',
+    );
+  const other = options.send ? '--send' : options.resume || options.resumeFailed ? '--resume' : undefined;
+  if (other !== undefined) throw new UsageError(`${other} goes by arguments, and with --pipe there are none`);
+}
+
+function checkFiles({ cwd, send, collect, joblog, resume, resumeFailed }: ExecOptions): void {
+  if (cwd !== undefined && (send !== undefined || collect !== undefined))
+    throw new UsageError(
+      '--cwd is a directory that all workers share, so that its files need no --send and no --collect',
+    );
+  if ((resume || resumeFailed) && joblog === undefined)
+    throw new UsageError('--resume goes on where a log ends: name it with --joblog');
+}
+
+function checkDetach(options: ExecOptions): void {
+  const { json, out, unordered, tag, joblog, collect, halt } = options;
+  const waits = { '--json': json, '--out': out, '--unordered': unordered, '--tag': tag, '--joblog': joblog };
+  const more = { '--collect': collect, '--halt soon': halt?.when === 'soon' || undefined };
+  const [needed] = Object.entries({ ...waits, ...more }).find(([, value]) => value !== undefined) ?? [];
+  if (needed !== undefined)
+    throw new UsageError(`--detach prints the id of the job only, and ${needed} needs this command to stay`);
+}
+
+function checkServer({ detach, local, jobs, url, data }: ExecOptions): void {
+  if (local !== undefined && jobs !== undefined)
+    throw new UsageError('--local and -j mean the same: give only one of them');
+  const own = local !== undefined ? '--local' : jobs !== undefined ? '-j' : undefined;
+  if (own === undefined) return;
+  if (detach) throw new UsageError(`--detach needs a server that stays, ${own} starts one for this command alone`);
+  const named = url !== undefined ? '--url' : data !== undefined ? '--data' : undefined;
+  if (named !== undefined)
+    throw new UsageError(
+      `${named} names a server, whose workers have slots of their own, and ${own} starts one for this command alone: give only one of them`,
+    );
+}

@@ -1,0 +1,123 @@
+import type { Job } from '../../client/job.ts';
+import type { JobView } from '../../model/feed.ts';
+import type { CommandTemplate } from '../../worker/exec/exec-code.ts';
+import type { ExecOptions } from '../commands/exec.ts';
+import { UsageError } from '../errors.ts';
+import type { OpenFarm } from '../open-farm.ts';
+import { printable } from '../output/printable.ts';
+import { fetchFiles } from './collected-files.ts';
+import type { JobLog } from './job-log.ts';
+import type { CommandOutcome } from './print-commands.ts';
+
+/** Milliseconds between two looks whether all that ran has ended, before a job is ended that shall not be cut short. */
+const SETTLE_LOOK = 100;
+
+export interface NumberedArguments {
+  /** From 1 up. */
+  readonly sequence: number;
+  readonly args: readonly string[];
+}
+
+/** What is known here of the commands on their way: their arguments, the log, and how many have failed. */
+export class Tracking {
+  readonly #template: CommandTemplate;
+  readonly #options: ExecOptions;
+  readonly #log: JobLog | undefined;
+  /** By index of the task, until it is printed and logged. */
+  readonly #arguments = new Map<number, NumberedArguments>();
+  #job: Job | undefined;
+  #open: OpenFarm | undefined;
+  #failed = 0;
+  #isEnding = false;
+
+  constructor(template: CommandTemplate, options: ExecOptions, log: JobLog | undefined) {
+    this.#template = template;
+    this.#options = options;
+    this.#log = log;
+  }
+
+  /** Whether it wants to hear of each outcome. */
+  get isNeeded(): boolean {
+    return this.#log !== undefined || this.#options.collect !== undefined || this.#options.halt?.when === 'soon';
+  }
+
+  /** The commands that an earlier run has left. Refuses a log of other commands. */
+  async left(lists: AsyncIterable<readonly string[]>): Promise<AsyncIterable<NumberedArguments>> {
+    const before = this.#log?.before ?? new Map<number, { command: string; isDone: boolean }>();
+    if (before.size === 0) return numbered(lists);
+    const left: NumberedArguments[] = [];
+    for await (const { sequence, args } of numbered(lists)) {
+      const logged = before.get(sequence);
+      const command = this.#commandOf({ sequence, args });
+      if (logged !== undefined && logged.command !== command)
+        throw new UsageError(
+          `--resume: command ${sequence} was ${JSON.stringify(logged.command)} in the log and is ${JSON.stringify(command)} now: give the same command and inputs, or another --joblog`,
+        );
+      const isOver = logged !== undefined && (this.#options.resumeFailed !== true || logged.isDone);
+      if (!isOver) left.push({ sequence, args });
+    }
+    return inTurn(left);
+  }
+
+  note(index: number, sequence: number, args: readonly string[]): void {
+    if (this.#options.tag || this.#log !== undefined) this.#arguments.set(index, { sequence, args });
+  }
+
+  tagOf(index: number): string {
+    const args = this.#arguments.get(index)?.args.join(' ') ?? '';
+    this.#arguments.delete(index);
+    return process.stdout.isTTY === true ? printable(args) : args;
+  }
+
+  follow(job: Job, open: OpenFarm): void {
+    this.#job = job;
+    this.#open = open;
+  }
+
+  readonly tell = async ({ index, value, failed }: CommandOutcome): Promise<void> => {
+    const given = this.#arguments.get(index) ?? { sequence: index + 1, args: [] };
+    if (this.#options.tag !== true) this.#arguments.delete(index);
+    if (value?.files !== undefined && this.#open !== undefined) await fetchFiles(this.#open.farm, value.files);
+    this.#log?.add(given.sequence, this.#commandOf(given), value, failed?.failure);
+    if (failed === undefined) return;
+    this.#failed += 1;
+    const { halt } = this.#options;
+    if (halt?.when === 'soon' && this.#failed >= halt.failures) await this.#endSoon();
+  };
+
+  #commandOf({ args, sequence }: NumberedArguments): string {
+    return this.#template.command(args, sequence, 1).replaceAll('\n', ' ');
+  }
+
+  /** What runs goes on to its end, and nothing else is begun. */
+  async #endSoon(): Promise<void> {
+    if (this.#isEnding || this.#job === undefined || this.#open === undefined) return;
+    this.#isEnding = true;
+    const { api } = this.#open;
+    const path = `v1/jobs/${this.#job.id}`;
+    try {
+      await api.post(`${path}/pause`);
+    } catch {
+      // It has ended by itself.
+      return;
+    }
+    const look = async (): Promise<void> => {
+      const { running } = await api.get<JobView>(path);
+      if (running === 0) await api.post(`${path}/cancel`);
+      else setTimeout(() => void look().catch(() => {}), SETTLE_LOOK);
+    };
+    void look().catch(() => {});
+  }
+}
+
+async function* numbered(lists: AsyncIterable<readonly string[]>): AsyncGenerator<NumberedArguments> {
+  let sequence = 0;
+  for await (const args of lists) {
+    sequence += 1;
+    yield { sequence, args };
+  }
+}
+
+async function* inTurn<Item>(items: readonly Item[]): AsyncGenerator<Item> {
+  yield* items;
+}

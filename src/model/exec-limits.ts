@@ -1,0 +1,29 @@
+const KiB = 1024;
+
+/** Milliseconds that a command has to heed SIGTERM at its time limit, before all that it started is killed. */
+export const COMMAND_GRACE = 2_000;
+
+/** Bytes of a command line: Linux starts no program with a longer argument, and `sh -c` takes it as one. */
+export const COMMAND_BYTES = 128 * KiB - 1;
+
+/** Bytes of what a command prints, on each of its two streams, that travel in its outcome; what is longer is a blob. */
+export const COMMAND_OUTPUT_BYTES = 32 * KiB;
+
+/** Bytes of text at the end of what a failed command printed on stderr that are searched for its last line. */
+export const COMMAND_LAST_WORDS_BYTES = 1 * KiB;
+
+/** Milliseconds between two looks at the memory of commands: each reads the whole table of processes, about two milliseconds. */
+export const COMMAND_WATCH_INTERVAL = 100;
+
+/**
+ * After a command that took so many milliseconds it is looked for processes that it left behind, and after shorter ones
+ * once in so many: a look costs about two milliseconds.
+ */
+export const LEFTOVER_LOOK_AFTER = 40;
+export const LEFTOVER_LOOK_EVERY = 250;
+
+/** Files that one command may bring back by `--collect`: their names travel in its outcome. */
+export const COLLECTED_FILES = 1_000;
+
+/** Bytes of the blocks that `exec --pipe` cuts standard input into. */
+export const PIPE_BLOCK_BYTES = 1024 * KiB;

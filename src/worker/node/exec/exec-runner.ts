@@ -1,0 +1,195 @@
+import { readFileSync } from 'node:fs';
+import { ValueStatus } from '../../../model/envelope.ts';
+import { COMMAND_GRACE } from '../../../model/exec-limits.ts';
+import { CHUNK_BYTES, CHUNK_TIME } from '../../../model/limits.ts';
+import { countRuns, indexesOf } from '../../../model/runs.ts';
+import { packColumn } from '../../../protocol/column.ts';
+import { ColumnWriter } from '../../../protocol/values/column-writer.ts';
+import { CommandTemplate, type ExecCode, type ExecValue, readExecCode } from '../../exec/exec-code.ts';
+import { statusOfFailure, type WorkerFailure } from '../../failures.ts';
+import type { Chunk, JobFacts } from '../../runner.ts';
+import type { RunnerHost } from '../other-runners.ts';
+import type { ClosableRunner } from '../runners.ts';
+import { type ChunkInputs, openInputs } from './chunk-inputs.ts';
+import { CommandShell } from './command-shell.ts';
+import { CommandWatch } from './command-watch.ts';
+import { type CommandHost, runCommand } from './run-command.ts';
+
+interface Place {
+  readonly slot: number;
+  shell: CommandShell | undefined;
+  /** Handed over and not reported; the first runs. */
+  readonly chunks: { readonly chunk: Chunk; readonly job: JobFacts }[];
+  isBusy: boolean;
+  /** A command runs, and has not only files to wait for. */
+  isRunning: boolean;
+  /** The session wants the running chunk to end, and the slot with it. */
+  isKilled: boolean;
+}
+
+interface KnownCode {
+  readonly code: ExecCode;
+  readonly template: CommandTemplate;
+}
+
+/** Runs commands, one after the other in each slot. */
+export class ExecRunner implements ClosableRunner {
+  readonly #host: RunnerHost;
+  readonly #commands: CommandHost;
+  readonly #env: Readonly<Record<string, string>>;
+  readonly #places = new Map<number, Place>();
+  readonly #codes = new Map<number, KnownCode | WorkerFailure>();
+  #closed = false;
+
+  constructor(host: RunnerHost, env: Readonly<Record<string, string>>) {
+    this.#host = host;
+    this.#env = env;
+    const { name, root, blobs, options } = host;
+    this.#commands = { worker: name, root, directory: options.directory, blobs, watch: new CommandWatch() };
+  }
+
+  /** A slot has always its process for JavaScript, which says that it is ready; a shell is started by its first command. */
+  startSlot(): void {}
+
+  runChunk(slot: number, chunk: Chunk, job: JobFacts): void {
+    let place = this.#places.get(slot);
+    if (place === undefined) {
+      place = { slot, shell: undefined, chunks: [], isBusy: false, isRunning: false, isKilled: false };
+      this.#places.set(slot, place);
+    }
+    place.chunks.push({ chunk, job });
+    if (!place.isBusy) void this.#work(place);
+  }
+
+  abortChunk(slot: number, chunk: number): void {
+    const place = this.#places.get(slot);
+    if (place?.chunks[0]?.chunk.id === chunk) place.shell?.terminate();
+  }
+
+  /** The command is asked to end, and after a while made to; the slot's death is told when it has ended. */
+  killSlot(slot: number): void {
+    const place = this.#places.get(slot);
+    if (place === undefined) return this.#host.report({ kind: 'slotDied', slot, cause: 'exit', lastWords: '' });
+    place.isKilled = true;
+    if (!place.isRunning) return this.#die(place);
+    const { shell } = place;
+    shell?.terminate();
+    setTimeout(() => {
+      if (place.isKilled && place.shell === shell) void shell?.kill();
+    }, COMMAND_GRACE).unref();
+  }
+
+  forgetJob(job: number): void {
+    this.#codes.delete(job);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#commands.watch.close();
+    for (const { shell } of this.#places.values()) void shell?.kill();
+  }
+
+  #die(place: Place): void {
+    // Another takes its place, so that what still goes on for this one is of no consequence.
+    this.#places.delete(place.slot);
+    place.chunks.length = 0;
+    void place.shell?.kill();
+    this.#host.report({ kind: 'slotDied', slot: place.slot, cause: 'exit', signal: 'SIGTERM', lastWords: '' });
+  }
+
+  async #work(place: Place): Promise<void> {
+    place.isBusy = true;
+    for (let next = place.chunks[0]; next !== undefined && !this.#closed; next = place.chunks[0]) {
+      await this.#runChunk(place, next.chunk, next.job);
+    }
+    place.isBusy = false;
+  }
+
+  /** Reports how its first tasks ended; the rest are given back where time or room has run out. */
+  async #runChunk(place: Place, chunk: Chunk, job: JobFacts): Promise<void> {
+    const { slot } = place;
+    const known = this.#codeOf(job);
+    const outcomes = new ColumnWriter();
+    const begun = performance.now();
+    let done = 0;
+    if ('kind' in known) {
+      for (const count = countRuns(chunk.runs); done < count && outcomes.byteLength < CHUNK_BYTES; done++) {
+        outcomes.appendRecord(statusOfFailure(known), known);
+      }
+    } else {
+      const inputs = openInputs(chunk, job, known.code, this.#commands);
+      try {
+        if (inputs.waits !== undefined) {
+          this.#host.report({ kind: 'chunkWaiting', slot, chunk: chunk.id });
+          await inputs.waits;
+          if (!this.#isCurrent(place)) return;
+          this.#host.report({ kind: 'chunkStarted', slot, chunk: chunk.id });
+        }
+        done = await this.#runTasks(place, chunk, job, known, inputs, outcomes);
+      } finally {
+        inputs.release();
+      }
+    }
+    if (!this.#isCurrent(place)) return;
+    const { lengths, status, bytes } = outcomes.finish();
+    const micros = (performance.now() - begun) * 1_000;
+    place.chunks.shift();
+    const column = packColumn(lengths, status, bytes);
+    this.#host.report({ kind: 'chunkDone', slot, chunk: chunk.id, done, micros, column });
+    if (place.isKilled) this.#die(place);
+  }
+
+  async #runTasks(
+    place: Place,
+    chunk: Chunk,
+    job: JobFacts,
+    known: KnownCode,
+    inputs: ChunkInputs,
+    outcomes: ColumnWriter,
+  ): Promise<number> {
+    const deadline = performance.now() + CHUNK_TIME;
+    const { slot } = place;
+    let done = 0;
+    for (const index of indexesOf(chunk.runs)) {
+      const input = inputs.at(done, index);
+      if ('kind' in input) append(outcomes, input);
+      else {
+        place.isRunning = true;
+        const task = { ...known, ...input, job, index, lease: chunk.lease, slot };
+        append(outcomes, await runCommand(this.#commands, this.#shellOf(place), task, () => place.isKilled));
+        place.isRunning = false;
+      }
+      done += 1;
+      if (performance.now() >= deadline || outcomes.byteLength >= CHUNK_BYTES || place.isKilled) break;
+    }
+    return done;
+  }
+
+  #isCurrent(place: Place): boolean {
+    return !this.#closed && this.#places.get(place.slot) === place;
+  }
+
+  #shellOf(place: Place): CommandShell {
+    if (place.shell === undefined || place.shell.gone) place.shell = new CommandShell(this.#host.root, this.#env);
+    return place.shell;
+  }
+
+  #codeOf(job: JobFacts): KnownCode | WorkerFailure {
+    const known = this.#codes.get(job.job);
+    if (known !== undefined) return known;
+    let read: KnownCode | WorkerFailure;
+    try {
+      const code = readExecCode(readFileSync(this.#host.codePath(job.code), 'utf8'));
+      read = { code, template: new CommandTemplate(code) };
+    } catch (error) {
+      read = { kind: 'error', name: 'TaskCodeError', message: (error as Error).message };
+    }
+    this.#codes.set(job.job, read);
+    return read;
+  }
+}
+
+function append(outcomes: ColumnWriter, outcome: ExecValue | WorkerFailure): void {
+  if ('kind' in outcome) outcomes.appendRecord(statusOfFailure(outcome), outcome);
+  else outcomes.appendRecord(ValueStatus.json, outcome);
+}
