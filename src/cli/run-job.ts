@@ -1,4 +1,4 @@
-import { bundleModule } from '../client/code/bundle.ts';
+import { codeOfFile } from '../client/code/task-file.ts';
 import type { Farm } from '../client/farm.ts';
 import type { Job } from '../client/job.ts';
 import { revive } from '../client/json-form.ts';
@@ -16,7 +16,7 @@ export async function runJob(module: string, args: string[], options: RunOptions
   const say = options.quiet ? () => {} : (text: string) => void process.stderr.write(text);
   // One waits for a process, the other loads modules: together they take as long as one of them.
   const [code, open, inputs] = await together([
-    bundleModule(module),
+    codeOfFile(module),
     seekFarm({ ...options, mustStay: options.detach, say }),
     inputsOf(args, options),
   ]);
@@ -59,7 +59,19 @@ async function inputsOf(
 
 function jobOptions(options: RunOptions): Parameters<Farm['map']>[2] & object {
   const { name, priority, retries, maxFailures, timeout, requires, cpus, memory, resource: resources } = options;
-  const given = Object.entries({ name, priority, retries, maxFailures, timeout, requires, cpus, memory, resources });
+  const { deterministic } = options;
+  const given = Object.entries({
+    name,
+    priority,
+    retries,
+    maxFailures,
+    timeout,
+    requires,
+    cpus,
+    memory,
+    resources,
+    deterministic,
+  });
   return Object.fromEntries(given.filter(([, value]) => value !== undefined));
 }
 

@@ -23,12 +23,14 @@ export interface JobOptions {
   readonly resources?: Readonly<Record<string, number>>;
   /** Refuses late results of an attempt that was given up. */
   readonly fenced?: boolean;
+  /** Of a WebAssembly program: its clock and its random bytes follow from the code and the task's index; false. */
+  readonly deterministic?: boolean;
   /** Cancels the job. */
   readonly signal?: AbortSignal;
 }
 
 /** What the server is told of them. */
-export type SentOptions = Omit<JobOptions, 'signal' | 'name' | 'idempotencyKey'>;
+export type SentOptions = Omit<JobOptions, 'signal' | 'name' | 'idempotencyKey' | 'deterministic'>;
 
 type Rule = readonly [is: string, fits: (value: unknown) => boolean];
 
@@ -56,6 +58,7 @@ const rules: Record<keyof JobOptions, Rule> = {
     (value) => entries(value, (item) => item === 0 || above0(Number.MAX_VALUE)(item)),
   ],
   fenced: ['true or false', (value) => typeof value === 'boolean'],
+  deterministic: ['true or false', (value) => typeof value === 'boolean'],
   signal: ['an AbortSignal', (value) => value instanceof AbortSignal],
 };
 

@@ -19,7 +19,7 @@ export interface Confinement {
 const entry = fileURLToPath(new URL('../entry/task-process.ts', import.meta.url));
 
 /** Everything the program of a task process itself is made of. */
-const program = [packageOf(import.meta.filename), packageOf(fileURLToPath(import.meta.resolve('devalue')))];
+const program = [packageOf(import.meta.filename), ...['devalue', '@bjorn3/browser_wasi_shim'].flatMap(installed)];
 
 /** The program and its arguments. `heap`: MiB that objects may take. */
 export function commandOf(confinement: Confinement, directory: string, heap: number | undefined): [string, string[]] {
@@ -67,6 +67,15 @@ function knows(flag: string): boolean {
 /** A directory, so that everything below it is meant. */
 function withSlash(path: string): string {
   return path.endsWith(sep) ? path : path + sep;
+}
+
+/** Where a library lies; nowhere, if it is a part of the program itself. */
+function installed(library: string): string[] {
+  try {
+    return [packageOf(fileURLToPath(import.meta.resolve(library)))];
+  } catch {
+    return [];
+  }
 }
 
 function packageOf(file: string): string {

@@ -113,7 +113,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
         name: options.name ?? os.hostname(),
         device: options.device ?? 'node',
         slots: options.slots ?? defaultSlots(),
-        runners: ['js', 'node', ...others.keys()],
+        runners: ['js', 'node', 'wasi', ...others.keys()],
         labels: options.labels ?? {},
         resources: options.resources ?? {},
         memory: availableMemory(),

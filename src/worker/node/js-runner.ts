@@ -8,7 +8,7 @@ import { checkedMessage } from '../tasks/task-messages.ts';
 import type { BlobFiles } from './blob-files.ts';
 import type { Confinement } from './confinement.ts';
 import { resultFile } from './task-platform.ts';
-import { TaskProcess } from './task-process.ts';
+import { type MemoryLimit, memoryLimitOf, TaskProcess } from './task-process.ts';
 
 interface Place {
   readonly number: number;
@@ -63,8 +63,8 @@ export class JsRunner implements Runner {
     this.#spawn(place, undefined);
   }
 
-  #spawn(place: Place, memory: number | undefined): TaskProcess {
-    const process = new TaskProcess(this.#confinement, memory, {
+  #spawn(place: Place, limit: MemoryLimit | undefined): TaskProcess {
+    const process = new TaskProcess(this.#confinement, limit, {
       message: (header, bytes) => this.#heard(place, process, header, bytes),
       raw: (stream, text) => this.#raw(place, process, stream, text),
       died: (death) => {
@@ -113,11 +113,12 @@ export class JsRunner implements Runner {
   }
 
   /** A process with the job's memory limit, and not one that is full of modules. */
-  #processFor(place: Place, { memory, code }: JobFacts): TaskProcess {
+  #processFor(place: Place, job: JobFacts): TaskProcess {
+    const limit = memoryLimitOf(job);
     const old = place.process as TaskProcess;
-    const full = old.modules.size >= PROCESS_MODULES && !old.modules.has(code.sha256);
-    if ((old.memory === memory && !full) || place.chunks.length > 1) return old;
-    const fresh = this.#spawn(place, memory);
+    const full = old.modules.size >= PROCESS_MODULES && !old.modules.has(job.code.sha256);
+    if ((old.isLimitedBy(limit) && !full) || place.chunks.length > 1) return old;
+    const fresh = this.#spawn(place, limit);
     old.kill();
     return fresh;
   }
@@ -127,13 +128,14 @@ export class JsRunner implements Runner {
     if (!process.jobs.has(job.job)) {
       process.jobs.add(job.job);
       process.modules.add(job.code.sha256);
-      const { sourceName, sha256 } = job.code;
+      const { code, memory, range } = job;
       process.send({
         kind: 'job',
         job: job.job,
-        module: this.#codePath(sha256),
-        sourceName,
-        ...(job.range && { range: job.range }),
+        module: this.#codePath(code.sha256),
+        code,
+        ...(memory !== undefined && { memory }),
+        ...(range && { range }),
       });
     }
     process.send({ kind: 'chunk', id, job: job.job, lease, runs, farm, ...(missing && { missing }) }, column);

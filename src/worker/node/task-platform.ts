@@ -3,6 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { TaskPlatform } from '../tasks/executor.ts';
 import type { StoredBlob } from '../tasks/task-channel.ts';
 import { loadTask } from '../tasks/task-module.ts';
@@ -20,14 +22,23 @@ export function nodePlatform(directories: { blobs: string; own: string }): TaskP
   };
   return {
     words,
-    load(path, sourceName) {
+    async load(order) {
+      const { module: path, code: ref, memory } = order;
       code = dirname(path) + sep;
-      return loadTask(() => import(pathToFileURL(path).href), sourceName, words);
+      if (ref.runner !== 'wasi') return loadTask(() => import(pathToFileURL(path).href), ref.sourceName, words);
+      const { loadProgram } = await import('../tasks/wasi/program.ts');
+      return loadProgram(readFileSync(path), { code: ref, ...(memory !== undefined && { memory }), collect });
     },
     readBlob: (sha256) => readBlob(join(directories.blobs, sha256)),
     storeBlob: (bytes) => storeBlob(directories.own, bytes),
     soon: setImmediate,
   };
+}
+
+/** The collector of garbage, which a program has to ask for by a flag; this one may be set while it runs. */
+function collect(): void {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc')();
 }
 
 let files = 0;
