@@ -5,7 +5,7 @@ import { revive } from '../client/json-form.ts';
 import { Range } from '../client/range.ts';
 import { attend, exitCodeOf, summaryOf } from './attend.ts';
 import type { RunOptions } from './commands/run.ts';
-import { ExitCode } from './errors.ts';
+import { ExitCode, UsageError } from './errors.ts';
 import { openInputs, parseInput } from './inputs/inputs.ts';
 import { Interrupts } from './interrupts.ts';
 import { type OpenFarm, seekFarm } from './open-farm.ts';
@@ -20,6 +20,9 @@ export async function runJob(module: string, args: string[], options: RunOptions
     seekFarm({ ...options, mustStay: options.detach, say }),
     inputsOf(args, options),
   ]);
+  if (options.deterministic && code.runner !== 'wasi') {
+    throw new UsageError(`--deterministic is for WebAssembly programs, and ${module} is none`);
+  }
   const out = options.out === undefined ? Out.stdout() : Out.file(options.out);
   // From here on there is something to be cleaned up by whoever is told to leave.
   const run = new Run(say);

@@ -60,7 +60,10 @@ describe('what a program is given', () => {
     const blobs: Record<string, Uint8Array> = { [`${'0'.repeat(64)}`]: Buffer.from('far away') };
     const context = { index: 0, blob: async (sha256: string) => blobs[sha256] };
     const ref = { sha256: '0'.repeat(64), size: 8 };
-    assert.equal(await run({ args: ['cat', 'f', 'stdin'], files: { f: ref }, stdin: ref }, context), 'far awayfar away');
+    assert.equal(
+      await run({ args: ['cat', 'f', 'stdin'], files: { f: ref }, stdin: ref }, context),
+      'far awayfar away',
+    );
   });
 });
 
@@ -115,7 +118,10 @@ describe('what a program finds', () => {
   });
 
   it('real clocks, chance, and time that passes', () => {
-    const [real, steady, later] = String(run(['clocks', 'sleep', 'clocks'])).match(/\d+/g)?.map(Number) ?? [];
+    const [real, steady, later] =
+      String(run(['clocks', 'sleep', 'clocks']))
+        .match(/\d+/g)
+        ?.map(Number) ?? [];
     assert.ok(Math.abs((real ?? 0) - Date.now()) < 60_000);
     assert.ok((later ?? 0) - (real ?? 0) >= 1_000 && steady !== undefined);
     assert.notEqual(run('random'), run('random'));
@@ -139,7 +145,10 @@ describe('what a program may take', () => {
     const megabytes = 1024 * 1024;
     const limited = await load({ memory: 10 * megabytes });
     assert.equal(limited('memory', { index: 0 }), '7 MiB');
-    assert.throws(() => limited(['memory', 'trap'], { index: 0 }), /of the 10 MiB that the job allows, its memory had 9/);
+    assert.throws(
+      () => limited(['memory', 'trap'], { index: 0 }),
+      /of the 10 MiB that the job allows, its memory had 9/,
+    );
     assert.equal(limited('args', { index: 0 }), 'probe.wasm\nargs', 'another instance has its own');
   });
 
@@ -149,9 +158,5 @@ describe('what a program may take', () => {
     const limited = await load({ memory, collect: () => void (collected += 1) });
     for (let i = 0; i < 8; i++) limited('memory', { index: i });
     assert.equal(collected, 3);
-  });
-
-  it('no more to print than fits a text', () => {
-    assert.match(failing('flood').message, /^it printed more than 256 MiB to stdout$/);
   });
 });
