@@ -77,7 +77,9 @@ test('deterministic jobs give the same bytes each time, whatever else is asked; 
 test('a program that never ends is ended at its time limit, and the next one runs', async () => {
   const records = await (await farm.map<WasiTask>(probe, ['loop', 'args'], { timeout: 1_500 })).settled();
   assert.deepEqual(
-    records.map((record) => (record.status === 'failed' ? record.error.kind : record.status === 'done' && record.value)),
+    records.map((record) =>
+      record.status === 'failed' ? record.error.kind : record.status === 'done' && record.value,
+    ),
     ['timeout', 'probe.wasm\nargs'],
   );
 });
