@@ -85,6 +85,11 @@ const usage: Record<string, Case> = {
   'a role that does not exist': { args: ['token', 'create', '--role', 'king'], says: /'king' is invalid\. Allowed choices are admin, submit, work, read\./ },
   'a command of a later version': { args: ['exec', '--jobs', '5', '--', 'ls'], says: /"manyhands exec" is not in this version yet; / },
   'a store of a later version': { args: ['serve', '--store', 'postgres://db/farm'], says: /--store postgres:\/\/… is not in this version yet: / },
+  'an ability that nobody has': { args: ['join', '--allow', 'perl', 'http://x#y'], says: /--allow knows only python, not "perl"$/m },
+  'an ability that breaks the box': {
+    args: ['join', '--allow', 'python', '--deny', 'net', 'http://x#y'],
+    says: /^manyhands: tasks in python cannot be kept off the network: allow them, or deny net$/m,
+  },
   'an ability of a later version': { args: ['join', '--allow', 'exec', 'http://x#y'], says: /--allow exec is not in this version yet: / },
   'a join link without a token': {
     args: ['join', 'http://127.0.0.1:9'],

@@ -1,5 +1,5 @@
 import { defaultSlots } from '../worker/node/capacity.ts';
-import { startWorker } from '../worker/node/join.ts';
+import { type Allowed, startWorker } from '../worker/node/join.ts';
 import { CommandError, ExitCode } from './errors.ts';
 
 export interface LocalWorker {
@@ -13,9 +13,10 @@ export interface LocalWorker {
 export function startLocalWorker(
   server: { readonly url: string; readonly joinUrl: string },
   slots: number = defaultSlots(),
+  allow: readonly Allowed[] = [],
 ): LocalWorker {
   const token = decodeURIComponent(new URL(server.joinUrl).hash.slice(1));
-  const worker = startWorker({ url: server.url, token, slots });
+  const worker = startWorker({ url: server.url, token, slots, allow });
   return {
     slots,
     joined: worker.joined.then(async (joined) => {

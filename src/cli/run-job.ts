@@ -3,9 +3,10 @@ import type { Farm } from '../client/farm.ts';
 import type { Job } from '../client/job.ts';
 import { revive } from '../client/json-form.ts';
 import { Range } from '../client/range.ts';
+import { findPython } from '../worker/node/python/python-runner.ts';
 import { attend, exitCodeOf, summaryOf } from './attend.ts';
 import type { RunOptions } from './commands/run.ts';
-import { ExitCode, UsageError } from './errors.ts';
+import { CommandError, ExitCode, UsageError } from './errors.ts';
 import { openInputs, parseInput } from './inputs/inputs.ts';
 import { Interrupts } from './interrupts.ts';
 import { type OpenFarm, seekFarm } from './open-farm.ts';
@@ -28,6 +29,9 @@ export async function runJob(module: string, args: string[], options: RunOptions
   const run = new Run(say);
   const { farm, api } = await open();
   try {
+    if (farm.embedded && code.runner === 'python' && findPython() === undefined) {
+      throw new CommandError(`${module} needs python3, which this machine does not have`, ExitCode.failed);
+    }
     const job = await farm.map(code, inputs, jobOptions(options));
     if (options.detach) return await detach(job, farm);
     return await run.attend(job, { farm, api }, out, options);

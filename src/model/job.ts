@@ -4,7 +4,7 @@ import type { Run } from './runs.ts';
 
 /**
  * How a worker executes a task; a worker says in its hello which ones it has. `js`: a module that runs everywhere. `node`:
- * one that needs Node's own parts, which browsers lack. `wasi`: a WebAssembly program of preview 1.
+ * one that needs Node's own parts, which browsers lack. `wasi`: a WebAssembly program of preview 1. `python`: a file of Python.
  */
 export type Runner = 'js' | 'node' | 'wasi' | 'python' | 'exec';
 

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { Allowed } from '../../worker/node/join.ts';
 import { formatDuration, parseDuration } from '../arguments/duration.ts';
 import { wholeNumber } from '../arguments/numbers.ts';
 import { collectLabel, collectResource } from '../arguments/pairs.ts';
@@ -7,7 +8,6 @@ import { givenToken } from '../find-server.ts';
 import { print, printJson } from '../output/print.ts';
 import { printable } from '../output/printable.ts';
 import type { Finish } from '../program.ts';
-import { laterOption } from './later.ts';
 
 interface JoinOptions {
   slots?: number;
@@ -15,6 +15,7 @@ interface JoinOptions {
   label?: Record<string, string>;
   resource?: Record<string, number>;
   deny?: string;
+  allow?: Allowed[];
   env?: string[];
   idleExit?: number;
   maxTime?: number;
@@ -35,12 +36,7 @@ export function addJoin(program: Command, finish: Finish): void {
     .option('--label <key=value>', 'say something of this worker that a job may require', collectLabel)
     .option('--resource <key=amount>', 'something countable that tasks may ask for, such as gpu=2', collectResource)
     .option('--deny <what>', 'let tasks do less: net')
-    .addOption(
-      laterOption(
-        '--allow <what>',
-        (what) => `--allow ${what} is not in this version yet: workers run JavaScript tasks only`,
-      ),
-    )
+    .option('--allow <what>', 'let tasks do more than JavaScript in its box: python', collectAllowed)
     .option('--env <name>', 'let tasks see this environment variable', (name, all: string[] = []) => [...all, name])
     .option('--idle-exit <duration>', 'leave after so long without a task', parseDuration)
     .option('--max-time <duration>', 'after so long finish what runs and leave', parseDuration)
@@ -48,6 +44,13 @@ export function addJoin(program: Command, finish: Finish): void {
     .option('--json', 'tell what happens as JSON lines')
     .option('--quiet', 'say nothing but errors')
     .action(async (urls: string, options: JoinOptions) => finish(await join(urls, options)));
+}
+
+function collectAllowed(what: string, before: Allowed[] = []): Allowed[] {
+  if (what === 'exec')
+    throw new UsageError('--allow exec is not in this version yet: workers run functions and programs');
+  if (what !== 'python') throw new UsageError(`--allow knows only python, not "${what}"`);
+  return [...before, what];
 }
 
 async function join(urls: string, options: JoinOptions): Promise<number> {
@@ -64,13 +67,17 @@ async function join(urls: string, options: JoinOptions): Promise<number> {
       'joining needs a token: use the join link that the server printed, --token-file or MANYHANDS_TOKEN',
     );
   }
+  if (options.allow?.includes('python')) {
+    const { findPython } = await import('../../worker/node/python/python-runner.ts');
+    if (findPython() === undefined) throw new UsageError('--allow python needs python3, which is nowhere in the PATH');
+  }
   const { startWorker } = await import('../../worker/node/join.ts');
   const worker = understood(() =>
     startWorker({
       url: addresses.map(({ base }) => base.href),
       token,
       denyNetwork: options.deny === 'net',
-      ...pick(options, ['slots', 'name', 'env', 'idleExit', 'maxTime']),
+      ...pick(options, ['slots', 'name', 'env', 'idleExit', 'maxTime', 'allow']),
       ...(options.label && { labels: options.label }),
       ...(options.resource && { resources: options.resource }),
     }),

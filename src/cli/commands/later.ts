@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { UsageError } from '../errors.ts';
 
 /** What people may have read of and this version does not have yet: not listed, and honest when it is asked for. */
@@ -16,11 +16,4 @@ export function addLater(program: Command): void {
         throw new UsageError(`"manyhands ${name}" is not in this version yet; ${instead}`);
       });
   }
-}
-
-/** An option that exists only to say that it is not there yet. */
-export function laterOption(flags: string, sentence: (value: string) => string): Option {
-  return new Option(flags).hideHelp().argParser((value: string) => {
-    throw new UsageError(sentence(value));
-  });
 }

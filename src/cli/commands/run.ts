@@ -36,7 +36,7 @@ export function addRun(program: Command, finish: Finish): void {
   const command = program
     .command('run <module> [input...]')
     .description(
-      'run the default function of a module, or a WebAssembly program (.wasm), once for each input, and print what it returns; without any input it is called once, with undefined',
+      'run the default function of a module, a file of Python (.py) or a WebAssembly program (.wasm), once for each input, and print what it returns; without any input it is called once, with undefined',
     )
     .option('--range <a..b[..step]>', 'whole numbers as inputs, b included', parseRange)
     .option('--inputs <file>', 'a file of inputs, or - for standard input')

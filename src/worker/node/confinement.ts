@@ -38,10 +38,12 @@ export function commandOf(confinement: Confinement, directory: string, heap: num
     '--disable-warning=SecurityWarning',
     ...(heap === undefined ? [] : [`--max-old-space-size=${heap}`]),
   ];
-  const command = [process.execPath, ...flags, entry, blobs];
-  return leash === undefined
-    ? [process.execPath, command.slice(1)]
-    : [leash, ['--pdeathsig', 'KILL', '--', ...command]];
+  return leashed(process.execPath, [...flags, entry, blobs]);
+}
+
+/** The program and its arguments such that it ends when this process does. */
+export function leashed(program: string, args: readonly string[]): [string, string[]] {
+  return leash === undefined ? [program, [...args]] : [leash, ['--pdeathsig', 'KILL', '--', program, ...args]];
 }
 
 /**
@@ -50,7 +52,7 @@ export function commandOf(confinement: Confinement, directory: string, heap: num
  */
 const leash = process.platform === 'linux' ? findProgram('setpriv') : undefined;
 
-function findProgram(name: string): string | undefined {
+export function findProgram(name: string): string | undefined {
   const found = (process.env['PATH'] ?? '').split(delimiter).map((directory) => join(directory, name));
   return found.find((path) => isAbsolute(path) && existsSync(path));
 }

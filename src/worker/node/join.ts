@@ -19,6 +19,9 @@ import { JsRunner } from './js-runner.ts';
 import { otherRunners } from './other-runners.ts';
 import { Runners } from './runners.ts';
 
+/** Kinds of tasks that the owner of a machine has to allow. */
+export type Allowed = 'python';
+
 export interface WorkerOptions {
   /** Servers of one farm, tried in turn: `http://HOST:PORT` or a join link with its token. */
   readonly url: string | readonly string[];
@@ -30,6 +33,8 @@ export interface WorkerOptions {
   readonly name?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly resources?: Readonly<Record<string, number>>;
+  /** What else tasks may be, since it is not kept from this machine's files: Python, by its own `python3` if there is one. */
+  readonly allow?: readonly Allowed[];
   /** Takes the network away from tasks. */
   readonly denyNetwork?: boolean;
   /** Names of environment variables that tasks may see. */
@@ -81,6 +86,11 @@ export class Worker extends EventEmitter<WorkerEvents> {
         `Node ${process.version} cannot keep tasks off the network: use Node 26, or leave out --deny net`,
       );
     }
+    if (options.denyNetwork === true && (options.allow ?? []).length > 0) {
+      throw new TypeError(
+        `tasks in ${options.allow?.join(' and ')} cannot be kept off the network: allow them, or deny net`,
+      );
+    }
     this.#token = token;
     this.#address = this.#addresses[0] as JoinAddress;
     ({ promise: this.ended, resolve: this.#settleEnd } = Promise.withResolvers<WorkerEnd>());
@@ -98,8 +108,8 @@ export class Worker extends EventEmitter<WorkerEvents> {
     const blobs = new BlobFiles(directories.blobs, this.#http, this.#stopped.signal);
     const report = (event: SlotEvent): void => this.#handle(event);
     this.#js = new JsRunner(confinement, blobs, this.#code.path, report);
-    const codePath = ({ sha256 }: CodeRef): string => this.#code.path(sha256);
-    const others = otherRunners({ options, root: directories.root, blobs, codePath, report });
+    const codePath = ({ sha256 }: Pick<CodeRef, 'sha256'>): string => this.#code.path(sha256);
+    const others = otherRunners({ options, confinement, root: directories.root, blobs, codePath, report });
     this.#runner = new Runners(this.#js, others, report);
     const device = {
       runner: this.#runner,

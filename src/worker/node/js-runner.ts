@@ -8,7 +8,13 @@ import { checkedMessage } from '../tasks/task-messages.ts';
 import type { BlobFiles } from './blob-files.ts';
 import type { Confinement } from './confinement.ts';
 import { resultFile } from './task-platform.ts';
-import { type MemoryLimit, memoryLimitOf, TaskProcess } from './task-process.ts';
+import {
+  type CommandOf,
+  type MemoryLimit,
+  memoryLimitOf,
+  TaskProcess,
+  type TaskProcessEvents,
+} from './task-process.ts';
 
 interface Place {
   readonly number: number;
@@ -20,12 +26,13 @@ interface Place {
   fromProcess: Promise<void> | undefined;
 }
 
-/** Runs task modules in processes of Node, one for each slot. */
+/** Runs task modules in processes, one for each slot: of Node, unless another command is given that speaks as they do. */
 export class JsRunner implements Runner {
   readonly #confinement: Confinement;
   readonly #blobs: BlobFiles;
   readonly #codePath: (sha256: string) => string;
   readonly #report: (event: SlotEvent) => void;
+  readonly #command: CommandOf | undefined;
   readonly #places = new Map<number, Place>();
   #closed = false;
 
@@ -34,11 +41,13 @@ export class JsRunner implements Runner {
     blobs: BlobFiles,
     codePath: (sha256: string) => string,
     report: (event: SlotEvent) => void,
+    command?: CommandOf,
   ) {
     this.#confinement = confinement;
     this.#blobs = blobs;
     this.#codePath = codePath;
     this.#report = report;
+    this.#command = command;
   }
 
   /** The processes, for people who look. */
@@ -64,7 +73,7 @@ export class JsRunner implements Runner {
   }
 
   #spawn(place: Place, limit: MemoryLimit | undefined): TaskProcess {
-    const process = new TaskProcess(this.#confinement, limit, {
+    const events: TaskProcessEvents = {
       message: (header, bytes) => this.#heard(place, process, header, bytes),
       raw: (stream, text) => this.#raw(place, process, stream, text),
       died: (death) => {
@@ -80,7 +89,8 @@ export class JsRunner implements Runner {
         if (place.fromProcess === undefined) tell();
         else place.fromProcess = place.fromProcess.then(tell);
       },
-    });
+    };
+    const process = new TaskProcess(this.#confinement, limit, events, this.#command);
     place.process = process;
     return process;
   }

@@ -11,6 +11,9 @@ import { encodeChannelFrame, FROM_WORKER, FrameReader, TO_WORKER } from './chann
 import type { Confinement } from './confinement.ts';
 import { commandOf } from './confinement.ts';
 
+/** What makes a process: the program and its arguments. `heap`: MiB that objects of JavaScript may take. */
+export type CommandOf = (confinement: Confinement, directory: string, heap: number | undefined) => [string, string[]];
+
 export interface TaskProcessEvents {
   /** Throws where the message cannot be one: then the process is killed. */
   message(header: unknown, bytes: Uint8Array): void;
@@ -57,11 +60,16 @@ export class TaskProcess {
   #watch: NodeJS.Timeout | undefined;
   #gone = false;
 
-  constructor(confinement: Confinement, limit: MemoryLimit | undefined, events: TaskProcessEvents) {
+  constructor(
+    confinement: Confinement,
+    limit: MemoryLimit | undefined,
+    events: TaskProcessEvents,
+    command: CommandOf = commandOf,
+  ) {
     this.#limit = limit;
     this.#events = events;
     this.directory = mkdtempSync(join(confinement.root, 'task-'));
-    const [program, args] = commandOf(confinement, this.directory, limit?.heap && Math.ceil(limit.heap / MiB));
+    const [program, args] = command(confinement, this.directory, limit?.heap && Math.ceil(limit.heap / MiB));
     this.#child = spawn(program, args, {
       cwd: this.directory,
       env: { ...confinement.env },
