@@ -1,5 +1,5 @@
 import { defaultSlots } from '../worker/node/capacity.ts';
-import { type Allowed, startWorker } from '../worker/node/join.ts';
+import { startWorker, type WorkerOptions } from '../worker/node/join.ts';
 import { CommandError, ExitCode } from './errors.ts';
 
 export interface LocalWorker {
@@ -13,10 +13,10 @@ export interface LocalWorker {
 export function startLocalWorker(
   server: { readonly url: string; readonly joinUrl: string },
   slots: number = defaultSlots(),
-  allow: readonly Allowed[] = [],
+  more: Pick<WorkerOptions, 'allow'> = {},
 ): LocalWorker {
   const token = decodeURIComponent(new URL(server.joinUrl).hash.slice(1));
-  const worker = startWorker({ url: server.url, token, slots, allow });
+  const worker = startWorker({ url: server.url, token, slots, ...more });
   return {
     slots,
     joined: worker.joined.then(async (joined) => {

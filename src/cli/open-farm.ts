@@ -69,7 +69,7 @@ async function startOwn(startServer: StartServer, { local, say }: OpenOptions): 
   const [{ startLocalWorker }] = await Promise.all([import('./local-worker.ts'), import('../client/wire.ts')]);
   const server = await starting;
   // Only for the one who started this, and could run the same without us.
-  const worker = startLocalWorker(server, local, ['python']);
+  const worker = startLocalWorker(server, local, { allow: ['python'] });
   const slots = `${worker.slots} ${worker.slots === 1 ? 'slot' : 'slots'}`;
   const why = local === undefined ? 'no server found, so one runs' : 'a server runs';
   const close = async (): Promise<void> => {

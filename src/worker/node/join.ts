@@ -107,7 +107,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
     const confinement = { ...directories, network: options.denyNetwork !== true, env: environment(options.env ?? []) };
     const blobs = new BlobFiles(directories.blobs, this.#http, this.#stopped.signal);
     const report = (event: SlotEvent): void => this.#handle(event);
-    this.#js = new JsRunner(confinement, blobs, this.#code.path, report);
+    this.#js = new JsRunner(confinement, blobs, this.#code.path, (event) => this.#runner.heardOfJs(event));
     const codePath = ({ sha256 }: Pick<CodeRef, 'sha256'>): string => this.#code.path(sha256);
     const others = otherRunners({ options, confinement, root: directories.root, blobs, codePath, report });
     this.#runner = new Runners(this.#js, others, report);

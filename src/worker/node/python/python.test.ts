@@ -48,6 +48,9 @@ const files = moduleFiles(suite, {
     '    if what == "say":',
     '        print("to stdout"); print("to stderr", file=sys.stderr); ctx.log("to the log"); print("no end", end="")',
     '        ctx.progress(0.5, "half")',
+    '    if what == "sleep":',
+    '        print("begun"); __import__("time").sleep(value)',
+    '        return "slept"',
     '    if what == "ctx": return [ctx.index, ctx.key, ctx.attempt]',
     '    if what == "blob": return ctx.blob(ctx.blob(value)["sha256"]) == value',
     '    if what == "state":',
@@ -65,7 +68,7 @@ const files = moduleFiles(suite, {
 const task = files('task.py');
 
 describe('tasks in Python', { skip: findPython() === undefined && 'there is no python3' }, async () => {
-  const { farm, server } = await clientFarm(suite, { allow: ['python'] });
+  const { farm, server, worker } = await clientFarm(suite, { allow: ['python'] });
   const run = <Out = unknown>(input: unknown, options?: object): Promise<Out> =>
     farm.run<(input: unknown) => Out>(task, input, options) as Promise<Out>;
   const failure = async (input: unknown, options?: object): Promise<TaskError> => {
@@ -75,6 +78,12 @@ describe('tasks in Python', { skip: findPython() === undefined && 'there is no p
     );
     assert.ok(error instanceof TaskError, String(error));
     return error;
+  };
+
+  const logsOf = async (job: number): Promise<readonly { stream: string; text: string }[]> => {
+    const headers = { authorization: `Bearer ${server.adminToken}` };
+    const answer = await fetch(new URL(`/v1/jobs/${job}/logs`, server.url), { headers });
+    return ((await answer.json()) as { logs: { stream: string; text: string }[] }).logs;
   };
 
   it('run once for each input, in order, also if they take no context, or no input', async () => {
@@ -200,10 +209,8 @@ describe('tasks in Python', { skip: findPython() === undefined && 'there is no p
   it('print into the log of the task that runs', async () => {
     const job = await farm.map(task, ['say']);
     await job.values();
-    const headers = { authorization: `Bearer ${server.adminToken}` };
     const said = async () => {
-      const answer = await fetch(new URL(`/v1/jobs/${job.id}/logs`, server.url), { headers });
-      const { logs } = (await answer.json()) as { logs: { stream: string; text: string }[] };
+      const logs = await logsOf(job.id);
       return logs.length < 4 ? undefined : logs.map(({ stream, text }) => [stream, text]);
     };
     assert.deepEqual(await waitFor(said, { what: 'what it printed' }), [
@@ -220,6 +227,17 @@ describe('tasks in Python', { skip: findPython() === undefined && 'there is no p
     assert.match(`${index} ${key} ${attempt}`, /^(\d+) \w+-\d+-\1 \d+-\1$/);
     assert.equal(await run(['blob', Uint8Array.of(1, 2)]), true);
     assert.deepEqual(await run('state'), [[], false]);
+  });
+
+  it('do not notice that the idle process for JavaScript on their slot is gone, which then comes back', async () => {
+    await farm.run((x: number) => x, 1);
+    const [pid] = worker.taskPids;
+    const job = await farm.map(task, [['sleep', 1.5]]);
+    await waitFor(async () => (await logsOf(job.id)).length > 0, { what: 'the task to run' });
+    process.kill(pid as number, 'SIGKILL');
+    assert.deepEqual(await job.values(), ['slept']);
+    assert.equal(await farm.run((x: number) => x + 1, 1), 2);
+    assert.notEqual(worker.taskPids[0], pid);
   });
 
   it('and tasks in JavaScript take turns on a slot', async () => {
