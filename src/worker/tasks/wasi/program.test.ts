@@ -34,6 +34,8 @@ describe('what a program is given', () => {
   it('a text, a number or a list of them are its arguments, whatever letters they have', () => {
     assert.equal(run('args'), 'probe.wasm\nargs');
     assert.equal(run(['args', 1, 2n, true, 'drei Äpfel 🍏', '']), 'probe.wasm\nargs\n1\n2\ntrue\ndrei Äpfel 🍏\n');
+    const long = ['args', ...Array.from({ length: 50 }, (_, i) => `${i}${'Ä'.repeat(500)}`)];
+    assert.equal(run(long), ['probe.wasm', ...long].join('\n'));
   });
 
   it('bytes are its standard input, nothing is nothing', () => {
