@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { Command, type CommanderError } from 'commander';
 import { addBackup } from './commands/backup.ts';
+import { addConformance } from './commands/conformance.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addFarm } from './commands/farm.ts';
 import { addJobs } from './commands/jobs.ts';
@@ -28,7 +29,19 @@ export function buildProgram(version: string, finish: Finish): Command {
       'after',
       '\nExit codes: 0 all done, 1 some task failed, 2 wrong usage or bad input,\n3 no server or not allowed, 130 interrupted.',
     );
-  for (const add of [addServe, addJoin, addRun, addJobs, addResults, addTrace, addFarm, addBackup, addDoctor, addLater])
+  for (const add of [
+    addServe,
+    addJoin,
+    addRun,
+    addJobs,
+    addResults,
+    addTrace,
+    addFarm,
+    addBackup,
+    addDoctor,
+    addConformance,
+    addLater,
+  ])
     add(program, finish);
   addHelp(program);
   return program;

@@ -4,9 +4,11 @@ import type { Job } from '../client/job.ts';
 import { revive } from '../client/json-form.ts';
 import { Range } from '../client/range.ts';
 import { findPython } from '../worker/node/python/python-runner.ts';
+import type { Api } from './api.ts';
 import { attend, exitCodeOf, summaryOf } from './attend.ts';
 import type { RunOptions } from './commands/run.ts';
 import { CommandError, ExitCode, UsageError } from './errors.ts';
+import { findJob } from './find-job.ts';
 import { openInputs, parseInput } from './inputs/inputs.ts';
 import { Interrupts } from './interrupts.ts';
 import { type OpenFarm, seekFarm } from './open-farm.ts';
@@ -18,7 +20,7 @@ export async function runJob(module: string, args: string[], options: RunOptions
   // One waits for a process, the other loads modules: together they take as long as one of them.
   const [code, open, inputs] = await together([
     codeOfFile(module),
-    seekFarm({ ...options, mustStay: options.detach, say }),
+    seekFarm({ ...options, mustStay: options.detach || namesJobs(options), say }),
     inputsOf(args, options),
   ]);
   if (options.deterministic && code.runner !== 'wasi') {
@@ -32,7 +34,9 @@ export async function runJob(module: string, args: string[], options: RunOptions
     if (farm.embedded && code.runner === 'python' && findPython() === undefined) {
       throw new CommandError(`${module} needs python3, which this machine does not have`, ExitCode.failed);
     }
-    const job = await farm.map(code, inputs, jobOptions(options));
+    const jobs = await namedJobs(options, api);
+    const source = jobs.source === undefined ? inputs : farm.job(jobs.source);
+    const job = await farm.map(code, source, { ...jobOptions(options), ...(jobs.after && { after: jobs.after }) });
     if (options.detach) return await detach(job, farm);
     return await run.attend(job, { farm, api }, out, options);
   } catch (error) {
@@ -62,6 +66,17 @@ async function inputsOf(
   if (range !== undefined) return new Range(range.start, range.step, range.count);
   if (inputs !== undefined) return openInputs(inputs, format, revive);
   return args.length === 0 ? [undefined] : args.map((argument) => parseInput(argument, revive));
+}
+
+function namesJobs({ after, resultsOf }: RunOptions): boolean {
+  return after !== undefined || resultsOf !== undefined;
+}
+
+async function namedJobs({ after, resultsOf }: RunOptions, api: Api): Promise<{ after?: number[]; source?: number }> {
+  return {
+    ...(after && { after: await Promise.all(after.map((job) => findJob(job, api))) }),
+    ...(resultsOf !== undefined && { source: await findJob(resultsOf, api) }),
+  };
 }
 
 function jobOptions(options: RunOptions): Parameters<Farm['map']>[2] & object {

@@ -168,7 +168,8 @@ describe('run, on a server', () => {
 
   it('ends a job after more failures than --max-failures, or after 20 of which all failed', async () => {
     line.write('fails.mjs', "export default (x) => { if (x > 1) throw new Error('no'); return x; };\n");
-    const limited = await run('fails.mjs --range 1..100000 --max-failures 3 --quiet');
+    // One task at a time, so that the first one ends first, however slow one of the two slots is.
+    const limited = await run('fails.mjs --range 1..100000 --max-failures 3 --cpus 2 --quiet');
     assert.deepEqual([limited.code, limited.stdout], [1, '1\n']);
     const all = await run('fails.mjs --range 2..100000');
     assert.equal(all.code, 1);
@@ -189,6 +190,25 @@ describe('run, on a server', () => {
     assert.deepEqual(await line.run(['wait', job, 'last']), { code: 0, signal: null, stdout: '', stderr: '' });
     assert.equal((await line.run(['results', job])).stdout, '1\n2\n3\n');
     assert.match((await line.run(['show', 'last'])).stdout, /^name +later$/m);
+  });
+
+  it('R31: takes the results of another job with --results-of, and waits for others with --after', async () => {
+    const job = (await run('even.ts --range 1..6 --detach')).stdout.trim();
+    assert.equal((await run(`square.ts --results-of ${job} --after last`)).stdout, '4\n16\n36\n');
+    assert.match((await line.run(['show', 'last'])).stdout, /^asked for +results of job \d+, after job \d+$/m);
+    const twice = await run('square.ts 1 --results-of last');
+    assert.deepEqual(twice, {
+      code: 2,
+      stdout: '',
+      stderr: 'manyhands: inputs come from arguments and --results-of: give only one of them\n',
+    });
+    const unknown = await run('square.ts --results-of 9999');
+    assert.deepEqual([unknown.code, unknown.stderr], [2, 'manyhands: there is no job 9999 to come after\n']);
+    assert.equal(
+      (await run('square.ts 1 --after x')).stderr,
+      'manyhands: "x" is not a job: give its number, or last\n',
+    );
+    assert.match((await run('square.ts 1 --after 1 --local 1')).stderr, /^manyhands: --after names a job of a server/);
   });
 
   it('says why nothing of it begins, once', async () => {

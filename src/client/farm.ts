@@ -48,20 +48,25 @@ export class Farm {
 
   /**
    * Runs a function once for each input. Resolves as soon as the job is on the server's disk; inputs follow as fast as
-   * the server takes them. The function must need nothing from around it; a module is bundled with all it imports.
+   * the server takes them. Where the inputs are another job, its results are, in the order of its tasks and as they come, those
+   * that are undefined left out; they never leave the farm. The function must need nothing from around it; a module is bundled with all it imports.
    * Inputs and results may be of any size that the language can hold: the JSON text of a value ends at half a GiB, the
    * longest string of V8; a Uint8Array may be larger (1 GiB is tested).
    * Rejects with a TaskCodeError (the code can't be sent), a ValueError (an input can't be, and where), a FarmError, or
    * the signal's reason.
    */
-  map<In, Out>(task: TaskFunction<In, Out>, inputs: Inputs<In>, options?: JobOptions): Promise<Job<Awaited<Out>>>;
+  map<In, Out>(
+    task: TaskFunction<In, Out>,
+    inputs: Inputs<In> | Job<In | undefined>,
+    options?: JobOptions,
+  ): Promise<Job<Awaited<Out>>>;
   /** `map<typeof import('./task.ts').default>(new URL('./task.ts', import.meta.url), inputs)` types both ends. */
   map<Task extends AnyTask = (input: unknown) => unknown>(
     task: URL | TaskCode,
-    inputs: Inputs<InputOf<Task>>,
+    inputs: Inputs<InputOf<Task>> | Job<InputOf<Task> | undefined>,
     options?: JobOptions,
   ): Promise<Job<OutputOf<Task>>>;
-  async map(task: AnyTask | URL | TaskCode, inputs: Inputs<unknown>, options: JobOptions = {}): Promise<Job> {
+  async map(task: AnyTask | URL | TaskCode, inputs: Inputs<unknown> | Job, options: JobOptions = {}): Promise<Job> {
     this.#refuseClosed();
     const code = isTaskCode(task) ? task : await this.#around.code(task as URL | AnyTask);
     const job = await submitJob<unknown>(this.#around, this.#wire, code, inputs, options);

@@ -1,3 +1,5 @@
+import { AFTER_JOBS } from '../model/pipeline-limits.ts';
+
 export interface JobOptions {
   /** For people; by default the module's or the function's name. */
   readonly name?: string;
@@ -25,12 +27,23 @@ export interface JobOptions {
   readonly fenced?: boolean;
   /** Of a WebAssembly program: its clock and its random bytes follow from the code and the task's index; false. */
   readonly deterministic?: boolean;
+  /** Jobs, or their ids, that must be done before it begins; where one of them fails or is cancelled, so is it. */
+  readonly after?: readonly (number | { readonly id: number })[];
   /** Cancels the job. */
   readonly signal?: AbortSignal;
 }
 
 /** What the server is told of them. */
-export type SentOptions = Omit<JobOptions, 'signal' | 'name' | 'idempotencyKey' | 'deterministic'>;
+export type SentOptions = Omit<JobOptions, 'signal' | 'name' | 'idempotencyKey' | 'after' | 'deterministic'> & {
+  readonly after?: readonly number[];
+};
+
+/** The id of what stands for a job. */
+export function idOf(job: unknown): unknown {
+  return typeof job === 'object' && job !== null && 'id' in job ? job.id : job;
+}
+
+const LARGEST = Number.MAX_SAFE_INTEGER;
 
 type Rule = readonly [is: string, fits: (value: unknown) => boolean];
 
@@ -59,6 +72,11 @@ const rules: Record<keyof JobOptions, Rule> = {
   ],
   fenced: ['true or false', (value) => typeof value === 'boolean'],
   deterministic: ['true or false', (value) => typeof value === 'boolean'],
+  after: [
+    `an array of at most ${AFTER_JOBS} jobs or ids of jobs`,
+    (value) =>
+      Array.isArray(value) && value.length <= AFTER_JOBS && value.every((each) => whole(1, LARGEST)(idOf(each))),
+  ],
   signal: ['an AbortSignal', (value) => value instanceof AbortSignal],
 };
 

@@ -3,7 +3,7 @@ import { FarmError } from './farm-error.ts';
 import { Feed, type Inputs } from './feed.ts';
 import { InputWriter } from './input-writer.ts';
 import { Job, type Submission } from './job.ts';
-import { checkOptions, type JobOptions, type SentOptions } from './job-options.ts';
+import { checkOptions, idOf, type JobOptions, type SentOptions } from './job-options.ts';
 import { Range } from './range.ts';
 import type { Surroundings } from './surroundings.ts';
 import type { TaskCode } from './task-code.ts';
@@ -19,7 +19,7 @@ export async function submitJob<Out>(
   around: Surroundings,
   wire: Wire,
   code: TaskCode,
-  inputs: Inputs<unknown>,
+  inputs: Inputs<unknown> | Job,
   options: JobOptions,
 ): Promise<Job<Out>> {
   checkOptions(options);
@@ -27,6 +27,10 @@ export async function submitJob<Out>(
   const body = await submitBody(around, code, options);
   if (inputs instanceof Range) {
     const { job } = await submit(wire, { ...body, range: inputs.toJSON() });
+    return track(wire, around, job, options);
+  }
+  if (inputs instanceof Job) {
+    const { job } = await submit(wire, { ...body, source: inputs.id });
     return track(wire, around, job, options);
   }
   const feed = new Feed(around, new InputWriter(wire, around.blobs), inputs);
@@ -47,13 +51,14 @@ export async function submitBody(
   options: JobOptions,
 ): Promise<SubmitBody> {
   checkOptions(options);
-  const { signal: _signal, name = sourceName, idempotencyKey = around.randomKey(), deterministic, ...more } = options;
+  const { signal: _signal, name = sourceName, idempotencyKey = around.randomKey(), ...others } = options;
+  const { after, deterministic, ...more } = others;
   if (deterministic === true && runner !== 'wasi') {
     throw new TypeError(`the option deterministic is for WebAssembly programs, and ${sourceName} is none`);
   }
   const { sha256, size } = around.hash(code);
   const named = {
-    ...(JSON.parse(JSON.stringify(more)) as SentOptions),
+    ...(JSON.parse(JSON.stringify({ ...more, after: after?.map(idOf) })) as SentOptions),
     name: name.slice(0, 256),
     idempotencyKey,
     code: {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { PAGE_FAILURE_GROUPS } from '../model/page-limits.ts';
-import { FailureGroups, FailureSearch } from './failures.ts';
+import { PAGE_FAILURE_GROUPS, PAGE_FAILURES } from '../model/page-limits.ts';
+import { estimated, FailureGroups, placesIn } from './failures.ts';
 import { LineCutter, outcomeIn } from './outcomes.ts';
 
 const failed = (index: number, message: string, name = 'RangeError') =>
@@ -26,41 +26,61 @@ describe('failures', () => {
         [1, 'TypeError'],
       ],
     );
-    assert.deepEqual([groups.grouped, groups.others], [22, 0]);
+    assert.deepEqual([groups.looked, groups.others], [22, 0]);
+  });
+
+  test('whose causes differ have different reasons', () => {
+    const groups = new FailureGroups();
+    const because = (index: number, cause: unknown) => {
+      groups.add({ index, status: 'failed', error: { name: 'Error', message: 'no page', cause } });
+    };
+    because(1, { name: 'TypeError', message: 'host 1', cause: { name: 'Error', message: '' } });
+    because(2, { name: 'TypeError', message: 'host 2', cause: { name: 'Error', message: '' } });
+    because(3, { name: 'RangeError', message: 'host 3' });
+    because(4, { name: {}, message: [] });
+    assert.deepEqual(
+      groups.all.map(({ tasks, causes }) => [tasks, causes]),
+      [
+        [2, ['TypeError: host 1', 'Error']],
+        [1, ['RangeError: host 3']],
+        [1, []],
+      ],
+    );
   });
 
   test('of more kinds than are kept are counted', () => {
     const groups = new FailureGroups();
     const letters = (i: number) => i.toString(2).replaceAll('0', 'o').replaceAll('1', 'l');
     for (let i = 0; i < PAGE_FAILURE_GROUPS + 7; i++) groups.add(failed(i, letters(i)));
-    assert.deepEqual([groups.all.length, groups.grouped, groups.others], [PAGE_FAILURE_GROUPS, PAGE_FAILURE_GROUPS, 7]);
-  });
-
-  test('of tasks that were tried again are those of the last time', () => {
-    const groups = new FailureGroups();
-    for (const index of [1, 2, 3]) groups.add(failed(index, 'no'));
-    groups.add({ index: 2, status: 'done' });
-    groups.add(failed(3, 'other'));
     assert.deepEqual(
-      groups.all.map(({ message, tasks, examples }) => [message, tasks, examples]),
-      [
-        ['no', 1, [1]],
-        ['other', 1, [3]],
-      ],
+      [groups.all.length, groups.looked, groups.others],
+      [PAGE_FAILURE_GROUPS, PAGE_FAILURE_GROUPS + 7, 7],
     );
-    groups.add({ index: 1, status: 'done' });
-    assert.deepEqual([groups.all.length, groups.grouped], [1, 1]);
   });
 
-  test('are looked for where the last look stopped, and what was cut off is told again', () => {
-    const search = new FailureSearch();
-    const line = (index: number) => JSON.stringify(failed(index, 'no'));
-    search.begin();
-    for (const each of [line(1), line(2), '{"cursor":"c1"}', line(3)]) search.take(each);
-    assert.deepEqual([search.groups.grouped, search.looked, search.after], [2, 2, '&after=c1']);
-    search.begin();
-    for (const each of [line(3), '{"cursor":"c2"}', '{"cursor":"c2"}']) search.take(each);
-    assert.deepEqual([search.groups.grouped, search.looked, search.after], [3, 3, '&after=c2']);
+  test('that are told twice count once', () => {
+    const groups = new FailureGroups();
+    for (const index of [1, 2, 2, 1]) groups.add(failed(index, 'no'));
+    assert.deepEqual([groups.looked, groups.all[0]?.tasks, groups.all[0]?.examples], [2, 2, [1, 2]]);
+  });
+
+  test('of very many are looked at in places that are spread over all batches, and no batch is in two', () => {
+    for (const batches of [1, 3, 64, 65, 7_341, 1e9]) {
+      const places = placesIn(batches);
+      assert.ok(places.length <= 64 && places.length <= batches);
+      assert.deepEqual([places[0]?.after, places.at(-1)?.end], [0, batches]);
+      for (const [i, { after, end, failures }] of places.entries()) {
+        assert.equal(after, places[i - 1]?.end ?? 0);
+        assert.ok(end > after && failures * places.length >= PAGE_FAILURES);
+        assert.ok(end - after <= Math.ceil(batches / places.length));
+      }
+    }
+  });
+
+  test('are estimated in two figures', () => {
+    assert.equal(estimated(6_789, 10_000, 1_000_000), 680_000);
+    assert.equal(estimated(3, 10_240, 123_456), 36);
+    assert.equal(estimated(0, 0, 5), 0);
   });
 
   test('are read from lines of results, cut anywhere', () => {

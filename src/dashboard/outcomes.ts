@@ -10,7 +10,12 @@ export interface Outcome {
   readonly blob?: string;
   readonly size?: number;
   readonly type?: 'json' | 'bytes';
-  readonly error?: { readonly name?: string; readonly message?: string; readonly stack?: string };
+  readonly error?: {
+    readonly name?: string;
+    readonly message?: string;
+    readonly stack?: string;
+    readonly cause?: unknown;
+  };
   /** Absent: one. */
   readonly attempts?: number;
 }

@@ -44,7 +44,10 @@ export class ResultSample {
   pictureCount = 0;
   /** Large values that were not looked at. */
   unseen = 0;
+  /** Results that were looked at: what a task returned, unless it is undefined. */
   looked = 0;
+  /** That is all there is so far. */
+  isWhole = false;
   /** What they took to be read, in bytes. */
   read = 0;
   #largeInVain = 0;

@@ -60,6 +60,10 @@ export interface JobSpec {
   readonly resources: Readonly<Record<string, number>>;
   /** Late results of an expired attempt are refused. */
   readonly fenced: boolean;
+  /** Jobs that must be done before any of its tasks is handed out; where one ends otherwise, it is cancelled. */
+  readonly after?: readonly JobId[];
+  /** The job whose results are its inputs, in the order of that job's tasks; those that are undefined are left out. */
+  readonly source?: JobId;
   /** Wall clock, ms since 1970. */
   readonly submittedAt: number;
   /** Made by an interactive `map`/`run` that stays with its client; cancelled when told so by the client. */

@@ -51,6 +51,9 @@ export const FIRST_FAILURES = 20;
 /** Milliseconds between the server's pings; a worker silent for the lease time below is lost. */
 export const PING_INTERVAL = 10_000;
 
+/** Milliseconds until the first of them: how far away a worker is should be known before it has had much work. */
+export const FIRST_PING = 500;
+
 /** Milliseconds of silence after which a worker's leases are free: two missed pings and some air (promise: 30 s). */
 export const LEASE_TIME = 25_000;
 
@@ -67,8 +70,11 @@ export const BATCH_TIME = 20;
 /** Tasks of the first batches of a job of which nothing is measured yet. */
 export const BATCH_FIRST = 4;
 
-/** Milliseconds of work queued for each slot, to hide the round trip through the disk. */
+/** Milliseconds of work queued for each slot beyond what the worker's measured way takes, to hide what that does not show. */
 export const PREFETCH_TIME = 30;
+
+/** Milliseconds of the way to a worker and back that the queue makes up for: more would be a queue that nobody else can have. */
+export const PREFETCH_WAY = 1_000;
 
 /** Milliseconds above which a task is never queued behind another: the round trip is nothing against it, and waiting is. */
 export const PREFETCH_LONGEST = 500;

@@ -19,9 +19,16 @@ export const PAGE_TASKS = 20;
 export const PAGE_LOG_LINES = 200;
 /** Characters of a value that a page shows; the whole of it can be downloaded. */
 export const PAGE_VALUE_CHARACTERS = 20_000;
-/** Bytes of outcomes that a page reads at a time in search of failures, failures it remembers, and groups of them. */
+/**
+ * Failures that a page reads: all of them up to this many; of more so many, at places that are spread over the job. They
+ * tell the shares of the kinds to one in a hundred, in a second or two.
+ */
+export const PAGE_FAILURES = 10_000;
+export const PAGE_FAILURE_PLACES = 64;
+/** Bytes of failures that a page reads at a time, and at all places together: long stacks make it fewer. */
 export const PAGE_FAILURE_BYTES = 4 * MiB;
-export const PAGE_FAILURES = 100_000;
+export const PAGE_FAILURE_SAMPLE_BYTES = 16 * MiB;
+/** Kinds of failures that are listed: nobody reads more. */
 export const PAGE_FAILURE_GROUPS = 50;
 /** Milliseconds that a token made for a new device is good for: longer than the setting up takes, shorter than it is remembered. */
 export const DEVICE_TOKEN_TIME = 7 * 24 * 60 * 60_000;

@@ -1,4 +1,5 @@
 import Type from 'typebox';
+import { AFTER_JOBS } from '../model/pipeline-limits.ts';
 import { Amounts, CodeShape, Count, Index, Labels, RangeShape, ShortText, Text, WireRuns } from './shapes.ts';
 
 /**
@@ -25,6 +26,10 @@ export const Submit = Type.Object({
   memory: Type.Optional(Count),
   resources: Type.Optional(Amounts),
   fenced: Type.Optional(Type.Boolean()),
+  /** Jobs that must be done before it begins. */
+  after: Type.Optional(Type.Array(Count, { maxItems: AFTER_JOBS })),
+  /** The job whose results are its inputs; then there is no range, and no `inputs` follow. */
+  source: Type.Optional(Count),
   idempotencyKey: Type.Optional(ShortText),
 });
 

@@ -134,6 +134,27 @@ export function selectColumn(column: Column, positions: readonly { start: number
   return packColumn(lengths, statuses ?? column.allStatus, bytes);
 }
 
+/** All values of several columns, as one. */
+export function joinColumns(parts: readonly PackedColumn[]): PackedColumn {
+  if (parts.length === 1) return parts[0] as PackedColumn;
+  const columns = parts.map(readColumn);
+  const sum = (of: (column: Column) => number): number => columns.reduce((total, column) => total + of(column), 0);
+  const lengths = new Uint32Array(sum(({ count }) => count));
+  const statuses = new Uint8Array(lengths.length);
+  const bytes = new Uint8Array(sum((column) => column.bytes.length));
+  let at = 0;
+  let to = 0;
+  for (const column of columns) {
+    lengths.set(column.lengths, at);
+    if (column.statuses === undefined) statuses.fill(column.allStatus, at, at + column.count);
+    else statuses.set(column.statuses, at);
+    bytes.set(column.bytes, to);
+    at += column.count;
+    to += column.bytes.length;
+  }
+  return packColumn(lengths, statuses, bytes);
+}
+
 export function statusOf(column: Column, position: number): number {
   return column.statuses === undefined ? column.allStatus : (column.statuses[position] as number);
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { ValueStatus } from '../model/envelope.ts';
-import { BLOCK_TASKS, HEADER_BYTES, JSON_DEPTH, LABELS } from '../model/limits.ts';
+import { BLOCK_TASKS, ERROR_CAUSES, ERROR_MESSAGE_BYTES, HEADER_BYTES, JSON_DEPTH, LABELS } from '../model/limits.ts';
 import { packColumn, readColumn, selectColumn, sliceColumn, statusOf } from './column.ts';
 import {
   decodeClientMessage,
@@ -230,6 +230,24 @@ describe('P5: columns', () => {
     );
   });
 
+  test('P5: the causes of a failure pass through, as far down as is kept, and nothing else of them', () => {
+    const cause = { name: 'TypeError', message: 'inner', cause: { name: 'Error', message: 'innermost' } };
+    const failed = { kind: 'error', name: 'Error', message: 'outer', cause };
+    assert.deepEqual(failuresOf([{ failed }]), [failed]);
+    let chain: object = { name: 'E', message: 'x'.repeat(ERROR_MESSAGE_BYTES + 1), stack: 'none of a cause' };
+    for (let i = 0; i < ERROR_CAUSES + 3; i++) chain = { ...chain, cause: chain };
+    const [long] = failuresOf([{ failed: { ...chain, kind: 'error' } }]) as [{ cause: object }];
+    const text = JSON.stringify(long.cause);
+    assert.equal(text.match(/"message"/g)?.length, ERROR_CAUSES);
+    assert.doesNotMatch(text, /none of a cause/);
+    assert.ok(text.length < (ERROR_CAUSES + 1) * ERROR_MESSAGE_BYTES);
+    const odd = ['a word', null, 7, [], { name: 3 }, { message: 'm' }].map((cause) => ({
+      failed: { name: 'E', message: 'm', cause },
+    }));
+    const kept = failuresOf(odd).map((failure) => (failure as { cause?: unknown }).cause);
+    assert.deepEqual(kept, [...new Array<undefined>(5).fill(undefined), { name: 'Error', message: 'm' }]);
+  });
+
   test('a number that JavaScript has no room for passes through as it was written', () => {
     const text = Buffer.from('[123456789012345678901234567890,1e400],');
     const [item] = itemTexts(readColumn(packColumn(Uint32Array.of(text.length), ValueStatus.json, text)));
@@ -249,6 +267,12 @@ describe('P5: columns', () => {
     assert.deepEqual(texts, ['{"value":1}', undefined, undefined, undefined, '{"undefined":true}', undefined]);
   });
 });
+
+/** What is kept of failures that a text worker tells. */
+function failuresOf(items: unknown[]): unknown[] {
+  const texts = itemTexts(readColumn(columnOf(items)));
+  return texts.map((text) => (JSON.parse(text as string) as { failed: unknown }).failed);
+}
 
 function partsOf(read: ReturnType<typeof readColumn>): [number, Uint8Array][] {
   let at = 0;

@@ -1,5 +1,12 @@
-import { type BlobRef, isFailure, type PackedColumn, type TaskFailure, ValueStatus } from '../model/envelope.ts';
-import { ERROR_MESSAGE_BYTES, ERROR_STACK_BYTES, VALUE_DEPTH } from '../model/limits.ts';
+import {
+  type BlobRef,
+  type FailureCause,
+  isFailure,
+  type PackedColumn,
+  type TaskFailure,
+  ValueStatus,
+} from '../model/envelope.ts';
+import { ERROR_CAUSES, ERROR_MESSAGE_BYTES, ERROR_STACK_BYTES, VALUE_DEPTH } from '../model/limits.ts';
 import { fromBase64, toBase64 } from './base64.ts';
 import { type Column, packColumn, statusOf } from './column.ts';
 import { nestedDeeper } from './json.ts';
@@ -125,15 +132,31 @@ function failedItem(failed: unknown, where: string): EncodedItem {
   const stack = textIn(failed, 'stack');
   const signal = textIn(failed, 'signal');
   const exitCode = own(failed, 'exitCode');
+  const cause = causeIn(failed, ERROR_CAUSES);
   const failure: TaskFailure = {
     kind,
-    name: textIn(failed, 'name')?.slice(0, ERROR_MESSAGE_BYTES) ?? 'Error',
-    message: textIn(failed, 'message')?.slice(0, ERROR_MESSAGE_BYTES) ?? '',
+    ...namedIn(failed),
     ...(stack === undefined ? {} : { stack: stack.slice(0, ERROR_STACK_BYTES) }),
     ...(typeof exitCode === 'number' ? { exitCode } : {}),
     ...(signal === undefined ? {} : { signal: signal.slice(0, ERROR_MESSAGE_BYTES) }),
+    ...(cause === undefined ? {} : { cause }),
   };
   return { status, bytes: record(failure) };
+}
+
+function namedIn(error: object): { name: string; message: string } {
+  return {
+    name: textIn(error, 'name')?.slice(0, ERROR_MESSAGE_BYTES) ?? 'Error',
+    message: textIn(error, 'message')?.slice(0, ERROR_MESSAGE_BYTES) ?? '',
+  };
+}
+
+function causeIn(error: object, room: number): FailureCause | undefined {
+  const cause = own(error, 'cause');
+  if (typeof cause !== 'object' || cause === null || room === 0) return undefined;
+  if (textIn(cause, 'name') === undefined && textIn(cause, 'message') === undefined) return undefined;
+  const below = causeIn(cause, room - 1);
+  return { ...namedIn(cause), ...(below === undefined ? {} : { cause: below }) };
 }
 
 /** Fields are read one by one and only where they are the object's own: what a peer sent never becomes one of ours. (T-14) */

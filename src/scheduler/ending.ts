@@ -6,6 +6,7 @@ import { noteAttempts } from './attempts.ts';
 import type { BlockState } from './block-state.ts';
 import type { OpenJob } from './job-state.ts';
 import { holds, joinRuns, settleLease, takeAway } from './leases.ts';
+import { release, unfollow } from './pipelines.ts';
 import type { State } from './state.ts';
 import { type JobMove, moveJob } from './transitions.ts';
 
@@ -156,7 +157,9 @@ export function endJob(state: State, job: OpenJob, move: JobMove, reason?: strin
   job.more = false;
   job.due.length = 0;
   state.jobs.delete(job.id);
+  unfollow(state, job);
   state.shapes.leave(job.shape);
   state.fairness.leave(job.share);
   state.progressChanged(job);
+  release(state, job);
 }

@@ -1,4 +1,4 @@
-import type { JobId, LeaseId, TaskIndex, WorkerId } from '../model/ids.ts';
+import type { JobId, LeaseId, Millis, TaskIndex, WorkerId } from '../model/ids.ts';
 import type { BlockRecord, Job, JobSpec } from '../model/job.ts';
 import type { Run } from '../model/runs.ts';
 import type { HeldLease, WorkerFacts } from '../model/worker.ts';
@@ -36,8 +36,8 @@ export type Event =
   | { readonly kind: 'jobResumed'; readonly request: RequestId; readonly job: JobId }
   /** A hello. Whatever the worker holds and `held` omits is ready at once. */
   | { readonly kind: 'workerJoined'; readonly worker: WorkerFacts; readonly held: readonly HeldLease[] }
-  /** Anything at all came from the worker. */
-  | { readonly kind: 'workerHeard'; readonly worker: WorkerId }
+  /** Anything at all came from the worker. `way`: what it takes now until a message has brought it more work, measured. */
+  | { readonly kind: 'workerHeard'; readonly worker: WorkerId; readonly way?: Millis }
   /** Its connection is gone. `final`: it said goodbye, or was stopped. */
   | { readonly kind: 'workerLeft'; readonly worker: WorkerId; readonly final: boolean; readonly reason: string }
   | OutcomesEvent

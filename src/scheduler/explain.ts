@@ -3,6 +3,7 @@ import { POISON_WORKERS } from '../model/limits.ts';
 import type { BlockState } from './block-state.ts';
 import type { OpenJob } from './job-state.ts';
 import { holds } from './leases.ts';
+import { awaited } from './pipelines.ts';
 import type { Shape } from './shapes.ts';
 import type { State } from './state.ts';
 import type { Worker } from './worker-state.ts';
@@ -74,7 +75,9 @@ export function explainJob(state: State, id: JobId): Explanation {
   if (job === undefined) return { state: 'unknown', reasons: [`Job ${id} is not open: it has ended, or never was.`] };
   if (job.waiting > 0) return { state: 'waiting', reasons: [...whyNotNow(state, job), ...whyAside(state, job)] };
   if (job.running > 0) return { state: 'running', reasons: ['All that is left of it is with workers.'] };
-  return { state: 'waiting', reasons: ['It has no task that could run: its submitter may still add some.'] };
+  const { source } = job.spec;
+  const from = source === undefined ? 'its submitter may still add some' : `its inputs are results of job ${source}`;
+  return { state: 'waiting', reasons: [`It has no task that could run: ${from}.`] };
 }
 
 /** Tasks that wait by themselves are told apart from those for which there is no slot. */
@@ -146,6 +149,8 @@ function explainPast(block: BlockState, index: TaskIndex, now: Millis): string {
 /** The same facts that placement uses. */
 function whyNotNow(state: State, job: OpenJob): string[] {
   if (job.state === 'paused') return ['The job is paused.'];
+  const before = awaited(state, job);
+  if (before !== undefined) return [`It comes after job ${before}, which has not ended.`];
   const { shape } = job;
   if (state.workers.size === 0) return ['No worker is connected.'];
   if (shape.fits.size === 0) return ['No connected worker can run it.', ...misfits(state, shape)];

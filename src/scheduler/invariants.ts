@@ -2,6 +2,7 @@ import { SETTLED_LEASES } from '../model/limits.ts';
 import { countRuns, intersectRuns } from '../model/runs.ts';
 import type { BlockState } from './block-state.ts';
 import type { OpenJob } from './job-state.ts';
+import { awaited, predecessorsOf } from './pipelines.ts';
 import type { State } from './state.ts';
 import type { Worker } from './worker-state.ts';
 
@@ -31,9 +32,13 @@ function checkJob(state: State, job: OpenJob): void {
     must(sum[kind] === job.tally[kind], `job ${job.id}: ${kind} ${job.tally[kind]} ≠ recount ${sum[kind]} (S6)`);
   }
   must(job.total === job.ended + job.unclaimed + open, `job ${job.id}: tasks are not conserved (R17, S6)`);
+  for (const id of predecessorsOf(job.spec)) {
+    const known = !state.jobs.has(id) || state.followers.get(id)?.has(job);
+    must(known ?? false, `job ${job.id} comes after job ${id}, which does not know (R31)`);
+  }
   must(job.unclaimed >= 0, `job ${job.id}: less than no unclaimed tasks`);
   must(job.open || job.total > job.ended, `job ${job.id} is closed, and all its tasks have ended: so should it (R14)`);
-  const waits = job.state === 'active' && (job.ready > 0 || (job.more && !job.claiming));
+  const waits = job.wantsSlots && awaited(state, job) === undefined;
   must(
     state.placeable || waits === (job.lane !== undefined),
     `job ${job.id} ${waits ? 'waits' : 'does not wait'} and is queued wrongly (L1)`,
@@ -121,6 +126,7 @@ function checkQuiet(state: State): void {
     reserved: state.reserved,
     deep: state.deep,
     levels: state.fairness.levels,
+    followers: state.followers,
   };
   for (const [name, map] of Object.entries(kept)) must(map.size === 0, `${name} is not empty without any job (R29)`);
 }

@@ -117,6 +117,11 @@ export class OpenJob {
     return this.tally.ready + this.due.length + this.tally.orphaned;
   }
 
+  /** It has, or may get from the store, what could be handed out. */
+  get wantsSlots(): boolean {
+    return this.state === 'active' && (this.ready > 0 || (this.more && !this.claiming));
+  }
+
   /** Short enough to be queued behind others (R21). */
   get short(): boolean {
     return this.mean !== undefined && this.mean <= PREFETCH_LONGEST * 1000;

@@ -5,6 +5,7 @@ import { BlockState } from './block-state.ts';
 import { endIfComplete, endJob } from './ending.ts';
 import type { Event, RequestId } from './events.ts';
 import { newProgress, OpenJob } from './job-state.ts';
+import { follow } from './pipelines.ts';
 import { waitUntilDue } from './retries.ts';
 import type { State } from './state.ts';
 import { recallAll } from './takeback.ts';
@@ -17,6 +18,7 @@ export function openJob(state: State, id: JobId, spec: JobSpec, progress: JobPro
   const shape = state.shapes.of(spec, state.workers.values());
   const job = new OpenJob(id, spec, progress, shape, state.fairness.enter(spec.owner, spec.priority));
   state.jobs.set(id, job);
+  follow(state, job);
   state.jobChanged(job);
   return job;
 }

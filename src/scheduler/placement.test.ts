@@ -123,6 +123,23 @@ test('R21: short tasks are queued ahead, at least a batch; long ones are not', (
   }
 });
 
+test('R21: a worker far away has as much queued as its way is long, and no more than a second of it', () => {
+  for (const [way, tasks] of [
+    [0, 6],
+    [100, 26],
+    [60_000, 206],
+  ] as const) {
+    const desk = new Desk();
+    desk.join('w1');
+    desk.job(1_000);
+    const [first] = desk.grants();
+    desk.post({ kind: 'workerHeard', worker: 'w1', way });
+    desk.done(first!, first!.runs, 5);
+    const queued = desk.grants('ack').reduce((sum, { runs }) => sum + countRuns(runs), 0);
+    assert.ok(Math.abs(queued - tasks) <= 4, `${way} ms away: ${queued} tasks of 5 ms`);
+  }
+});
+
 test('R21 R22 W3: slots stay busy to the very end', () => {
   for (const [count, millis, workers, slots] of [
     [2_000, 10, 2, 1],

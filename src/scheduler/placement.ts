@@ -7,6 +7,7 @@ import { charge, joinQueue, leaveQueue, precedes } from './fairness.ts';
 import type { OpenJob } from './job-state.ts';
 import { grant } from './leases.ts';
 import { avoids, takeOrphans } from './losses.ts';
+import { awaited } from './pipelines.ts';
 import { checkReservations, mayReserve, reserve, unreserve } from './reservations.ts';
 import { speculate } from './speculation.ts';
 import type { State } from './state.ts';
@@ -38,8 +39,7 @@ export function place(state: State): void {
 
 /** Puts a job where it waits for its turn, or out of it. */
 function updateLane(state: State, job: OpenJob): void {
-  const wants =
-    job.state === 'active' && state.jobs.get(job.id) === job && (job.ready > 0 || (job.more && !job.claiming));
+  const wants = state.jobs.get(job.id) === job && job.wantsSlots && awaited(state, job) === undefined;
   if (!wants && job.live.size > 0 && job.state === 'active') state.tails.add(job);
   else state.tails.delete(job);
   const lane = wants ? (job.short ? job.shape.short : job.shape.long) : undefined;

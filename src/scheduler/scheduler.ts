@@ -136,6 +136,7 @@ function dispatch(state: State, event: Event): void {
       return workers.left(state, event);
     case 'workerHeard':
       workers.heard(state, event.worker);
+      if (event.way !== undefined) workers.noteWay(state, event.worker, event.way);
       return;
     case 'outcomes':
       workers.heard(state, event.worker);

@@ -1,5 +1,5 @@
 import type { JobSpec } from '../model/job.ts';
-import { BATCHES_PER_SLOT, IDLE_SHAPES, PREFETCH_TIME } from '../model/limits.ts';
+import { IDLE_SHAPES } from '../model/limits.ts';
 import { formatSize } from '../model/size.ts';
 import { Lane } from './fairness.ts';
 import type { Worker } from './worker-state.ts';
@@ -79,9 +79,9 @@ export class Shape {
   #canQueue(worker: Worker): boolean {
     if (this.heavy || worker.heavy > 0 || worker.suspended) return false;
     const { slots } = worker.facts;
-    if (worker.used < slots) return true;
     if (worker.used < 2 * slots) return true;
-    return worker.used < BATCHES_PER_SLOT * slots && worker.queuedMicros < slots * PREFETCH_TIME * 1000;
+    const { batches, micros } = worker.prefetch;
+    return worker.used < batches * slots && worker.queuedMicros < micros * slots;
   }
 }
 

@@ -36,6 +36,8 @@ export class State {
   readonly tails = new Set<OpenJob>();
   /** Requirement sets for which a worker is kept free. */
   readonly reserved = new Set<Shape>();
+  /** Open jobs by each of those that they come after (R31). */
+  readonly followers = new Map<JobId, Set<OpenJob>>();
   /** Something changed that could let a task be granted. */
   placeable = false;
   /** Passes of placement so far. */

@@ -1,5 +1,12 @@
 import type { Millis, WorkerId } from '../model/ids.ts';
-import { BROWSER_LEASE_TIME, LEASE_TIME } from '../model/limits.ts';
+import {
+  BATCH_TIME,
+  BATCHES_PER_SLOT,
+  BROWSER_LEASE_TIME,
+  LEASE_TIME,
+  PREFETCH_TIME,
+  PREFETCH_WAY,
+} from '../model/limits.ts';
 import type { WorkerFacts, WorkerState } from '../model/worker.ts';
 import type { Lease } from './leases.ts';
 import type { Shape } from './shapes.ts';
@@ -21,6 +28,8 @@ export class Worker {
   refusals = 0;
   /** Until then it is given time to answer a recall. */
   recallUntil: Millis = 0;
+  /** From its messages to what they bring it, as measured: through the network and the disk. */
+  way: Millis = 0;
   /** Failed outcomes since the last success. */
   streak = 0;
   done = 0;
@@ -72,6 +81,17 @@ export class Worker {
     if (this.lost) return 'lost';
     if (this.draining) return 'draining';
     return this.suspended ? 'suspended' : 'ready';
+  }
+
+  /** Batches and microseconds of work that it may have for each slot: what runs out before more arrives, and a margin (R21). */
+  get prefetch(): { readonly batches: number; readonly micros: number } {
+    const millis = PREFETCH_TIME + Math.min(this.way, PREFETCH_WAY);
+    return { batches: Math.max(BATCHES_PER_SLOT, millis / BATCH_TIME), micros: millis * 1_000 };
+  }
+
+  /** A new measurement. One long way is often a hiccup, one short way never is. */
+  noteWay(way: Millis): void {
+    this.way = this.way === 0 ? way : Math.min(way, 0.7 * this.way + 0.3 * way);
   }
 
   /** Slots at work. */

@@ -1,4 +1,4 @@
-import type { LeaseId, WorkerId } from '../model/ids.ts';
+import type { LeaseId, Millis, WorkerId } from '../model/ids.ts';
 import { RETRY_BACKOFF, RETRY_BACKOFF_MAX } from '../model/limits.ts';
 import { intersectRuns, type Run, subtractRuns } from '../model/runs.ts';
 import type { HeldLease } from '../model/worker.ts';
@@ -44,6 +44,7 @@ function replace(state: State, before: Worker, worker: Worker): void {
   worker.suspendedUntil = before.suspendedUntil;
   worker.suspensions = before.suspensions;
   worker.streak = before.streak;
+  worker.way = before.way;
   worker.done = before.done;
   worker.failed = before.failed;
   state.shapes.remove(before);
@@ -101,6 +102,14 @@ function lose(state: State, worker: Worker): void {
     orphan(state, lease);
   }
   state.workerChanged(worker);
+}
+
+/** How far away it is decides how much it has queued (R21). */
+export function noteWay(state: State, id: WorkerId, way: Millis): void {
+  const worker = state.workers.get(id);
+  if (worker === undefined) return;
+  worker.noteWay(way);
+  state.refreshWorker(worker);
 }
 
 /** Anything came from it. Returns false if it is not connected. */

@@ -14,6 +14,7 @@ import { InputCache } from './input-cache.ts';
 import { JobNotices } from './job-notices.ts';
 import { JobReaders } from './job-readers.ts';
 import { type Brain, type Effect, Loop } from './loop.ts';
+import { Pipelines } from './pipelines.ts';
 import { RequestError, Requests } from './requests.ts';
 import type { ResultQuery, ResultSink, ResultStream } from './result-stream.ts';
 import { Submissions, type SubmitSpec, type Submitted } from './submissions.ts';
@@ -45,7 +46,7 @@ export class Core {
   readonly loop: Loop;
   readonly workerGateway: WorkerGateway;
   readonly logs: TaskLogs;
-  readonly workerHistories = new WorkerHistories();
+  readonly workerHistories: WorkerHistories;
   readonly #clock: Clock;
   readonly #inputs = new InputCache();
   readonly #notices: JobNotices;
@@ -53,6 +54,7 @@ export class Core {
   readonly #readers: JobReaders;
   readonly #requests: Requests;
   readonly #submissions: Submissions;
+  readonly #pipelines: Pipelines;
   #ended = false;
   /** Everything that changed and is on disk: the feed's source. */
   onChange: (change: Change) => void = () => {};
@@ -73,6 +75,7 @@ export class Core {
     this.blobs = options.blobs;
     this.farm = store.farm;
     this.#clock = options.clock;
+    this.workerHistories = new WorkerHistories(options.clock.wall());
     this.#notices = new JobNotices(store, options.blobs, this.#inputs);
     this.loop = new Loop({
       store,
@@ -91,6 +94,7 @@ export class Core {
         },
         rebuilt: () => {
           this.workerGateway.restart();
+          this.#beginPipelines();
           this.onRebuilt();
         },
         broken: (error) => this.#end(error),
@@ -106,6 +110,15 @@ export class Core {
       notices: this.#notices,
       totalOf: (job) => this.#live.get(job)?.progress.total ?? 0,
     });
+    this.#pipelines = new Pipelines({
+      core: this,
+      clock: options.clock,
+      acts: {
+        addInputs: (job, first, count, column) => this.#submissions.addInputs(job, first, count, column),
+        close: (job, total) => this.#close(job, total),
+        cancel: (job, reason) => this.#requests.ask((request) => ({ kind: 'jobCancelled', request, job, reason })),
+      },
+    });
     this.logs = new TaskLogs(this.loop, options.clock);
     this.workerGateway = new WorkerGateway({
       loop: this.loop,
@@ -117,8 +130,23 @@ export class Core {
     });
   }
 
-  start(): Promise<void> {
-    return this.loop.start();
+  async start(): Promise<void> {
+    await this.loop.start();
+    this.#beginPipelines();
+  }
+
+  #beginPipelines(): void {
+    for (const [job, { spec }] of this.#live) this.#pipelines.begin(job, spec);
+  }
+
+  /** Another job still takes its results as inputs. */
+  feeds(job: JobId): boolean {
+    return this.#pipelines.feeds(job);
+  }
+
+  /** What goes on by itself does so no more. */
+  stop(): void {
+    this.#pipelines.stop();
   }
 
   /** Whoever runs the process is told once, however many find out. */
@@ -128,16 +156,26 @@ export class Core {
     this.onBroken(error);
   }
 
-  submit(asked: SubmitSpec, owner: string, open: boolean, code?: string, about?: string): Promise<Submitted> {
-    return this.#submissions.submit(asked, owner, open, code, about);
+  async submit(asked: SubmitSpec, owner: string, open: boolean, code?: string, about?: string): Promise<Submitted> {
+    await this.#pipelines.check(asked);
+    const submitted = await this.#submissions.submit(asked, owner, open, code, about);
+    const spec = this.liveSpec(submitted.job);
+    if (spec !== undefined) this.#pipelines.begin(submitted.job, spec);
+    return submitted;
   }
 
   /** `ok` also for what is stored already; the message of a `conflict` says where to go on (P17). */
   addInputs(job: JobId, first: TaskIndex, count: number, column: PackedColumn): Promise<void> {
+    this.#pipelines.refuseFed(job);
     return this.#submissions.addInputs(job, first, count, column);
   }
 
   async closeJob(job: JobId, total: number): Promise<void> {
+    this.#pipelines.refuseFed(job);
+    await this.#close(job, total);
+  }
+
+  async #close(job: JobId, total: number): Promise<void> {
     const known = await this.readJob(job);
     if (known !== undefined && !known.progress.open && known.progress.total === total) return;
     await this.#requests.ask((request) => ({ kind: 'jobClosed', request, job, total }));
@@ -194,7 +232,8 @@ export class Core {
   /** Jobs whose inputs have not all come, and of which none has come since; all that did have ended. */
   openSince(since: Millis): JobId[] {
     const open: JobId[] = [];
-    for (const [job, { progress, fedAt }] of this.#live) {
+    for (const [job, { spec, progress, fedAt }] of this.#live) {
+      if (spec.source !== undefined) continue;
       const ended = progress.done + progress.failed + progress.cancelled;
       if (progress.open && fedAt < since && ended === progress.total) open.push(job);
     }
@@ -265,6 +304,7 @@ export class Core {
 
   async #forget(job: JobId, ended: boolean): Promise<void> {
     if (!ended) throw new RequestError('conflict', `job ${job} is still running: cancel it first`);
+    if (this.feeds(job)) throw new RequestError('conflict', `another job still takes the results of job ${job}`);
     this.logs.forget(job);
     await this.#forgetRest(job);
     this.onForgotten(job);

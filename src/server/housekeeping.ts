@@ -59,6 +59,7 @@ export class Housekeeping {
       const jobs = await this.#core.store.listJobs({ before, limit: PAGE_ROWS_MAX, states });
       for (const { id, progress } of jobs) {
         if (this.#stopped) return;
+        if (this.#core.feeds(id)) continue;
         if ((progress.endedAt ?? Number.MAX_SAFE_INTEGER) < endedBefore) await this.#core.act(id, 'forget');
       }
       const last = jobs.at(-1);

@@ -1,5 +1,5 @@
 import type { PackedColumn } from '../model/envelope.ts';
-import type { JobId } from '../model/ids.ts';
+import type { JobId, Millis } from '../model/ids.ts';
 import { LOOP_BACKLOG_BYTES, REBUILD_INTERVAL, ROW_BYTES } from '../model/limits.ts';
 import type { SchedulerWrite, Write } from '../model/records.ts';
 import type { Command } from '../scheduler/commands.ts';
@@ -60,6 +60,7 @@ export class Loop {
   #stopped = false;
   /** Why the brain is about to be thrown away, or was. */
   #trouble: StoreError | undefined;
+  #commitTime: Millis = 0;
   #whenIdle: (() => void) | undefined;
   readonly #whenCalm: (() => void)[] = [];
   readonly counters = { commits: 0, commitMillis: 0, events: 0, writes: 0, failures: 0 };
@@ -92,6 +93,11 @@ export class Loop {
   /** Why the store takes no writes now; undefined: it does. */
   get trouble(): StoreError | undefined {
     return this.#brain === undefined ? this.#trouble : undefined;
+  }
+
+  /** How long a commit takes of late, in ms. */
+  get commitTime(): Millis {
+    return this.#commitTime;
   }
 
   get backlogBytes(): number {
@@ -239,7 +245,9 @@ export class Loop {
 
   #committed(group: Group, started: number): void {
     this.counters.commits++;
-    this.counters.commitMillis += this.#clock.now() - started;
+    const took = this.#clock.now() - started;
+    this.counters.commitMillis += took;
+    this.#commitTime += (took - this.#commitTime) * 0.1;
     this.#committing = undefined;
     this.#outbox.committed(group.writes);
     for (const waiter of group.waiters) waiter.resolve();

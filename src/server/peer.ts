@@ -24,8 +24,8 @@ export interface Connection {
   readonly silence?: number;
   /** A promise: too much of what came is still being dealt with, and the socket should not be read until it settles. */
   receive(frame: Frame): Promise<void> | undefined;
-  /** A pong, or anything else that shows life without being a message. */
-  heard(): void;
+  /** A pong, or anything else that shows life without being a message. `roundTrip`: of a pong, in ms. */
+  heard(roundTrip?: number): void;
   /** A frame came that is larger than any may be (P20); it was not read. */
   tooLarge(): void;
   /** There is room for what waited. Absent: nothing waits, and a peer that takes nothing is cut. */

@@ -85,6 +85,7 @@ async function serve(
     feed.close();
     tokens.close();
     await listener.close(STOP_TIME);
+    core.stop();
     await core.loop.stop();
   };
   try {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
@@ -7,6 +8,7 @@ import { cleanUp } from '../../test/support/cleanup.ts';
 import { ModelClock } from '../../test/support/model-clock.ts';
 import { waitFor } from '../../test/support/wait.ts';
 import {
+  FIRST_PING,
   FRAME_BYTES,
   LEASE_TIME,
   OUTGOING_BYTES,
@@ -24,6 +26,7 @@ class Bench {
   readonly clock = new ModelClock();
   readonly received: Frame[] = [];
   readonly told: string[] = [];
+  readonly roundTrips: number[] = [];
   /** What `receive` returns. */
   turn: Promise<void> | undefined;
   pressed = false;
@@ -65,7 +68,10 @@ class Bench {
         this.received.push(frame);
         return this.turn;
       },
-      heard: () => this.told.push('heard'),
+      heard: (roundTrip) => {
+        this.told.push('heard');
+        if (roundTrip !== undefined) this.roundTrips.push(roundTrip);
+      },
       tooLarge: () => this.told.push('too large'),
       closed: (reason) => this.told.push(`closed ${reason}`),
       ...(this.#waits ? { drained: () => this.told.push('drained') } : {}),
@@ -90,6 +96,20 @@ test('P13: a peer that answers pings stays, however long it says nothing', async
     await waitFor(() => bench.told.length > before, { what: 'a pong' });
   }
   assert.ok(bench.told.every((what) => what === 'heard'));
+});
+
+test('R21: the first ping comes early, and what its pong took is told, once', async (t) => {
+  const bench = await Bench.open(t, { autoPong: false });
+  const pinged = once(bench.client, 'ping');
+  await bench.clock.advance(FIRST_PING);
+  await pinged;
+  await bench.clock.advance(70);
+  bench.client.pong();
+  await waitFor(() => bench.told.length === 1, { what: 'a pong' });
+  assert.deepEqual(bench.roundTrips, [70]);
+  bench.client.pong();
+  await waitFor(() => bench.told.length === 2, { what: 'a pong that nobody asked for' });
+  assert.deepEqual(bench.roundTrips, [70]);
 });
 
 test('P13 F-9: a peer that is silent is cut once its time is up, and its descriptor is free', async (t) => {

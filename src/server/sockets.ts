@@ -1,5 +1,6 @@
 import { WebSocket } from 'ws';
 import {
+  FIRST_PING,
   LATE_TICK,
   LEASE_TIME,
   OUTGOING_BYTES,
@@ -49,8 +50,11 @@ class SocketPeer implements Peer {
   #turns = 0;
   #awaitsCalm = false;
   #heardAt: number;
-  #beatDue: number;
+  #beatDue = 0;
+  /** When the ping was sent that has no pong yet. */
+  #pingedAt: number | undefined;
   #cancelBeat: () => void = () => {};
+  readonly #cancelFirstPing: () => void;
   #cancelEnd: (() => void) | undefined;
 
   constructor(socket: WebSocket, gateway: Gateway, identity: Identity, around: { loop: Loop; clock: Clock }) {
@@ -58,13 +62,13 @@ class SocketPeer implements Peer {
     this.#loop = around.loop;
     this.#clock = around.clock;
     this.#heardAt = this.#clock.now();
-    this.#beatDue = this.#heardAt + PING_INTERVAL;
     this.#connection = gateway.accept(this, identity);
     this.#planBeat();
+    this.#cancelFirstPing = this.#clock.alarm(FIRST_PING, () => this.#ping());
     if (socket instanceof FarmSocket) socket.onTooLarge = () => this.#connection.tooLarge();
     socket.on('message', (data: Buffer, isBinary: boolean) => this.#received(isBinary ? data : data.toString('utf8')));
     socket.on('ping', () => this.#heard());
-    socket.on('pong', () => this.#heard());
+    socket.on('pong', () => this.#ponged());
     // The library has sent its close frame, or there is nobody to send it to; who does not answer it is cut.
     socket.on('error', () => this.#endSoon());
     socket.on('close', (code: number, reason: Buffer) =>
@@ -113,9 +117,16 @@ class SocketPeer implements Peer {
     this.#regulate();
   }
 
-  #heard(): void {
+  #heard(roundTrip?: number): void {
     this.#heardAt = this.#clock.now();
-    this.#connection.heard();
+    this.#connection.heard(roundTrip);
+  }
+
+  /** While the socket is not read its pongs wait with the rest, and tell nothing of the network. */
+  #ponged(): void {
+    const pingedAt = this.#pingedAt;
+    this.#pingedAt = undefined;
+    this.#heard(pingedAt === undefined ? undefined : this.#clock.now() - pingedAt);
   }
 
   /** Reads on, or stops reading. A socket that is closing is read on, so that its peer's goodbye is seen. */
@@ -127,6 +138,7 @@ class SocketPeer implements Peer {
       return;
     }
     socket.pause();
+    this.#pingedAt = undefined;
     if (!this.#loop.pressed || this.#awaitsCalm) return;
     this.#awaitsCalm = true;
     this.#loop.calm(() => {
@@ -140,6 +152,12 @@ class SocketPeer implements Peer {
     this.#cancelBeat = this.#clock.alarm(PING_INTERVAL, () => this.#beat());
   }
 
+  #ping(): void {
+    if (this.#socket.readyState !== WebSocket.OPEN) return;
+    this.#pingedAt = this.#clock.now();
+    this.#socket.ping();
+  }
+
   /** A peer that is silent for too long is gone, whatever TCP thinks, and its descriptor is free (P13, F-9). */
   #beat(): void {
     const now = this.#clock.now();
@@ -147,7 +165,7 @@ class SocketPeer implements Peer {
     const deaf = this.#socket.isPaused || now > this.#beatDue + LATE_TICK;
     if (deaf) this.#heard();
     else if (now - this.#heardAt >= (this.#connection.silence ?? LEASE_TIME)) return this.#socket.terminate();
-    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.ping();
+    this.#ping();
     this.#planBeat();
   }
 
@@ -156,6 +174,7 @@ class SocketPeer implements Peer {
   }
 
   #closed(reason: string): void {
+    this.#cancelFirstPing();
     this.#cancelBeat();
     this.#cancelEnd?.();
     this.#connection.closed(reason);

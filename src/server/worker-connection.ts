@@ -43,8 +43,8 @@ export class WorkerConnection implements Connection {
     return this.#turn;
   }
 
-  heard(): void {
-    if (this.id !== undefined && !this.#over) this.#gateway.heard(this.id);
+  heard(roundTrip?: number): void {
+    if (this.id !== undefined && !this.#over) this.#gateway.heard(this.id, roundTrip);
   }
 
   tooLarge(): void {

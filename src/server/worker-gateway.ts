@@ -208,8 +208,9 @@ export class WorkerGateway implements Gateway {
   }
 
   /** @internal */
-  heard(id: WorkerId): void {
-    this.#loop.post({ kind: 'workerHeard', worker: id });
+  heard(id: WorkerId, roundTrip?: number): void {
+    const way = roundTrip === undefined ? undefined : roundTrip + this.#loop.commitTime;
+    this.#loop.post({ kind: 'workerHeard', worker: id, ...(way !== undefined && { way }) });
   }
 
   /** @internal */

@@ -19,7 +19,7 @@ const segment = (worker: string, job: number, more: Partial<SegmentRecord> = {})
 });
 
 test('what a worker did of a job is one entry, the job it worked on last is the first', () => {
-  const histories = new WorkerHistories();
+  const histories = new WorkerHistories(500);
   histories.recorded(segment('w', 1));
   histories.recorded(segment('w', 2));
   histories.recorded(segment('w', 1, { startedAt: 2_000, failed: 0 }));
@@ -32,7 +32,7 @@ test('what a worker did of a job is one entry, the job it worked on last is the 
 });
 
 test('only so many jobs and workers are remembered, those that did something last', () => {
-  const histories = new WorkerHistories();
+  const histories = new WorkerHistories(500);
   for (let job = 1; job <= WORKER_HISTORY_JOBS + 5; job++) histories.recorded(segment('w', job));
   assert.deepEqual(
     [histories.of('w').length, histories.of('w')[0]?.job],

@@ -17,8 +17,14 @@ export interface DoneOfJob {
 
 /** What the workers have done since this server started, job by job; of each worker the jobs that it worked on last. */
 export class WorkerHistories {
+  /** Wall clock: when this began to count. What was before is on disk by job, and to be found there only by reading all of it. */
+  readonly since: number;
   /** Who has ended something last comes last. */
   readonly #histories = new Map<WorkerId, Map<JobId, DoneOfJob>>();
+
+  constructor(since: number) {
+    this.since = since;
+  }
 
   recorded({ worker, job, runs, failed, startedAt, elapsedMicros }: SegmentRecord): void {
     if (worker === '') return;

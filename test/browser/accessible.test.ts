@@ -135,6 +135,41 @@ describe('everybody can use the pages', { skip: noBrowser }, () => {
     });
   }
 
+  test('a lent page whose server is gone says so, and stays as wide as the phone', async (t) => {
+    const gone = await ServedFarm.start(t);
+    const { page } = await openPage(t, browser, gone.server.joinUrl, { viewport: { width: 360, height: 800 } });
+    await page.locator('#lend').click();
+    await page.getByText('waits for tasks').waitFor();
+    await gone.server.close();
+    await page.getByText(/^not connected, trying again: /).waitFor();
+    assert.deepEqual(await faultsIn(page), []);
+  });
+
+  test('both looks name what is planted, and nothing beside it', async (t) => {
+    const opened = await openPage(t, browser, `http://127.0.0.1:${farm.port}/#${farm.tokens.admin}`);
+    const { page } = opened;
+    await page.locator('main', { hasText: /Connections/ }).waitFor();
+    assert.deepEqual(await faultsIn(page), [], 'before');
+    await page.evaluate(`(() => {
+      const plant = (tag, id, text) => {
+        const made = Object.assign(document.createElement(tag), { id, textContent: text });
+        document.querySelector('main').append(made);
+        return made;
+      };
+      Object.assign(plant('button', 'mute', '').style, { height: '12px', minHeight: 0, padding: 0 });
+      Object.assign(plant('p', 'pale', 'hardly to be read').style, { color: '#999', backgroundColor: '#fff' });
+    })()`);
+    const found = (await faultsIn(page)).map((fault) => fault.replace(/:? ?<.*id="(\w+)".*/, ' #$1'));
+    assert.deepEqual(found.sort(), [
+      'axe button-name #mute',
+      'axe color-contrast #pale',
+      'contrast 2.85 #pale',
+      'no name #mute',
+      'too small to touch #mute',
+    ]);
+    assertQuiet(opened);
+  });
+
   test('with the keyboard alone one gets to a task, and hears where one is', async (t) => {
     const opened = await openPage(t, browser, `http://127.0.0.1:${farm.port}/#${farm.tokens.admin}`);
     const { page } = opened;

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
-import type { Page } from 'playwright-core';
 import { encode } from 'uqr';
-import { noBrowser } from '../support/browser.ts';
+import { noBrowser, openDrowsyBrowser } from '../support/browser.ts';
 import { temporaryDirectory } from '../support/directories.ts';
 import { assertQuiet, openPage } from '../support/opened-page.ts';
+import { PageWindow } from '../support/put-away.ts';
 import { ServedFarm } from '../support/served-farm.ts';
 import { waitFor } from '../support/wait.ts';
 import { WatchedFarm } from '../support/watched-farm.ts';
@@ -136,7 +136,7 @@ describe('the dashboard in Chromium', { skip: noBrowser }, () => {
     const { page } = await openPage(t, browser, first.server.dashboardUrl);
     await page.getByText('live', { exact: true }).waitFor();
     await first.server.close();
-    await page.getByText('the server does not answer; trying again').waitFor();
+    await page.getByText('no answer from the server, trying again; this is what it said last').waitFor();
     const second = await ServedFarm.start(t, { dataDir, port });
     await second.submit({ name: 'after the restart', code: 'export default (n) => n', inputs: [1] });
     await page.getByText('live', { exact: true }).waitFor();
@@ -144,27 +144,22 @@ describe('the dashboard in Chromium', { skip: noBrowser }, () => {
   });
 
   test('a page that nobody sees lets go of its connection, and comes back', async (t) => {
-    const { page, quiet } = await watched.open(t, '/');
+    const opened = await openPage(t, await openDrowsyBrowser(t), watched.address('/'));
+    const { page } = opened;
+    const window = await PageWindow.of(page);
     await page.getByText('live', { exact: true }).waitFor();
-    await hide(page, true);
+    await window.hide();
     const readers = async () =>
       Number(/manyhands_feed_readers (\d+)/.exec((await farm.ask('GET', '/metrics')).text)?.[1]);
     await waitFor(async () => (await readers()) === 0, { what: 'the page to let go', timeout: 40_000 });
     const job = await watched.submit({ name: 'meanwhile', range: { start: 0, step: 1, count: 3 } });
     await watched.ended(job);
-    await hide(page, false);
+    await window.show();
     await page.getByRole('link', { name: 'meanwhile' }).waitFor();
     await page.getByText('live', { exact: true }).waitFor();
-    quiet();
+    assertQuiet(opened);
   });
 });
-
-/** What a browser says to a page whose tab is not looked at. Headless ones never do. */
-async function hide(page: Page, hidden: boolean): Promise<void> {
-  await page.evaluate(
-    `Object.defineProperty(document, 'hidden', { value: ${hidden}, configurable: true }); document.dispatchEvent(new Event('visibilitychange'));`,
-  );
-}
 
 /** The dark modules of a QR code, row by row. */
 function pathOf(text: string): string {

@@ -12,7 +12,9 @@ import { waitFor } from '../support/wait.ts';
 const hostile = (name: string) =>
   `${name}"'><img src=x onerror=alert('${name}')><script>alert(1)</script><svg onload=alert(2)>\u202e{{7*7}}`;
 
-const fields = 'job source label wish resource worker errorname message stack key value input log plotted'.split(' ');
+const fields = 'job source label wish resource worker errorname message cause stack key value input log plotted'.split(
+  ' ',
+);
 const texts = Object.fromEntries(fields.map((name) => [name, hostile(name)])) as Record<string, string>;
 const javaScript = (name: string) => JSON.stringify(texts[name]);
 
@@ -24,6 +26,7 @@ const CODE = `export default (input) => {
     const error = new Error(${javaScript('message')});
     error.name = ${javaScript('errorname')};
     error.stack = ${javaScript('stack')};
+    error.cause = new Error(${javaScript('cause')});
     throw error;
   }
   if (typeof input === 'object') return JSON.parse('{"__proto__":{"polluted":1}}');
@@ -64,10 +67,10 @@ async function setUp(suite: Cleanup): Promise<Stage> {
 describe('T-6: hostile texts are shown, never obeyed', { skip: noBrowser }, () => {
   const pages: [path: string, shows: string[]][] = [
     ['/', ['job', 'worker']],
-    [`/jobs/${job}`, ['job', 'worker', 'source', 'errorname', 'message', 'key', 'value', 'log', 'plotted']],
+    [`/jobs/${job}`, ['job', 'worker', 'source', 'errorname', 'message', 'cause', 'key', 'value', 'log', 'plotted']],
     [`/jobs/${waiting}`, ['job', 'worker', 'source', 'wish']],
     [`/jobs/${job}/tasks/0`, ['job', 'worker', 'input', 'key', 'value', 'log']],
-    [`/jobs/${job}/tasks/1`, ['job', 'errorname', 'message', 'stack', 'log']],
+    [`/jobs/${job}/tasks/1`, ['job', 'errorname', 'message', 'cause', 'stack', 'log']],
     [`/jobs/${waiting}/tasks/0`, ['job', 'worker', 'wish']],
     [`/workers/${worker}`, ['worker', 'label', 'resource', 'job']],
     ['/run', []],

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { after, describe, test } from 'node:test';
-
 import { startWorker } from '../../src/worker/node/join.ts';
 import { noBrowser } from '../support/browser.ts';
 import { cleanUp } from '../support/cleanup.ts';
@@ -33,6 +34,50 @@ describe('the pages of jobs, tasks and workers in Chromium', { skip: noBrowser }
     await page.locator('.log li', { hasText: 'task 12' }).waitFor();
     await page.getByText('squares.js (js').waitFor();
     await page.getByText('0 to 59', { exact: true }).waitFor();
+    quiet();
+  });
+
+  test('of very many failures some from all over the job are looked at, and the page says so; the causes of each are told', async (t) => {
+    const code = `export default (n) => { throw new Error('no page ' + n, { cause: new TypeError(n < 9_000 ? 'no host ' + n : 'no <b>name</b>') }); };`;
+    const range = { start: 0, step: 1, count: 12_000 };
+    const job = await watched.submit({ name: 'many', code, range, maxFailures: 99_999 });
+    await watched.ended(job);
+    const { page, quiet } = await watched.open(t, `/jobs/${job}`);
+    const failures = page.locator('section.failures');
+    await failures.getByText(/^Of 12,000 failures [\d,]+ from all over the job were looked at/).waitFor();
+    const told = await failures.locator('.tasks-alike').allTextContents();
+    const estimates = told.map((text) => Number(/^about ([\d,]+) ×$/.exec(text)?.[1]?.replace(',', '')));
+    assert.equal(estimates.length, 2, told.join());
+    const [first = 0, second = 0] = estimates;
+    assert.ok(Math.abs(first - 9_000) < 1_500 && Math.abs(second - 3_000) < 1_500, told.join());
+    await failures.getByText('caused by TypeError: no <b>name</b>').waitFor();
+    await failures.getByRole('link').first().click();
+    await page
+      .locator('section.failures', { hasText: 'Error: no page' })
+      .getByText('caused by TypeError: no host')
+      .waitFor();
+    quiet();
+  });
+
+  test('a job of one task that runs long, whose result is large, is told in words that fit', async (t) => {
+    const code = `export default async (release) => { while (!(await fetch(release).then((r) => r.ok, () => false))) await new Promise((go) => setTimeout(go, 100)); return 'x'.repeat(300_000); };`;
+    const oracle = createServer((_, response) => response.end());
+    cleanUp(t, () => oracle.close());
+    // Nothing listens there yet, so the task runs on.
+    await new Promise<void>((resolve) => oracle.listen(0, '127.0.0.1', resolve));
+    const { port } = oracle.address() as AddressInfo;
+    await new Promise((resolve) => oracle.close(resolve));
+    const job = await watched.submit({ name: 'one', code, range: undefined, inputs: [`http://127.0.0.1:${port}`] });
+    const { page, quiet } = await watched.open(t, '/');
+    await page.getByRole('heading', { level: 1, name: '1 of 2 slots of 1 worker is busy.' }).waitFor();
+    await page.getByRole('link', { name: 'one' }).click();
+    await page.getByText('The only task', { exact: true }).waitFor();
+    await page.getByText('The only one', { exact: true }).waitFor();
+    assert.equal(await page.getByText('Slots busy').count(), 0, 'what runs is not told as idle');
+    oracle.listen(port, '127.0.0.1');
+    await watched.ended(job);
+    await page.getByRole('row', { name: /^0 done a value of 293.KiB$/ }).waitFor();
+    await page.getByText('Slots busy').waitFor();
     quiet();
   });
 
@@ -106,6 +151,7 @@ describe('the pages of jobs, tasks and workers in Chromium', { skip: noBrowser }
       .getByRole('row', { name: /^squares 8 1 / })
       .waitFor();
     await page.getByText('Nothing now.').waitFor();
+    await page.getByText(/^Of the jobs that it worked on last, since the server started, .* ago\.$/).waitFor();
     await page.goBack();
     await page.getByRole('link', { name: 'Previous' }).click();
     await page.getByRole('heading', { level: 1, name: 'Task 7' }).waitFor();
@@ -134,6 +180,7 @@ describe('the pages of jobs, tasks and workers in Chromium', { skip: noBrowser }
     await page.getByRole('listitem').filter({ hasText: `runningtask 2 of squares` }).waitFor();
     await farm.json('POST', `/v1/jobs/${job}/cancel`);
     await page.getByText('Nothing now.').waitFor();
+    await page.getByText(/^Of the jobs that it worked on last, since the server started, .* ago\.$/).waitFor();
     quiet();
   });
 

@@ -84,6 +84,34 @@ describe('a page is a worker', { skip: noBrowser }, () => {
     assertQuiet(opened);
   });
 
+  test('what its owner chose is chosen again the next time, and nothing that is not a choice', async (t) => {
+    const farm = await ServedFarm.start(t);
+    const opened = await openPage(t, browser, farm.server.joinUrl);
+    const { page } = opened;
+    await page.locator('#slots').fill('1');
+    await page.getByLabel('this page is hidden').check();
+    await page.goto('about:blank');
+    await page.goto(farm.server.joinUrl);
+    assert.equal(await page.locator('#slots').inputValue(), '1');
+    assert.equal(await page.getByLabel('this page is hidden').isChecked(), true);
+    await page.locator('#lend').click();
+    await waitFor(async () => (await workersOf(farm))[0]?.slots === 1, { what: 'a worker of one slot' });
+    assert.doesNotMatch((await page.evaluate('JSON.stringify(localStorage)')) as string, /mh_/, 'no token is kept');
+    const most = (await page.locator('#slots').getAttribute('max')) as string;
+    for (const [kept, slots, isPaused] of [
+      ['{"slots":99999}', most, false],
+      ['{"slots":-3,"pauseWhen":{"hidden":"yes"}}', '1', false],
+      ['[', most, false],
+      ['{"pauseWhen":{"hidden":true}}', most, true],
+    ] as const) {
+      await page.evaluate(`localStorage.setItem('manyhands.lend', ${JSON.stringify(kept)})`);
+      await page.reload();
+      assert.equal(await page.locator('#slots').inputValue(), slots, kept);
+      assert.equal(await page.getByLabel('this page is hidden').isChecked(), isPaused, kept);
+    }
+    assertQuiet(opened);
+  });
+
   test('tasks have what they have on Node', async (t) => {
     const farm = await ServedFarm.start(t);
     const opened = await lendPage(t, browser, farm, 1);

@@ -117,6 +117,52 @@ describe('the past of a job in Chromium', { skip: noBrowser }, () => {
     quiet();
   });
 
+  test('plays by itself to its end, with the keyboard, and in moments that stand still for who wants no motion', async (t) => {
+    const opened = await openPage(t, watched.browser, watched.address(`/jobs/${job}`));
+    const { page } = opened;
+    const slider = page.getByRole('slider', { name: 'Moment' });
+    const button = (name: string) => page.locator('.scrubber').getByRole('button', { name, exact: true });
+    const said = page.locator('.moment [role=status]');
+    const heard = new Set<string>();
+    const at = async () => {
+      heard.add((await said.textContent()) ?? '');
+      return Number(await slider.inputValue());
+    };
+    const last = Number(await slider.getAttribute('max'));
+    await button('Play').press('Space');
+    await said.waitFor();
+    const begin = await at();
+    assert.ok(begin < last / 2, `it begins at its beginning, not at ${begin} of ${last}`);
+    await waitFor(async () => (await at()) > last / 2, { what: 'the second half', timeout: 20_000 });
+    assert.equal(await said.getAttribute('aria-live'), 'off', 'what passes is not read out');
+    await button('Pause').press('Enter');
+    await button('Play').waitFor();
+    const paused = await at();
+    await page.waitForTimeout(300);
+    assert.equal(await at(), paused, 'it stands still');
+    await button('Play').click();
+    await button('Pause').waitFor();
+    assert.ok((await at()) >= paused, 'it goes on where it was');
+    await button('Play').waitFor();
+    assert.equal(await at(), last, 'it stops at the end');
+    assert.equal(await said.getAttribute('aria-live'), 'polite');
+    await said.getByText('60 of 60 tasks ended, 5 failed').waitFor();
+    assert.ok(heard.size > 10, `it moves: ${heard.size} moments were seen`);
+
+    heard.clear();
+    await page.emulateMedia({ reducedMotion: 'reduce' });
+    await button('Play').click();
+    await button('Pause').waitFor();
+    await waitFor(async () => (await at()) === last, { what: 'the end', timeout: 20_000 });
+    assert.ok(heard.size > 4 && heard.size <= 12, `${heard.size} moments stood still`);
+    await slider.press('Home');
+    await button('Play').click();
+    await button('Pause').waitFor();
+    await slider.press('ArrowRight');
+    await button('Play').waitFor();
+    assertQuiet(opened);
+  });
+
   test('of many batches one in so many is drawn, and all of them where one looks closely', async (t) => {
     const code = 'export default (n) => new Promise((done) => setTimeout(done, 5, n));';
     const long = await watched.submit({ code, range: { start: 0, step: 1, count: 1_500 } });

@@ -1,17 +1,18 @@
 import assert from 'node:assert/strict';
+import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { drawPlan, simulate } from '../../src/testing/index.ts';
 import { nodeOf } from '../support/nodes.ts';
 import { run } from '../support/processes.ts';
 import { notReached } from './reachable.ts';
-import { complaint, numbers, summary, sweep } from './sweep.ts';
+import { complaint, summary, sweepInThreads } from './sweep.ts';
 
 /** The oldest that is promised. */
 const OLDEST = '24.15.0';
 
 test('S1 S2 S3 S4 S5 S6 S7 S8 S9 S11 L1 L2 L3 F-34: 2,000 more farms, which come across all that is worth it', async (t) => {
-  const totals = await sweep(numbers(61, 2_060));
+  const totals = await sweepInThreads(61, 2_060, os.availableParallelism());
   for (const line of summary(totals).split('\n')) t.diagnostic(line);
   assert.deepEqual(totals.failures.map(complaint), []);
   assert.deepEqual(notReached(totals), [], 'the simulator does not get there any more');

@@ -48,8 +48,8 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'heartbeat from an old connection renews the new lease',
-    find: 'if (this.id !== undefined && !this.#over) this.#gateway.heard(this.id);',
-    put: 'if (this.id !== undefined) this.#gateway.heard(this.id);',
+    find: 'if (this.id !== undefined && !this.#over) this.#gateway.heard(this.id, roundTrip);',
+    put: 'if (this.id !== undefined) this.#gateway.heard(this.id, roundTrip);',
   },
   {
     name: 'segment number not persisted',

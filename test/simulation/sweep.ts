@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
 import { drawPlan, type Plan, simulate, type Verdict } from '../../src/testing/index.ts';
 
 /** What many runs came to. */
@@ -50,6 +52,33 @@ export async function sweepPlans(plans: Iterable<Plan>, { onVerdict, more }: Swe
     if (more?.(totals) === false) break;
   }
   return totals;
+}
+
+/** The same on several processors: a run depends on its seed alone. */
+export async function sweepInThreads(first: number, last: number, threads: number): Promise<Totals> {
+  const parts = Array.from({ length: threads }, async (_, i) => {
+    const workerData = { first: first + i, last, step: threads };
+    const thread = new Worker(new URL('entry/sweep-part.ts', import.meta.url), { workerData });
+    const [totals] = (await once(thread, 'message')) as [Totals];
+    return totals;
+  });
+  return (await Promise.all(parts)).reduce(added);
+}
+
+function added(a: Totals, b: Totals): Totals {
+  const reached = new Map(a.reached);
+  for (const [what, times] of b.reached) reached.set(what, (reached.get(what) ?? 0) + times);
+  return {
+    runs: a.runs + b.runs,
+    events: a.events + b.events,
+    messages: a.messages + b.messages,
+    passed: a.passed + b.passed,
+    // Of the whole process, which all threads see.
+    spent: Math.max(a.spent, b.spent),
+    faults: a.faults + b.faults,
+    reached,
+    failures: [...a.failures, ...b.failures],
+  };
 }
 
 function* plansOf(seeds: Iterable<number>): Generator<Plan> {

@@ -5,9 +5,10 @@ import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { createBrotliDecompress } from 'node:zlib';
-import { type Browser, chromium } from 'playwright-core';
+import { type Browser, type BrowserContext, chromium } from 'playwright-core';
 import { type Cleanup, cleanUp } from './cleanup.ts';
 import { repository, temporaryDirectory } from './directories.ts';
+import { start } from './processes.ts';
 
 const FLAGS = [
   '--no-sandbox',
@@ -37,7 +38,21 @@ export async function openBrowser(t: Cleanup, ...flags: string[]): Promise<Brows
   return browser;
 }
 
-/** The same, started by another command, such as one that puts it into another network. */
+/**
+ * A Chromium whose pages may be hidden and frozen, as those of people are: who drives a browser keeps its pages awake
+ * otherwise. It has one context, and a window for each page.
+ */
+export async function openDrowsyBrowser(t: Cleanup): Promise<BrowserContext> {
+  const profile = temporaryDirectory(t, 'browser');
+  const flags = ['--headless', '--remote-debugging-port=0', `--user-data-dir=${profile}`, '--window-size=1280,800'];
+  const running = start(t, [PROGRAM, ...FLAGS, ...flags], { env: { HOME: profile } });
+  const [, address = ''] = await running.output(/DevTools listening on (ws:\S+)/, { timeout: 60_000 });
+  const browser = await chromium.connectOverCDP(address, { noDefaults: true });
+  cleanUp(t, () => browser.close());
+  return browser.contexts()[0] as BrowserContext;
+}
+
+/** A Chromium started by another command, such as one that puts it into another network. */
 export async function openBrowserBy(t: Cleanup, command: readonly string[]): Promise<Browser> {
   const script = path.join(temporaryDirectory(t, 'browser'), 'chromium');
   await writeFile(script, `#!/bin/sh\nexec ${command.join(' ')} ${PROGRAM} "$@"\n`, { mode: 0o755 });

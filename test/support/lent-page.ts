@@ -1,4 +1,4 @@
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
 import type { Cleanup } from './cleanup.ts';
 import { type OpenedPage, openPage } from './opened-page.ts';
 import type { ServedFarm } from './served-farm.ts';
@@ -18,9 +18,14 @@ export async function workersOf(farm: ServedFarm): Promise<readonly ListedWorker
 }
 
 /** Opens the join link as its owner would, and touches the button. The worker is there when this returns. */
-export async function lendPage(t: Cleanup, browser: Browser, farm: ServedFarm, slots?: number): Promise<OpenedPage> {
+export async function lendPage(
+  t: Cleanup,
+  where: Browser | BrowserContext,
+  farm: ServedFarm,
+  slots?: number,
+): Promise<OpenedPage> {
   const before = (await workersOf(farm)).length;
-  const opened = await openPage(t, browser, farm.server.joinUrl);
+  const opened = await openPage(t, where, farm.server.joinUrl);
   if (slots !== undefined) await setSlots(opened.page, slots);
   await opened.page.locator('#lend').click();
   await waitFor(async () => (await workersOf(farm)).length > before, { what: 'the page to join', timeout: 20_000 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { type Cleanup, cleanUp } from './cleanup.ts';
 
 /** Milliseconds for what is shown to come: long, because a test's machine may be busy, and no test's verdict. */
@@ -12,17 +12,18 @@ export interface OpenedPage {
   readonly complaints: string[];
 }
 
-/** Opens an address in a window of its own. When the test ends nothing may have complained. */
+/** Opens an address in a window of its own, of a context that is there or made for it. When the test ends nothing may have complained. */
 export async function openPage(
   t: Cleanup,
-  browser: Browser,
+  where: Browser | BrowserContext,
   address: string,
   options: BrowserContextOptions = {},
 ): Promise<OpenedPage> {
-  const context = await browser.newContext({ viewport: { width: 1_280, height: 800 }, ...options });
-  cleanUp(t, () => context.close());
+  const isMade = 'newContext' in where;
+  const context = isMade ? await where.newContext({ viewport: { width: 1_280, height: 800 }, ...options }) : where;
   context.setDefaultTimeout(PATIENCE);
   const page = await context.newPage();
+  cleanUp(t, () => (isMade ? context : page).close());
   const complaints: string[] = [];
   page.on('dialog', (dialog) => {
     complaints.push(`a dialog: ${dialog.message()}`);

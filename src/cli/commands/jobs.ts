@@ -114,8 +114,12 @@ function conditionsOf({
   cpus,
   memory,
   resources,
+  after = [],
+  source,
 }: JobSpec): string | undefined {
   const parts = [
+    source === undefined ? '' : `results of job ${source}`,
+    after.length === 0 ? '' : `after job ${after.join(', ')}`,
     priority === 0 ? '' : `priority ${priority}`,
     retries === 0 ? '' : `${retries} retries`,
     maxFailures === undefined ? '' : `at most ${formatCount(maxFailures)} failures`,

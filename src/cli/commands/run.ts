@@ -30,6 +30,8 @@ export interface RunOptions extends ServerOptions {
   resource?: Record<string, number>;
   deterministic?: true;
   local?: number;
+  after?: string[];
+  resultsOf?: string;
 }
 
 export function addRun(program: Command, finish: Finish): void {
@@ -40,6 +42,7 @@ export function addRun(program: Command, finish: Finish): void {
     )
     .option('--range <a..b[..step]>', 'whole numbers as inputs, b included', parseRange)
     .option('--inputs <file>', 'a file of inputs, or - for standard input')
+    .option('--results-of <job>', 'the results of this job as inputs, as they come; undefined ones are left out')
     .addOption(new Option('--format <format>', 'how to read it (default: by its name, else lines)').choices(FORMATS))
     .option('--out <file>', 'write records into a file instead of printing values')
     .option('--json', 'print records: {"index":0,"status":"done","value":…}')
@@ -51,6 +54,7 @@ export function addRun(program: Command, finish: Finish): void {
     .option('--retries <n>', 're-runs of a task that failed', wholeNumber('--retries', 0, 1000))
     .option('--max-failures <n>', 'end the job when more tasks failed', wholeNumber('--max-failures', 0))
     .option('--timeout <duration>', 'time limit of one attempt of a task', parseDuration)
+    .option('--after <job>', 'only when this job is done; may be given more than once', collect)
     .option('--requires <key=value>', 'only on workers with this label', collectLabel)
     .option('--cpus <n>', 'CPUs of each task', positiveNumber('--cpus'))
     .option('--memory <size>', 'memory of each task', parseSize)
@@ -76,6 +80,10 @@ async function run(module: string, args: string[], options: RunOptions): Promise
   if (options.detach && options.local !== undefined) {
     throw new UsageError('--detach needs a server that stays, --local starts one for this command alone');
   }
+  const other = options.after !== undefined ? '--after' : options.resultsOf !== undefined ? '--results-of' : undefined;
+  if (other !== undefined && options.local !== undefined) {
+    throw new UsageError(`${other} names a job of a server that stays, --local starts one for this command alone`);
+  }
   const named = options.url !== undefined ? '--url' : options.data !== undefined ? '--data' : undefined;
   if (named !== undefined && options.local !== undefined) {
     throw new UsageError(`${named} names a server, --local starts one for this command alone: give only one of them`);
@@ -84,11 +92,16 @@ async function run(module: string, args: string[], options: RunOptions): Promise
   return runJob(module, args, options);
 }
 
+function collect(value: string, all: string[] = []): string[] {
+  return [...all, value];
+}
+
 function checkInputs(args: string[], options: RunOptions): void {
   const given = [
     args.length > 0 ? 'arguments' : undefined,
     options.range === undefined ? undefined : '--range',
     options.inputs === undefined ? undefined : '--inputs',
+    options.resultsOf === undefined ? undefined : '--results-of',
   ].filter((one) => one !== undefined);
   if (given.length > 1) throw new UsageError(`inputs come from ${given.join(' and ')}: give only one of them`);
   if (options.format !== undefined && options.inputs === undefined) {

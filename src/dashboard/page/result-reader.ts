@@ -26,6 +26,7 @@ export class ResultReader {
     if (this.sample.isFull) return false;
     const isAll = await this.#read(signal);
     await this.#look(signal);
+    this.sample.isWhole = isAll;
     return !isAll && !this.sample.isFull;
   }
 
@@ -62,7 +63,7 @@ export class ResultReader {
       if (type === undefined) this.sample.add(outcome);
       else if (!this.sample.isFull && this.sample.wants({ index, type, size })) await this.#fetch(index, type, signal);
       else this.sample.unseen++;
-      this.sample.looked++;
+      if (outcome.status === 'done') this.sample.looked++;
       this.#next++;
       if (performance.now() - rested < PAGE_WORK) continue;
       await new Promise((resolve) => setTimeout(resolve));

@@ -61,7 +61,7 @@ function linkWords(link: Link): { word: string; tone: string } {
     case 'live':
       return { word: 'live', tone: 'running' };
     case 'away':
-      return { word: 'the server does not answer; trying again', tone: 'failed' };
+      return { word: 'no answer from the server, trying again; this is what it said last', tone: 'failed' };
     case 'refused':
       return { word: 'refused', tone: 'failed' };
     default:

@@ -1,31 +1,29 @@
 import { h, type JSX } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
-import { PAGE_FAILURE_BYTES } from '../../model/page-limits.ts';
-import { type FailureGroup, FailureSearch } from '../failures.ts';
+import { titleOf } from '../causes.ts';
+import { estimated, type FailureGroup } from '../failures.ts';
 import { count, plural } from '../figures.ts';
 import type { JobRow } from '../fold.ts';
 import type { Api } from '../page/api.ts';
+import { FailureReader } from '../page/failure-reader.ts';
 import { useLoaded } from '../page/loading.ts';
 import { taskPath } from '../places.ts';
+import { Causes } from './causes.ts';
 
-/** Failures by what they say. They are looked for in the results, piece by piece; how far that went is said. */
+/** Failures by what they say. They are looked for in the results; how far that went, and what is estimated, is said. */
 export function Failures({ job, api, version }: { job: JobRow; api: Api; version: string }): JSX.Element {
   const { id, progress } = job;
   const [rounds, setRounds] = useState(0);
-  const search = useMemo(() => new FailureSearch(), [id]);
+  const reader = useMemo(() => new FailureReader(api, id), [id]);
   const { error } = useLoaded(`failures ${id}`, `${version}/${rounds}`, async (signal) => {
-    search.begin();
-    const path = `/v1/jobs/${id}/results?order=completion&cursors&brief${search.after}`;
-    const take = (line: string) => {
-      search.take(line);
-      return true;
-    };
-    const isAll = await api.lines(path, PAGE_FAILURE_BYTES, take, signal);
-    setRounds((round) => round + (isAll ? 0 : 1));
-    return search.looked;
+    const isMore = await reader.round(progress, signal);
+    setRounds((round) => round + (isMore ? 1 : 0));
+    return reader.groups.looked;
   });
-  const { groups, looked } = search;
-  const ended = progress.done + progress.failed;
+  const { groups, sampledOf } = reader;
+  const { looked, others } = groups;
+  const many = (tasks: number) =>
+    sampledOf === undefined ? count(tasks) : `about ${count(estimated(tasks, looked, progress.failed))}`;
   return h(
     'section',
     { class: 'failures', 'aria-labelledby': 'failures' },
@@ -34,17 +32,28 @@ export function Failures({ job, api, version }: { job: JobRow; api: Api; version
     h(
       'ul',
       null,
-      groups.all.map((group) => h(Group, { key: `${group.name} ${group.message}`, job: id, group })),
+      groups.all.map((group) =>
+        h(Group, {
+          key: [group.name, group.message, ...group.causes].join(' '),
+          job: id,
+          group,
+          many: many(group.tasks),
+        }),
+      ),
     ),
-    groups.others > 0 && h('p', { class: 'aside' }, `${plural(groups.others, 'more failure')} are in the download.`),
-    looked < ended &&
-      groups.grouped + groups.others < progress.failed &&
-      h('p', { class: 'aside' }, `Looked at ${count(looked)} of ${count(ended)} outcomes so far.`),
+    others > 0 && h('p', { class: 'aside' }, `and ${many(others)} of more kinds than are listed here`),
+    error === undefined && h('p', { class: 'aside' }, howFar(looked, progress.failed, sampledOf)),
   );
 }
 
-function Group({ job, group }: { job: number; group: FailureGroup }): JSX.Element {
-  const { name, message, stack, tasks, examples } = group;
+function howFar(looked: number, failed: number, sampledOf: number | undefined): string {
+  if (sampledOf !== undefined)
+    return `Of ${count(failed)} failures ${count(looked)} from all over the job were looked at: the numbers are estimates.`;
+  return looked < failed ? `Looked at ${count(looked)} of ${plural(failed, 'failure')} so far.` : '';
+}
+
+function Group({ job, group, many }: { job: number; group: FailureGroup; many: string }): JSX.Element {
+  const { name, message, stack, causes, tasks, examples } = group;
   const more = tasks > examples.length ? ' …' : '';
   return h(
     'li',
@@ -52,10 +61,11 @@ function Group({ job, group }: { job: number; group: FailureGroup }): JSX.Elemen
     h(
       'p',
       { class: 'message' },
-      h('b', { class: 'tasks-alike' }, `${count(tasks)} ×`),
+      h('b', { class: 'tasks-alike' }, `${many} ×`),
       ' ',
-      h('bdi', null, message === '' ? name : `${name}: ${message}`),
+      h('bdi', null, titleOf({ name, message })),
     ),
+    h(Causes, { causes }),
     h(
       'p',
       { class: 'aside' },

@@ -38,7 +38,7 @@ export function JobPage({ id, state, api }: { id: number; state: PageState; api:
     { class: 'job' },
     h(Head, { job, now: state.now }),
     h(JobActions, { job, api, canAct }),
-    h(Why, { job, api, now: state.now }),
+    h(Why, { job, api, now: state.now, workers: state.view.workers.size }),
     progress.failed > 0 && h(Failures, { job, api, version }),
     h(Results, { job, api, version }),
     h(Past, { job, api, version, view: state.view, now: state.now }),
@@ -106,7 +106,8 @@ function aboutOf({ spec, progress }: JobRow, now: number): [string, string][] {
   ];
   if (startedAt !== undefined) facts.push([hasEnded(progress.state) ? 'Took' : 'Runs for', duration(end - startedAt)]);
   if (ended > 0) facts.push(['A task takes', `${duration(busyMicros / 1_000 / ended)} on average`]);
-  if (startedAt !== undefined && end > startedAt && busyMicros > 0) {
+  // What still runs is not in it: of a job of long tasks it would say that nothing does.
+  if (hasEnded(progress.state) && startedAt !== undefined && end > startedAt && busyMicros > 0) {
     facts.push(['Slots busy', `${rate(busyMicros / 1_000 / (end - startedAt))} on average`]);
   }
   if (retried > 0) facts.push(['Attempts retried', count(retried)]);
@@ -118,12 +119,15 @@ function aboutOf({ spec, progress }: JobRow, now: number): [string, string][] {
 /** What the submitter asked for, where it is not what is usual. */
 function wishesOf(spec: JobSpec): [string, string][] {
   const { code, range, priority, weight, retries, maxFailures, timeout, requires, cpus, memory, resources } = spec;
+  const { after = [], source } = spec;
   const wishes: [string, string][] = [['Code', `${code.sourceName} (${code.runner}, ${bytes(code.size)})`]];
   if (range !== undefined) {
     const last = range.start + (range.count - 1) * range.step;
     const step = range.step === 1 ? '' : ` in steps of ${count(range.step)}`;
     wishes.push(['Inputs', range.count === 0 ? 'none' : `${count(range.start)} to ${count(last)}${step}`]);
   }
+  if (source !== undefined) wishes.push(['Inputs', `the results of job ${source}`]);
+  if (after.length > 0) wishes.push(['Comes after', `${after.length === 1 ? 'job' : 'jobs'} ${after.join(', ')}`]);
   if (priority !== 0) wishes.push(['Priority', count(priority)]);
   if (weight !== 1) wishes.push(['Weight', String(weight)]);
   if (retries > 0) wishes.push(['Retries', `${count(retries)} a task`]);

@@ -4,6 +4,7 @@ import { BrowserWorker, type Lending } from '../../worker/browser/browser-worker
 import { type PauseWhen, tellable } from '../../worker/browser/page-life.ts';
 import { count, duration } from '../figures.ts';
 import type { Api } from '../page/api.ts';
+import { keepChoices, keptChoices, type LendChoices } from '../page/lend-choices.ts';
 import { saying } from '../page/loading.ts';
 import { Copyable } from './copyable.ts';
 import { Facts } from './facts.ts';
@@ -33,8 +34,8 @@ export function Join({ api }: { api: Api | undefined }): JSX.Element {
 
 function Lend({ token }: { token: string }): JSX.Element {
   const most = navigator.hardwareConcurrency ?? 1;
-  const [slots, setSlots] = useState(most);
-  const [pauseWhen, setPauseWhen] = useState<PauseWhen>({});
+  const [choices, setChoices] = useState(() => keptChoices(most));
+  const { slots, pauseWhen } = choices;
   const [worker, setWorker] = useState<BrowserWorker | undefined>(undefined);
   const [fault, setFault] = useState('');
   const lent = useRef<BrowserWorker | undefined>(undefined);
@@ -50,6 +51,11 @@ function Lend({ token }: { token: string }): JSX.Element {
     } catch (error) {
       setFault(`This browser cannot be lent: ${saying(error)}`);
     }
+  };
+  const choose = (change: Partial<LendChoices>) => {
+    const chosen = { ...choices, ...change };
+    setChoices(chosen);
+    keepChoices(chosen, most);
   };
   const stop = (event: MouseEvent) => {
     // The second of two quick touches meant the button that was here before.
@@ -78,14 +84,14 @@ function Lend({ token }: { token: string }): JSX.Element {
       slots,
       most,
       set: (wanted) => {
-        setSlots(wanted);
+        choose({ slots: wanted });
         if (isLent) worker?.resize(wanted);
       },
     }),
     h(Pauses, {
       pauseWhen,
       set: (wanted) => {
-        setPauseWhen(wanted);
+        choose({ pauseWhen: wanted });
         if (worker !== undefined) worker.pauseWhen = wanted;
       },
     }),
@@ -180,7 +186,7 @@ function stateWords({ state, busy, reason }: Lending): { word: string; tone: str
     case 'paused':
       return { word: `paused: ${reason ?? ''}`, tone: 'waiting' };
     case 'away':
-      return { word: `the server does not answer; trying again (${reason ?? ''})`, tone: 'failed' };
+      return { word: `not connected, trying again: ${reason ?? ''}`, tone: 'failed' };
     case 'ended':
       return { word: `not lent: ${reason ?? ''}`, tone: 'waiting' };
   }

@@ -14,9 +14,11 @@ export function MomentWords(props: {
   whole: Span;
   moment: Moment;
   total: number;
+  /** Another moment comes at once: none is read out before the last. */
+  isPassing: boolean;
   nameOf: (worker: string) => string;
 }): JSX.Element {
-  const { job, at, whole, moment, total, nameOf } = props;
+  const { job, at, whole, moment, total, isPassing, nameOf } = props;
   const { busy, ended, failed, isRough, stretches } = moment;
   const about = isRough ? 'about ' : '';
   const facts = [
@@ -27,7 +29,7 @@ export function MomentWords(props: {
   return h(
     'div',
     { class: 'moment' },
-    h('p', { role: 'status' }, `${facts.join('; ')}.`),
+    h('p', { role: 'status', 'aria-live': isPassing ? 'off' : 'polite' }, `${facts.join('; ')}.`),
     h(
       'ul',
       { 'aria-label': 'What ran' },

@@ -85,6 +85,8 @@ function headline(current: number, busy: number, slots: number, workers: number)
   if (workers === 0) return 'No worker is here yet.';
   const where = `${plural(slots, 'slot')} of ${plural(workers, 'worker')}`;
   if (busy === 0 && current === 0) return `Idle: ${where} ${slots === 1 ? 'is' : 'are'} free.`;
+  // Long tasks end rarely: what is told is that they run.
+  if (current === 0) return `${count(busy)} of ${where} ${busy === 1 ? 'is' : 'are'} busy.`;
   return `${rate(current)} tasks a second on ${where}.`;
 }
 

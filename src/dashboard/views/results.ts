@@ -96,15 +96,20 @@ function First({ job, first }: { job: number; first: readonly Outcome[] }): JSX.
 
 /** How much of all that is, in words. */
 function extentOf(sample: ResultSample, { done }: JobRow['progress']): string {
-  const { looked, first, pictureCount, pictures, unseen, tileCount, isFull, series } = sample;
+  const { looked, first, pictureCount, pictures, unseen, tileCount, isFull, isWhole } = sample;
+  const plots = tileCount === 0 ? sample.series.size : 0;
   const words: string[] = [];
-  if (looked === 0) return 'No task has returned anything but undefined so far.';
+  if (done === 0) return 'No task is done.';
+  if (looked === 0) return isWhole ? 'All results are undefined.' : 'Reading…';
   if (pictureCount > pictures.length) words.push(`The first ${pictures.length} of ${count(pictureCount)} pictures.`);
-  else if (tileCount === 0 && pictureCount === 0 && first.length > 0 && first.length < done && series.size === 0)
-    words.push(`The first ${first.length} of ${count(done)} results.`);
+  else if (tileCount === 0 && pictureCount === 0 && first.length > 0 && first.length < looked && plots === 0)
+    words.push(`The first ${first.length} of ${count(isWhole ? looked : done)} results.`);
   if (isFull) words.push(`This shows the first ${count(looked)} of ${count(done)} results: the downloads hold all.`);
-  else if (series.size > 0 && tileCount === 0)
-    words.push(looked < done ? `Of the ${plural(looked, 'result')} read so far.` : `Of all ${count(looked)} results.`);
+  else if (plots > 0)
+    words.push(
+      `${plots === 1 ? 'The plot is' : 'The plots are'} of ${plural(looked, 'result')}${isWhole ? '' : ' so far'}.`,
+    );
+  if (isWhole && looked < done) words.push(`${plural(done - looked, 'other task')} returned undefined.`);
   if (unseen > 0) words.push(`${plural(unseen, 'result')} too large to be shown here.`);
   return words.join(' ');
 }

@@ -1,7 +1,7 @@
 import { h, type JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { PAGE_TASKS } from '../../model/page-limits.ts';
-import { count } from '../figures.ts';
+import { bytes, count } from '../figures.ts';
 import type { JobRow } from '../fold.ts';
 import { type Outcome, outcomeIn } from '../outcomes.ts';
 import type { Api } from '../page/api.ts';
@@ -9,6 +9,7 @@ import { useLoaded } from '../page/loading.ts';
 import { taskPath } from '../places.ts';
 import { shownOnOneLine } from '../shown-value.ts';
 import { StateMark } from './state-mark.ts';
+import { Table } from './table.ts';
 import type { TaskStatus } from './task.ts';
 
 const BYTES = 1_024 * 1_024;
@@ -37,24 +38,11 @@ export function TaskList({ job, api, version }: { job: JobRow; api: Api; version
     h('h2', { id: 'tasks' }, 'Tasks'),
     h(Pages, { from, until, total, go }),
     error !== undefined && h('p', { class: 'fault' }, error),
-    h(
-      'table',
-      { class: 'tasks' },
-      h(
-        'thead',
-        null,
-        h(
-          'tr',
-          null,
-          ['Task', 'State', 'Result'].map((head) => h('th', { key: head, scope: 'col' }, head)),
-        ),
-      ),
-      h(
-        'tbody',
-        null,
-        (value ?? []).map((line) => h(TaskLine, { key: line.index, job: id, line })),
-      ),
-    ),
+    h(Table, {
+      kind: 'tasks',
+      heads: ['Task', 'State', 'Result'],
+      rows: (value ?? []).map((line) => h(TaskLine, { key: line.index, job: id, line })),
+    }),
   );
 }
 
@@ -62,20 +50,21 @@ function TaskLine({ job, line }: { job: number; line: Line }): JSX.Element {
   const { index, status, outcome } = line;
   const error = outcome?.error;
   const told = error === undefined ? undefined : `${error.name ?? 'Error'}: ${error.message ?? ''}`;
-  const value =
-    outcome?.status === 'done'
-      ? outcome.value === undefined
-        ? 'undefined'
-        : shownOnOneLine(outcome.value, CHARACTERS)
-      : '';
   const attempts = outcome?.attempts ?? 1;
   return h(
     'tr',
     null,
     h('th', { scope: 'row' }, h('a', { href: taskPath(job, index) }, `${index}`)),
     h('td', null, h(StateMark, { word: attempts > 1 ? `${status}, attempt ${attempts}` : status, tone: status })),
-    h('td', null, h('code', null, told === undefined ? value : told.slice(0, CHARACTERS))),
+    h('td', null, h('code', null, told === undefined ? wordsOf(outcome) : told.slice(0, CHARACTERS))),
   );
+}
+
+function wordsOf(outcome: Outcome | undefined): string {
+  if (outcome?.status !== 'done') return '';
+  const { value, size, type } = outcome;
+  if (size !== undefined) return `${type === 'bytes' ? 'bytes' : 'a value'} of ${bytes(size)}`;
+  return value === undefined ? 'undefined' : shownOnOneLine(value, CHARACTERS);
 }
 
 /** Which tasks are shown, and how to get to others. */
@@ -91,7 +80,11 @@ function Pages(props: { from: number; until: number; total: number; go: (index: 
   return h(
     'form',
     { class: 'pages', onSubmit: jump },
-    h('span', { role: 'status' }, `${count(from)} to ${count(until - 1)} of ${count(total)}`),
+    h(
+      'span',
+      { role: 'status' },
+      total === 1 ? 'The only one' : `${count(from)} to ${count(until - 1)} of ${count(total)}`,
+    ),
     button('Earlier', from - PAGE_TASKS, from === 0),
     button('Later', from + PAGE_TASKS, until >= total),
     h(
@@ -113,31 +106,24 @@ async function readLines(api: Api, job: JobRow, from: number, until: number, sig
     if (outcome.index < until) outcomes.set(outcome.index, outcome);
     return outcome.index < until - 1;
   };
-  await api.lines(`/v1/jobs/${id}/results?order=index&after=i${from}`, BYTES, take, signal);
+  await api.lines(`/v1/jobs/${id}/results?order=index&brief&after=i${from}`, BYTES, take, signal);
   const indexes = Array.from({ length: until - from }, (_, i) => from + i);
   return Promise.all(
     indexes.map(async (index): Promise<Line> => {
       const outcome = outcomes.get(index);
       if (outcome !== undefined) return { index, status: outcome.status, outcome };
-      const task = await api.json<{ status: TaskStatus; output?: { value?: unknown }; error?: Outcome['error'] }>(
-        `/v1/jobs/${id}/tasks/${index}`,
-        signal,
-      );
+      const task = await api.json<AskedTask>(`/v1/jobs/${id}/tasks/${index}`, signal);
       return { index, status: task.status, outcome: outcomeOf(index, task) };
     }),
   );
 }
 
-function outcomeOf(
-  index: number,
-  task: { status: TaskStatus; output?: { value?: unknown }; error?: Outcome['error'] },
-) {
-  if (task.status !== 'done' && task.status !== 'failed') return undefined;
-  const value = task.output?.value;
-  return {
-    index,
-    status: task.status,
-    ...(value === undefined ? {} : { value }),
-    ...(task.error === undefined ? {} : { error: task.error }),
-  };
+interface AskedTask extends Pick<Outcome, 'error'> {
+  readonly status: TaskStatus;
+  readonly output?: Pick<Outcome, 'value' | 'blob' | 'size' | 'type'>;
+}
+
+function outcomeOf(index: number, { status, output, error }: AskedTask): Outcome | undefined {
+  if (status !== 'done' && status !== 'failed') return undefined;
+  return { index, status, ...output, ...(error === undefined ? {} : { error }) };
 }

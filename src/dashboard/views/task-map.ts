@@ -169,6 +169,7 @@ function Around(props: {
 
 function shownOf({ total, from, cell, states }: TaskMap): string {
   const until = Math.min(total, from + cell * states.length);
+  if (total === 1) return 'The only task';
   const each = cell === 1 ? 'each cell is a task' : `each cell is ${count(cell)} tasks`;
   return from === 0 && until === total
     ? `All ${count(total)}; ${each}`

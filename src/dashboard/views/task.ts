@@ -2,6 +2,7 @@ import { h, type JSX } from 'preact';
 import { useRef, useState } from 'preact/hooks';
 import type { TaskFailure } from '../../model/envelope.ts';
 import type { AttemptRecord } from '../../model/records.ts';
+import { causesOf, titleOf } from '../causes.ts';
 import { ago, bytes, count, duration, plural } from '../figures.ts';
 import type { FarmView } from '../fold.ts';
 import type { Api } from '../page/api.ts';
@@ -9,6 +10,7 @@ import { saying, useLoaded } from '../page/loading.ts';
 import type { PageState } from '../page/page.ts';
 import { jobPath, taskPath, workerPath } from '../places.ts';
 import { shownWhole } from '../shown-value.ts';
+import { Causes } from './causes.ts';
 import { Facts } from './facts.ts';
 import { Log } from './log.ts';
 import { SeenValue } from './seen-value.ts';
@@ -76,13 +78,13 @@ export function TaskPage({ job, index, state, api }: TaskProps): JSX.Element {
       h(
         'nav',
         { class: 'actions', 'aria-label': 'Other tasks' },
-        index > 0 && h('a', { href: taskPath(job, index - 1) }, 'Previous'),
+        index > 0 && (total === undefined || index <= total) && h('a', { href: taskPath(job, index - 1) }, 'Previous'),
         (total === undefined || index + 1 < total) && h('a', { href: taskPath(job, index + 1) }, 'Next'),
       ),
       error !== undefined && h('p', { class: 'fault', role: 'alert' }, `${error}.`),
     ),
     task !== undefined && h(TaskBody, { task, job, index, state, api }),
-    h(Log, { path: `${path}/logs`, api, version, showsTask: false }),
+    task !== undefined && h(Log, { path: `${path}/logs`, api, version, showsTask: false }),
   );
 }
 
@@ -121,7 +123,8 @@ function Failure({ error }: { error: TaskFailure }): JSX.Element {
     'section',
     { class: 'failures', 'aria-labelledby': 'error' },
     h('h2', { id: 'error' }, 'Error'),
-    h('p', { class: 'message' }, h('bdi', null, `${name}: ${message}`)),
+    h('p', { class: 'message' }, h('bdi', null, titleOf({ name, message }))),
+    h(Causes, { causes: causesOf(error) }),
     end.length > 0 && h('p', { class: 'aside' }, end.join(', ')),
     stack !== undefined && stack !== '' && h('pre', { tabIndex: 0 }, stack),
   );
@@ -182,7 +185,7 @@ function Attempts({
   now: number;
 }): JSX.Element | null {
   const { attempts, status, worker, batch, error } = task;
-  const message = error === undefined ? '' : `${error.name}: ${error.message}`;
+  const message = error === undefined ? '' : titleOf(error);
   const last =
     worker === undefined || batch === undefined
       ? []

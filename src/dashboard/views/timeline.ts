@@ -11,6 +11,8 @@ import { layOut, momentOf, sharesOf } from '../past.ts';
 import { workerPath } from '../places.ts';
 import { panned, type Span, showing, zoomed } from '../window.ts';
 import { MomentWords } from './moment.ts';
+import { Scrubber, usePlay } from './scrubber.ts';
+import { Table } from './table.ts';
 import { TimelineCanvas } from './timeline-canvas.ts';
 
 export interface TimelineProps {
@@ -23,7 +25,7 @@ export interface TimelineProps {
 
 /** When what ran where: a lane a slot, a bar a batch. */
 export function TimelineSection({ job, api, timeline, workers }: TimelineProps): JSX.Element {
-  const [chosen, choose] = useState<Span>();
+  const [chosen, setChosen] = useState<Span>();
   const [moment, setMoment] = useState<number>();
   const whole = wholeOf(job, timeline);
   const shown = chosen ?? whole;
@@ -32,19 +34,33 @@ export function TimelineSection({ job, api, timeline, workers }: TimelineProps):
   const nameOf = (worker: string) => nameOfWorker(workers, worker);
   const past = useMemo(() => layOut(close, slotsOf), [close, workers.size]);
   const told = useMemo(() => layOut(timeline, slotsOf), [timeline, workers.size]);
-  const show = (span: Span) => choose(span.from <= whole.from && span.to >= whole.to ? undefined : span);
+  const show = (span: Span) => setChosen(span.from <= whole.from && span.to >= whole.to ? undefined : span);
   const look = (at: number) => {
     setMoment(at);
     show(showing(shown, whole, at));
+  };
+  const play = usePlay({ whole, moment, look });
+  const choose = (at: number) => {
+    play.stop();
+    look(at);
   };
   return h(
     'section',
     { class: 'timeline', 'aria-labelledby': 'timeline' },
     h('h2', { id: 'timeline' }, 'Timeline'),
     h(Controls, { shown, whole, moment, show }),
-    h(TimelineCanvas, { past, shown, whole, moment, nameOf, show, look, label: labelOf(timeline, told.length, whole) }),
+    h(TimelineCanvas, {
+      past,
+      shown,
+      whole,
+      moment,
+      nameOf,
+      show,
+      look: choose,
+      label: labelOf(timeline, told.length, whole),
+    }),
     h(Legend, null),
-    h(Scrubber, { whole, moment: moment ?? whole.to, look }),
+    h(Scrubber, { whole, moment, look: choose, play: hasEnded(job.progress.state) ? play : undefined }),
     moment !== undefined &&
       h(MomentWords, {
         job: job.id,
@@ -52,6 +68,7 @@ export function TimelineSection({ job, api, timeline, workers }: TimelineProps):
         whole,
         moment: momentOf(timeline, told, moment),
         total: job.progress.total,
+        isPassing: play.isPlaying,
         nameOf,
       }),
     timeline.step > 1 &&
@@ -140,31 +157,6 @@ function Legend(): JSX.Element {
   );
 }
 
-/** A job's time, second by second; of short ones, in tenths. */
-function Scrubber(props: { whole: Span; moment: number; look: (at: number) => void }): JSX.Element {
-  const { whole, moment, look } = props;
-  const length = whole.to - whole.from;
-  const step = length <= 20_000 ? 100 : 1_000;
-  const steps = Math.ceil(length / step);
-  return h(
-    'label',
-    { class: 'scrubber' },
-    h('span', null, 'Moment'),
-    h('input', {
-      type: 'range',
-      min: 0,
-      max: steps,
-      step: 1,
-      value: Math.min(steps, Math.round((moment - whole.from) / step)),
-      'aria-valuetext': `${duration(moment - whole.from)} after the start`,
-      onInput: (event: Event) => {
-        const value = Number((event.currentTarget as HTMLInputElement).value);
-        look(Math.min(whole.to, whole.from + value * step));
-      },
-    }),
-  );
-}
-
 /** The same in figures, for those who do not see the picture. */
 function Shares({ timeline, nameOf }: { timeline: Timeline; nameOf: (worker: string) => string }): JSX.Element | null {
   const shares = sharesOf(timeline);
@@ -174,34 +166,20 @@ function Shares({ timeline, nameOf }: { timeline: Timeline; nameOf: (worker: str
     'details',
     { class: 'shares' },
     h('summary', null, 'By worker'),
-    h(
-      'table',
-      null,
-      h(
-        'thead',
-        null,
+    h(Table, {
+      heads: ['Worker', 'Batches', 'Tasks', 'Failed', 'Busy for'],
+      rows: shares.slice(0, MOST_SHARES).map(({ worker, batches, tasks, failed, busy }) =>
         h(
           'tr',
-          null,
-          ['Worker', 'Batches', 'Tasks', 'Failed', 'Busy for'].map((head) =>
-            h('th', { key: head, scope: 'col' }, head),
-          ),
+          { key: worker },
+          h('th', { scope: 'row' }, h('a', { href: workerPath(worker) }, h('bdi', null, nameOf(worker)))),
+          [batches, tasks, failed].map((each, i) => h('td', { key: i }, `${about}${count(each)}`)),
+          h('td', null, `${about}${duration(busy)}`),
         ),
       ),
-      h(
-        'tbody',
-        null,
-        shares.slice(0, MOST_SHARES).map(({ worker, batches, tasks, failed, busy }) =>
-          h(
-            'tr',
-            { key: worker },
-            h('th', { scope: 'row' }, h('a', { href: workerPath(worker) }, h('bdi', null, nameOf(worker)))),
-            [batches, tasks, failed].map((each, i) => h('td', { key: i }, `${about}${count(each)}`)),
-            h('td', null, `${about}${duration(busy)}`),
-          ),
-        ),
-      ),
-    ),
+    }),
+    shares.length > MOST_SHARES &&
+      h('p', { class: 'aside' }, `and ${plural(shares.length - MOST_SHARES, 'other worker')}, which did less`),
   );
 }
 

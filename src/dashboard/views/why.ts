@@ -6,7 +6,8 @@ import type { Api } from '../page/api.ts';
 import { useLoaded } from '../page/loading.ts';
 
 /** Why tasks of the job wait, in words, for as long as some do. */
-export function Why({ job, api, now }: { job: JobRow; api: Api; now: number }): JSX.Element | null {
+export function Why(props: { job: JobRow; api: Api; now: number; workers: number }): JSX.Element | null {
+  const { job, api, now, workers } = props;
   const { id, progress, waiting, running } = job;
   const isIdle = !hasEnded(progress.state) && (waiting > 0 || running === 0);
   // What it waits for may change without any change of the job.
@@ -20,5 +21,6 @@ export function Why({ job, api, now }: { job: JobRow; api: Api; now: number }): 
     { class: 'why', 'aria-labelledby': 'why' },
     h('h2', { id: 'why' }, running > 0 ? 'Why the rest waits' : 'Why it waits'),
     value.reasons.map((reason) => h('p', { key: reason.replace(/\d/g, '') }, reason)),
+    workers === 0 && h('p', null, h('a', { href: '/' }, 'How to add a device')),
   );
 }

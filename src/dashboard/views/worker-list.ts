@@ -7,6 +7,7 @@ import type { WorkerRow } from '../fold.ts';
 import { rateOf } from '../pace.ts';
 import { workerPath } from '../places.ts';
 import { StateMark } from './state-mark.ts';
+import { Table } from './table.ts';
 
 /** Slots that are drawn one by one. */
 const DRAWN_SLOTS = 16;
@@ -35,29 +36,15 @@ export function WorkerList({ workers, now }: { workers: Iterable<WorkerRow>; now
   const shown = showsAll ? all : all.slice(0, PAGE_LIST);
   const names = all.map(({ name }) => name);
   const isNamesake = ({ name }: WorkerRow) => names.indexOf(name) !== names.lastIndexOf(name);
-  const heads = ['Worker', 'State', 'Slots', 'Speed', 'Done', 'Failed', 'Last seen'];
   return h(
     'section',
     { 'aria-labelledby': 'workers' },
     h('h2', { id: 'workers' }, 'Workers'),
-    h(
-      'table',
-      { class: 'workers' },
-      h(
-        'thead',
-        null,
-        h(
-          'tr',
-          null,
-          heads.map((head) => h('th', { key: head, scope: 'col' }, head)),
-        ),
-      ),
-      h(
-        'tbody',
-        null,
-        shown.map((worker) => h(WorkerLine, { key: worker.id, worker, now, isNamesake: isNamesake(worker) })),
-      ),
-    ),
+    h(Table, {
+      kind: 'workers',
+      heads: ['Worker', 'State', 'Slots', 'Speed', 'Done', 'Failed', 'Last seen'],
+      rows: shown.map((worker) => h(WorkerLine, { key: worker.id, worker, now, isNamesake: isNamesake(worker) })),
+    }),
     all.length > shown.length &&
       h(
         'button',

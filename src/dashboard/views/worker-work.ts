@@ -6,6 +6,7 @@ import { useLoaded } from '../page/loading.ts';
 import type { PageState } from '../page/page.ts';
 import { jobPath, taskPath } from '../places.ts';
 import { StateMark } from './state-mark.ts';
+import { Table } from './table.ts';
 
 /** What `/v1/workers/ID/work` answers. */
 interface Work {
@@ -24,6 +25,8 @@ interface Work {
     readonly until: number;
     readonly busyMicros: number;
   }[];
+  /** When the server began to count. */
+  readonly since: number;
 }
 
 /** Batches that are listed; of the others the number. */
@@ -42,7 +45,7 @@ export function WorkerWork(props: { worker: WorkerRow; state: PageState; api: Ap
     null,
     error !== undefined && h('p', { class: 'fault' }, `What it does cannot be read: ${error}.`),
     value !== undefined && h(Given, { given: value.given, nameOf }),
-    value !== undefined && value.jobs.length > 0 && h(History, { jobs: value.jobs, nameOf, now: state.now }),
+    value !== undefined && h(History, { work: value, nameOf, now: state.now }),
   );
 }
 
@@ -81,39 +84,36 @@ function Given({ given, nameOf }: { given: Work['given']; nameOf: NameOf }): JSX
   );
 }
 
-function History({ jobs, nameOf, now }: { jobs: Work['jobs']; nameOf: NameOf; now: number }): JSX.Element {
-  const heads = ['Job', 'Done', 'Failed', 'Worked', 'Last'];
+function History({ work, nameOf, now }: { work: Work; nameOf: NameOf; now: number }): JSX.Element {
+  const { jobs, since } = work;
+  const counts = `since the server started, ${ago(now - since)}`;
   return h(
     'section',
     { 'aria-labelledby': 'history' },
     h('h2', { id: 'history' }, 'What it has done'),
     h(
-      'table',
-      { class: 'workers history' },
+      'p',
+      { class: 'aside' },
+      jobs.length === 0 ? `Nothing ${counts}.` : `Of the jobs that it worked on last, ${counts}.`,
+    ),
+    jobs.length > 0 && h(HistoryTable, { jobs, nameOf, now }),
+  );
+}
+
+function HistoryTable({ jobs, nameOf, now }: { jobs: Work['jobs']; nameOf: NameOf; now: number }): JSX.Element {
+  return h(Table, {
+    kind: 'workers history',
+    heads: ['Job', 'Done', 'Failed', 'Worked', 'Last'],
+    rows: jobs.map(({ job, done, failed, until, busyMicros }) =>
       h(
-        'thead',
-        null,
-        h(
-          'tr',
-          null,
-          heads.map((head) => h('th', { key: head, scope: 'col' }, head)),
-        ),
-      ),
-      h(
-        'tbody',
-        null,
-        jobs.map(({ job, done, failed, until, busyMicros }) =>
-          h(
-            'tr',
-            { key: job },
-            h('th', { scope: 'row' }, h('a', { href: jobPath(job) }, h('bdi', null, nameOf(job)))),
-            h('td', { 'data-head': 'Done' }, count(done)),
-            h('td', { 'data-head': 'Failed', class: failed > 0 ? 'bad' : '' }, count(failed)),
-            h('td', { 'data-head': 'Worked' }, duration(busyMicros / 1_000)),
-            h('td', { 'data-head': 'Last' }, ago(now - until)),
-          ),
-        ),
+        'tr',
+        { key: job },
+        h('th', { scope: 'row' }, h('a', { href: jobPath(job) }, h('bdi', null, nameOf(job)))),
+        h('td', { 'data-head': 'Done' }, count(done)),
+        h('td', { 'data-head': 'Failed', class: failed > 0 ? 'bad' : '' }, count(failed)),
+        h('td', { 'data-head': 'Worked' }, duration(busyMicros / 1_000)),
+        h('td', { 'data-head': 'Last' }, ago(now - until)),
       ),
     ),
-  );
+  });
 }

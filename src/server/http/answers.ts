@@ -24,6 +24,8 @@ export const Spec = Type.Object({
   memory: Type.Optional(Type.Number({ description: 'Bytes.' })),
   resources: Amounts,
   fenced: Type.Boolean(),
+  after: Type.Optional(Type.Array(Type.Integer(), { description: 'Jobs that must be done before it begins.' })),
+  source: Type.Optional(Type.Integer({ description: 'The job whose results are its inputs.' })),
   submittedAt: Wall,
   idempotencyKey: Type.Optional(Type.String()),
 });
@@ -225,6 +227,9 @@ export const WorkerWork = Type.Object({
     Type.Object({ job: Count, done: Index, failed: Index, from: Wall, until: Wall, busyMicros: Type.Number() }),
     { description: 'What it has done of the jobs that it worked on last, since the server started.' },
   ),
+  since: Type.Number({
+    description: 'When the server started, in milliseconds since 1970: earlier work is not in "jobs".',
+  }),
 });
 
 const token = {

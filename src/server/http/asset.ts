@@ -6,7 +6,8 @@ import { gzip } from 'node:zlib';
 import { bundleForBrowsers } from './bundle.ts';
 
 export interface Source {
-  readonly url: URL;
+  /** Of several files all, one after the other. */
+  readonly url: URL | readonly URL[];
   readonly type: string;
 }
 
@@ -19,7 +20,8 @@ export interface Asset {
 }
 
 export async function assetOf({ url, type }: Source): Promise<Asset> {
-  return packed(await contentOf(url), type);
+  const parts = await Promise.all((url instanceof URL ? [url] : url).map(contentOf));
+  return packed(Buffer.concat(parts), type);
 }
 
 /** What a browser gets for a file of ours. */

@@ -57,7 +57,7 @@ test('code may be a blob that was uploaded before, and must be', async () => {
 
 test('a job that makes no sense is refused with one sentence', async () => {
   const cases: [unknown, RegExp][] = [
-    [{ code }, /needs inputs, a range, or "open"/],
+    [{ code }, /needs inputs, a range, a source, or "open"/],
     [{ code, inputs: [1], range: { start: 0, step: 1, count: 1 } }, /inputs or a range, not both/],
     [{ code, open: true, range: { start: 0, step: 1, count: 1 } }, /a range is complete/],
     [{ inputs: [1] }, /needs code$/],

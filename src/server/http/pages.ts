@@ -6,6 +6,18 @@ import { type Sandbox, sandboxPage } from './sandbox.ts';
 /** The one page there is; its script shows what the address names. It holds no data, so anybody may have it. */
 const SHELL = { url: new URL('../../dashboard/entry/shell.html', import.meta.url), type: 'text/html; charset=utf-8' };
 
+/** What is told later wins, and the later ones are of fewer pages. */
+const SHEETS = [
+  new URL('../../dashboard/entry/base.css', import.meta.url),
+  new URL('../../dashboard/entry/forms.css', import.meta.url),
+  new URL('../../dashboard/entry/frame.css', import.meta.url),
+  new URL('../../dashboard/entry/figures.css', import.meta.url),
+  new URL('../../dashboard/entry/farm.css', import.meta.url),
+  new URL('../../dashboard/entry/run.css', import.meta.url),
+  new URL('../../dashboard/entry/job.css', import.meta.url),
+  new URL('../../dashboard/entry/past.css', import.meta.url),
+];
+
 const ASSETS: Readonly<Record<string, Source>> = {
   'dashboard.js': {
     url: new URL('../../dashboard/entry/dashboard.ts', import.meta.url),
@@ -15,10 +27,7 @@ const ASSETS: Readonly<Record<string, Source>> = {
     url: new URL('../../dashboard/entry/readers.ts', import.meta.url),
     type: 'text/javascript; charset=utf-8',
   },
-  'dashboard.css': {
-    url: new URL('../../dashboard/entry/dashboard.css', import.meta.url),
-    type: 'text/css; charset=utf-8',
-  },
+  'dashboard.css': { url: SHEETS, type: 'text/css; charset=utf-8' },
   'icon.svg': { url: new URL('../../dashboard/entry/icon.svg', import.meta.url), type: 'image/svg+xml' },
 };
 

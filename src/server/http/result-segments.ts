@@ -2,8 +2,8 @@ import { setImmediate as breath } from 'node:timers/promises';
 import type { JobId } from '../../model/ids.ts';
 import type { StoredSegment } from '../../store/store.ts';
 import type { Core } from '../core.ts';
-import { InOrder } from './in-order.ts';
-import { ResultInbox } from './result-inbox.ts';
+import { InOrder } from '../in-order.ts';
+import { ResultInbox } from '../result-inbox.ts';
 
 /** Who takes what is made of it: once it is gone there is no use in reading on. */
 export interface Reader {

@@ -75,6 +75,31 @@ function withoutStack({ error, ...rest }: Line): Line {
 const all = Array.from({ length: count }, (_, x) => expected(x));
 
 describe('results of a job', () => {
+  test('only failures, in either order, and of a job that was retried only those of the last time', async () => {
+    const failures = all.filter(({ status }) => status === 'failed');
+    assert.ok(failures.length > 3);
+    for (const order of ['index', 'completion'])
+      assert.deepEqual(sorted(await results(job, `failed&follow&order=${order}`)).map(withoutStack), failures);
+    const told = await results(job, 'failed&order=completion&cursors');
+    const whole = await results(job, 'order=completion&cursors');
+    assert.equal(cursors(told).at(-1), cursors(whole).at(-1), 'cursors go on where nothing is told');
+    const code = `export default (n) => { if (n % 4 === 0 || n === 5) throw new Error('no ' + n); return n; };`;
+    const again = await farm.submit({ code, inputs: [0, 1, 2, 3, 4, 5], maxFailures: 99 });
+    await ended(again);
+    const before = await results(again, 'failed&order=completion');
+    await farm.json('POST', `/v1/jobs/${again}/retry`);
+    await ended(again);
+    const after = await results(again, 'failed&order=completion');
+    assert.deepEqual(
+      [before, after].map((lines) => sorted(lines).map(({ index }) => index)),
+      [
+        [0, 4, 5],
+        [0, 4, 5],
+      ],
+      'each of them is told once',
+    );
+  });
+
   test('in index order, followed to the end', async () => {
     const lines = await results(job, 'follow');
     assert.deepEqual(lines.map(withoutStack), all);

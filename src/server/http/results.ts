@@ -1,14 +1,16 @@
 import type { ServerResponse } from 'node:http';
 import Type from 'typebox';
+import { isFailure } from '../../model/envelope.ts';
 import type { JobId } from '../../model/ids.ts';
 import { readColumn } from '../../protocol/column.ts';
+import type { StoredSegment } from '../../store/store.ts';
 import type { Core } from '../core.ts';
+import { InOrder } from '../in-order.ts';
 import { Problem } from '../problem.ts';
+import { type Order, ResultInbox } from '../result-inbox.ts';
 import { RecordLine } from './answers.ts';
 import { writeAll } from './body.ts';
-import { InOrder } from './in-order.ts';
-import { recordLines } from './records.ts';
-import { type Order, ResultInbox } from './result-inbox.ts';
+import { recordLines, type StoredOutcome } from './records.ts';
 import { READERS, type Route, route } from './route.ts';
 
 interface Query {
@@ -18,7 +20,11 @@ interface Query {
   readonly defined?: boolean;
   readonly cursors?: boolean;
   readonly brief?: boolean;
+  readonly failed?: boolean;
 }
+
+/** `failuresOf`: only failures, and of no generation before this one; absent: all outcomes. */
+type Told = Pick<Query, 'brief' | 'cursors'> & { readonly failuresOf: number | undefined };
 
 export function resultRoutes(core: Core): Route[] {
   return [
@@ -35,6 +41,9 @@ export function resultRoutes(core: Core): Route[] {
         follow: Type.Optional(Type.Boolean({ description: 'Goes on until the job has ended.' })),
         defined: Type.Optional(Type.Boolean({ description: 'Leaves out results that are undefined.' })),
         cursors: Type.Optional(Type.Boolean({ description: 'Tells cursors between the records.' })),
+        failed: Type.Optional(
+          Type.Boolean({ description: 'Only failures, and of a job that was retried only those of the last time.' }),
+        ),
         brief: Type.Optional(
           Type.Boolean({
             description: 'Tells of large values only which blobs they are, so that all lines are short.',
@@ -66,6 +75,8 @@ async function sendResults(core: Core, job: JobId, query: Query, response: Serve
     follow: query.follow === true,
     defined: query.defined === true,
   });
+  const failuresOf = query.failed ? (await core.readJob(job))?.progress.generation : undefined;
+  const told = { ...query, failuresOf };
   response.once('close', () => inbox.close());
   response.writeHead(200, {
     'content-type': 'application/x-ndjson',
@@ -73,7 +84,7 @@ async function sendResults(core: Core, job: JobId, query: Query, response: Serve
   });
   response.flushHeaders();
   try {
-    const lines = order === 'index' ? inIndexOrder(core, inbox, after, query) : asCompleted(core, inbox, after, query);
+    const lines = order === 'index' ? inIndexOrder(core, inbox, after, told) : asCompleted(core, inbox, after, told);
     if (await writeAll(response, lines)) response.end();
   } finally {
     inbox.close();
@@ -92,33 +103,46 @@ async function* asCompleted(
   core: Core,
   inbox: ResultInbox,
   after: number,
-  query: Query,
+  told: Told,
 ): AsyncGenerator<Uint8Array | string> {
   let cursor = after;
   for await (const arrival of inbox) {
     if (arrival.kind === 'mark') continue;
     cursor = arrival.cursor;
-    yield* recordLines(arrival.stored.segment, readColumn(arrival.stored.column), core.blobs, query);
-    if (query.cursors) yield cursorLine(`c${cursor}`);
+    yield* wantedLines(core, arrival.stored, told);
+    if (told.cursors) yield cursorLine(`c${cursor}`);
   }
-  if (query.cursors) yield cursorLine(`c${cursor}`);
+  if (told.cursors) yield cursorLine(`c${cursor}`);
 }
 
 async function* inIndexOrder(
   core: Core,
   inbox: ResultInbox,
   after: number,
-  query: Query,
+  told: Told,
 ): AsyncGenerator<Uint8Array | string> {
   const order = new InOrder(core.store, after);
   for await (const arrival of inbox) {
     if (arrival.kind === 'batch') order.add(arrival.stored);
     const ready = arrival.kind === 'batch' ? order.ready() : order.upTo(arrival.next);
     const before = order.next;
-    for await (const { segment, column } of ready) yield* recordLines(segment, readColumn(column), core.blobs, query);
-    if (query.cursors && order.next > before) yield cursorLine(`i${order.next}`);
+    for await (const stored of ready) yield* wantedLines(core, stored, told);
+    if (told.cursors && order.next > before) yield cursorLine(`i${order.next}`);
   }
-  if (query.cursors) yield cursorLine(`i${order.next}`);
+  if (told.cursors) yield cursorLine(`i${order.next}`);
+}
+
+async function* wantedLines(
+  core: Core,
+  { segment, column }: StoredSegment,
+  { brief = false, failuresOf }: Told,
+): AsyncGenerator<Uint8Array | string> {
+  if (failuresOf === undefined) {
+    yield* recordLines(segment, readColumn(column), core.blobs, { brief });
+  } else if (segment.failed > 0 && segment.generation >= failuresOf) {
+    const wants = ({ status }: StoredOutcome) => isFailure(status);
+    yield* recordLines(segment, readColumn(column), core.blobs, { brief, wants });
+  }
 }
 
 function cursorLine(cursor: string): string {

@@ -13,7 +13,7 @@ import { InputUpload } from './input-upload.ts';
 import { viewOf } from './jobs.ts';
 import { type Call, type Reply, type Route, route, SUBMITTERS } from './route.ts';
 
-const { priority, weight, retries, maxFailures, timeout, requires, cpus, memory, resources, fenced } =
+const { priority, weight, retries, maxFailures, timeout, requires, cpus, memory, resources, fenced, after, source } =
   Submit.properties;
 
 const NewJob = Type.Object(
@@ -30,7 +30,7 @@ const NewJob = Type.Object(
     range: Type.Optional(RangeShape),
     open: Type.Optional(Type.Boolean({ description: 'More inputs follow, until the job is closed.' })),
     idempotencyKey: Type.Optional(ShortText),
-    ...{ priority, weight, retries, maxFailures, timeout, requires, cpus, memory, resources, fenced },
+    ...{ priority, weight, retries, maxFailures, timeout, requires, cpus, memory, resources, fenced, after, source },
   },
   { additionalProperties: false },
 );
@@ -80,11 +80,16 @@ async function submit(core: Core, { body, identity, request }: Call<unknown, unk
 }
 
 function refuseContradictions(body: NewJob): void {
-  const { inputs, range, open } = body;
+  const { inputs, range, open, source } = body;
+  if (source !== undefined && (inputs !== undefined || range !== undefined || open === true))
+    throw new Problem(
+      'invalid',
+      'with a source, the results of that job are the inputs: leave inputs, range and open out',
+    );
   if (inputs !== undefined && range !== undefined)
     throw new Problem('invalid', 'a job has inputs or a range, not both');
-  if (inputs === undefined && range === undefined && open !== true)
-    throw new Problem('invalid', 'a job needs inputs, a range, or "open": true');
+  if (inputs === undefined && range === undefined && source === undefined && open !== true)
+    throw new Problem('invalid', 'a job needs inputs, a range, a source, or "open": true');
   if (range !== undefined && open === true) throw new Problem('invalid', 'a range is complete: leave "open" out');
 }
 

@@ -41,7 +41,11 @@ test('workers are listed, drained, undrained and stopped', async () => {
     reasons.join(' '),
   );
   assert.equal(await done(), 1);
-  const work = await farm.json<{ given: unknown[]; jobs: Record<string, number>[] }>('GET', `/v1/workers/${id}/work`);
+  const work = await farm.json<{ given: unknown[]; jobs: Record<string, number>[]; since: number }>(
+    'GET',
+    `/v1/workers/${id}/work`,
+  );
+  assert.ok(work.since <= (work.jobs[0]?.['from'] ?? 0) && work.since > Date.now() - 600_000, 'it says since when');
   assert.deepEqual([work.given, work.jobs.length], [[], 1]);
   assert.deepEqual([work.jobs[0]?.['job'], work.jobs[0]?.['done'], work.jobs[0]?.['failed']], [job, 1, 0]);
   assert.equal((await act(id, 'undrain')).status, 204);

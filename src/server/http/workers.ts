@@ -47,7 +47,8 @@ export function workerRoutes(core: Core, feed: Feed): Route[] {
       },
       handle: ({ params }) => {
         const { id } = find(params.worker);
-        return { json: { given: core.given(id), jobs: core.workerHistories.of(id) } };
+        const { workerHistories } = core;
+        return { json: { given: core.given(id), jobs: workerHistories.of(id), since: workerHistories.since } };
       },
     }),
     ...(['drain', 'undrain', 'stop'] as const).map((action) =>

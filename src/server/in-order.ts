@@ -1,8 +1,8 @@
-import type { TaskIndex } from '../../model/ids.ts';
-import { REORDER_BYTES } from '../../model/limits.ts';
-import type { Run } from '../../model/runs.ts';
-import { readColumn, sliceColumn } from '../../protocol/column.ts';
-import type { Store, StoredSegment } from '../../store/store.ts';
+import type { TaskIndex } from '../model/ids.ts';
+import { REORDER_BYTES } from '../model/limits.ts';
+import type { Run } from '../model/runs.ts';
+import { readColumn, sliceColumn } from '../protocol/column.ts';
+import type { Store, StoredSegment } from '../store/store.ts';
 
 /** The tasks of one run of a segment. Its values may have been let go; they can be read again. */
 interface Piece {

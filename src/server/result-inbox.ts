@@ -1,8 +1,8 @@
-import type { JobId } from '../../model/ids.ts';
-import { RESULT_WINDOW_BYTES } from '../../model/limits.ts';
-import type { StoredSegment } from '../../store/store.ts';
-import type { Core } from '../core.ts';
-import type { ResultStream } from '../result-stream.ts';
+import type { JobId } from '../model/ids.ts';
+import { RESULT_WINDOW_BYTES } from '../model/limits.ts';
+import type { StoredSegment } from '../store/store.ts';
+import type { Core } from './core.ts';
+import type { ResultStream } from './result-stream.ts';
 
 export type Order = 'index' | 'completion';
 
@@ -46,6 +46,11 @@ export class ResultInbox implements AsyncIterable<Arrival> {
     );
     inbox.#stream.pump();
     return inbox;
+  }
+
+  /** Something has arrived that was not taken. */
+  get waiting(): boolean {
+    return this.#arrived.length > 0;
   }
 
   close(): void {
