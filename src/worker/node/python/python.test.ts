@@ -80,6 +80,13 @@ describe('tasks in Python', { skip: findPython() === undefined && 'there is no p
     return error;
   };
 
+  const ends = async (inputs: unknown[], options: object): Promise<unknown[]> => {
+    const records = await (await farm.map(task, inputs, options)).settled();
+    return records.map((record) => {
+      if (record.status !== 'failed') return record.status === 'done' && record.value;
+      return [record.error.kind, record.error.exitCode ?? record.error.signal];
+    });
+  };
   const logsOf = async (job: number): Promise<readonly { stream: string; text: string }[]> => {
     const headers = { authorization: `Bearer ${server.adminToken}` };
     const answer = await fetch(new URL(`/v1/jobs/${job}/logs`, server.url), { headers });
@@ -186,18 +193,15 @@ describe('tasks in Python', { skip: findPython() === undefined && 'there is no p
   });
 
   it('end alone: by sys.exit, by a crash, by their time limit', async () => {
-    const inputs = [['exit', 3], ['exit', 'bye'], ['die', 4], 'abort', 'loop', ['echo', 'lives']];
-    const records = await (await farm.map(task, inputs, { timeout: 3_000, maxFailures: 10 })).settled();
-    const told = records.map((record) => {
-      if (record.status !== 'failed') return record.status === 'done' && record.value;
-      return [record.error.kind, record.error.exitCode ?? record.error.signal];
-    });
+    const inputs = [['exit', 3], ['exit', 'bye'], ['die', 4], 'abort', ['echo', 'lives']];
+    const told = await ends(inputs, { maxFailures: 10 });
     const crashes = [
       ['crash', 4],
       ['crash', 'SIGABRT'],
-      ['timeout', undefined],
     ];
     assert.deepEqual(told, [['error', 3], ['error', 1], ...crashes, 'lives']);
+    assert.deepEqual(await ends(['loop'], { timeout: 1_000 }), [['timeout', undefined]]);
+    assert.equal(await run(['echo', 'lives']), 'lives');
   });
 
   it('take no more memory than their job says', async () => {
