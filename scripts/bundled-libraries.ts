@@ -4,12 +4,12 @@ import path from 'node:path';
 import { build } from 'esbuild';
 
 /** Pure ES modules, so that a bundle of them is the same program. */
-const LIBRARIES = ['typebox', 'typebox/compile', 'typebox/value'];
+const LIBRARIES = ['typebox', 'typebox/compile', 'typebox/value', '@bjorn3/browser_wasi_shim'];
 
 /** Writes them below `dist`, with what they share in files of its own. Gives what stands for each name in an import. */
 export async function bundleLibraries(root: string, dist: string): Promise<ReadonlyMap<string, string>> {
   const folder = path.join(dist, 'libraries');
-  const nameOf = (library: string): string => library.replace('/', '-');
+  const nameOf = (library: string): string => library.replace('@', '').replace('/', '-');
   await build({
     entryPoints: Object.fromEntries(LIBRARIES.map((library) => [nameOf(library), library])),
     absWorkingDir: root,

@@ -5,7 +5,8 @@ import { cpSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 
 const root = path.join(import.meta.dirname, '..');
-const ingredients = /^(src|scripts|tsconfig\.\w+\.json|package\.json|\.npmrc|README\.md|CHANGELOG\.md|LICENSE)$/;
+const ingredients =
+  /^(src|scripts|tsconfig\.\w+\.json|[\w-]+\.d\.ts|package\.json|\.npmrc|README\.md|CHANGELOG\.md|LICENSE)$/;
 
 /** Packs into `directory` (which must be empty) and returns the tarball's path. */
 export function makeTarball(directory: string): string {

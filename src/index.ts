@@ -15,6 +15,7 @@ export type { TaskContext, TaskFunction } from './client/task.ts';
 export type { TaskCode } from './client/task-code.ts';
 export { TaskError } from './client/task-error.ts';
 export type { BlobRef } from './model/envelope.ts';
+export type { WasiCommand, WasiContent, WasiResult, WasiTask } from './model/wasm.ts';
 export { ValueError } from './protocol/values/value-error.ts';
 export type { ConnectOptions };
 

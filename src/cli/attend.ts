@@ -148,7 +148,7 @@ class Failures {
     } else {
       this.#text += headline(failed) + causes(failure);
     }
-    const [place] = failure.stack?.match(/^\s+at .*$/m) ?? [];
+    const place = placeIn(failure.stack);
     if (place !== undefined) this.#text += `    ${printable(place.trim())}\n`;
     this.#planned ??= setImmediate(() => this.flush());
   }
@@ -178,4 +178,9 @@ function headline({ index, failure, attempts }: Failed): string {
   const tries = attempts > 1 ? ` after ${attempts} attempts` : '';
   const what = failure.kind === 'error' ? `${failure.name}: ${failure.message}` : failure.message;
   return `task ${index} failed${tries}: ${below(what)}\n`;
+}
+
+/** Where it happened: the first line of a stack of JavaScript, the last of a traceback of Python. */
+function placeIn(stack: string | undefined): string | undefined {
+  return stack?.match(/^\s+at .*$/m)?.[0] ?? stack?.match(/^\s+File ".*$/gm)?.at(-1);
 }

@@ -84,8 +84,9 @@ const usage: Record<string, Case> = {
   'too many arguments': { args: ['jobs', 'all'], says: /too many arguments for 'jobs'/ },
   'a role that does not exist': { args: ['token', 'create', '--role', 'king'], says: /'king' is invalid\. Allowed choices are admin, submit, work, read\./ },
   'a store of a later version': { args: ['serve', '--store', 'postgres://db/farm'], says: /--store postgres:\/\/… is not in this version yet: / },
-  'an ability that there is not': { args: ['join', '--allow', 'everything', 'http://x#y'], says: /--allow knows only exec, not "everything"$/m },
-  'an ability and what it makes void': { args: ['join', '--allow', 'exec', '--deny', 'net', 'http://x#y'], says: /--deny net holds for JavaScript only, .*: give only one of them$/m },
+  'an ability that there is not': { args: ['join', '--allow', 'perl', 'http://x#y'], says: /--allow knows only exec and python, not "perl"$/m },
+  'an ability and what it makes void': { args: ['join', '--allow', 'exec', '--deny', 'net', 'http://x#y'], says: /^manyhands: exec cannot be kept off the network: leave out --allow exec or --deny net$/m },
+  'abilities and what they make void': { args: ['join', '--allow', 'exec', '--allow', 'python', '--deny', 'net', 'http://x#y'], says: /^manyhands: exec and python cannot be kept off the network: leave out --allow exec and python or --deny net$/m },
   'an ability for no worker': { args: ['serve', '--allow', 'exec'], says: /--allow exec is for the workers here: give their number with --workers$/m },
   'a join link without a token': {
     args: ['join', 'http://127.0.0.1:9'],

@@ -70,7 +70,12 @@ async function startOwn(startServer: StartServer, { local, commands, say }: Open
   const starting = startServer({ dataDir, port: 0, logLevel: 'error' });
   const [{ startLocalWorker }] = await Promise.all([import('./local-worker.ts'), import('../client/wire.ts')]);
   const server = await starting;
-  const worker = startLocalWorker(server, local, commands ? { allow: ['exec'], directory: process.cwd() } : {});
+  // Only for the one who started this, and could run the same without us.
+  const worker = startLocalWorker(
+    server,
+    local,
+    commands ? { allow: ['exec'], directory: process.cwd() } : { allow: ['python'] },
+  );
   const slots = `${worker.slots} ${worker.slots === 1 ? 'slot' : 'slots'}`;
   const why = local === undefined ? 'no server found, so one runs' : 'a server runs';
   const close = async (): Promise<void> => {

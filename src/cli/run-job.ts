@@ -1,12 +1,13 @@
-import { bundleModule } from '../client/code/bundle.ts';
+import { codeOfFile } from '../client/code/task-file.ts';
 import type { Farm } from '../client/farm.ts';
 import type { Job } from '../client/job.ts';
 import { revive } from '../client/json-form.ts';
 import { Range } from '../client/range.ts';
+import { findPython } from '../worker/node/python/python-runner.ts';
 import type { Api } from './api.ts';
 import { attend } from './attend.ts';
 import type { RunOptions } from './commands/run.ts';
-import { ExitCode } from './errors.ts';
+import { CommandError, ExitCode, UsageError } from './errors.ts';
 import { findJob } from './find-job.ts';
 import { openInputs, parseInput } from './inputs/inputs.ts';
 import { JobRun } from './job-run.ts';
@@ -18,15 +19,21 @@ export async function runJob(module: string, args: string[], options: RunOptions
   const say = options.quiet ? () => {} : (text: string) => void process.stderr.write(text);
   // One waits for a process, the other loads modules: together they take as long as one of them.
   const [code, open, inputs] = await together([
-    bundleModule(module),
+    codeOfFile(module),
     seekFarm({ ...options, mustStay: options.detach || namesJobs(options), say }),
     inputsOf(args, options),
   ]);
+  if (options.deterministic && code.runner !== 'wasi') {
+    throw new UsageError(`--deterministic is for WebAssembly programs, and ${module} is none`);
+  }
   const out = options.out === undefined ? Out.stdout() : Out.file(options.out);
   // From here on there is something to be cleaned up by whoever is told to leave.
   const run = new JobRun(say);
   const { farm, api } = await open();
   try {
+    if (farm.embedded && code.runner === 'python' && findPython() === undefined) {
+      throw new CommandError(`${module} needs python3, which this machine does not have`, ExitCode.failed);
+    }
     const jobs = await namedJobs(options, api);
     const source = jobs.source === undefined ? inputs : farm.job(jobs.source);
     const job = await farm.map(code, source, { ...jobOptions(options), ...(jobs.after && { after: jobs.after }) });
@@ -85,7 +92,19 @@ async function namedJobs({ after, resultsOf }: RunOptions, api: Api): Promise<{ 
 
 export function jobOptions(options: RunOptions): Parameters<Farm['map']>[2] & object {
   const { name, priority, retries, maxFailures, timeout, requires, cpus, memory, resource: resources } = options;
-  const given = Object.entries({ name, priority, retries, maxFailures, timeout, requires, cpus, memory, resources });
+  const { deterministic } = options;
+  const given = Object.entries({
+    name,
+    priority,
+    retries,
+    maxFailures,
+    timeout,
+    requires,
+    cpus,
+    memory,
+    resources,
+    deterministic,
+  });
   return Object.fromEntries(given.filter(([, value]) => value !== undefined));
 }
 

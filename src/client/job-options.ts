@@ -25,6 +25,8 @@ export interface JobOptions {
   readonly resources?: Readonly<Record<string, number>>;
   /** Refuses late results of an attempt that was given up. */
   readonly fenced?: boolean;
+  /** Of a WebAssembly program: its clock and its random bytes follow from the code and the task's index; false. */
+  readonly deterministic?: boolean;
   /** Jobs, or their ids, that must be done before it begins; where one of them fails or is cancelled, so is it. */
   readonly after?: readonly (number | { readonly id: number })[];
   /** Cancels the job. */
@@ -32,7 +34,7 @@ export interface JobOptions {
 }
 
 /** What the server is told of them. */
-export type SentOptions = Omit<JobOptions, 'signal' | 'name' | 'idempotencyKey' | 'after'> & {
+export type SentOptions = Omit<JobOptions, 'signal' | 'name' | 'idempotencyKey' | 'after' | 'deterministic'> & {
   readonly after?: readonly number[];
 };
 
@@ -69,6 +71,7 @@ const rules: Record<keyof JobOptions, Rule> = {
     (value) => entries(value, (item) => item === 0 || above0(Number.MAX_VALUE)(item)),
   ],
   fenced: ['true or false', (value) => typeof value === 'boolean'],
+  deterministic: ['true or false', (value) => typeof value === 'boolean'],
   after: [
     `an array of at most ${AFTER_JOBS} jobs or ids of jobs`,
     (value) =>

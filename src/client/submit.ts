@@ -1,4 +1,4 @@
-import { INLINE_CODE_BYTES } from '../model/limits.ts';
+import { travelsInline } from '../model/job.ts';
 import { FarmError } from './farm-error.ts';
 import { Feed, type Inputs } from './feed.ts';
 import { InputWriter } from './input-writer.ts';
@@ -51,16 +51,23 @@ export async function submitBody(
   options: JobOptions,
 ): Promise<SubmitBody> {
   checkOptions(options);
-  const { signal: _signal, name = sourceName, idempotencyKey = around.randomKey(), after, ...more } = options;
+  const { signal: _signal, name = sourceName, idempotencyKey = around.randomKey(), ...others } = options;
+  const { after, deterministic, ...more } = others;
+  if (deterministic === true && runner !== 'wasi') {
+    throw new TypeError(`the option deterministic is for WebAssembly programs, and ${sourceName} is none`);
+  }
   const { sha256, size } = around.hash(code);
   const named = {
     ...(JSON.parse(JSON.stringify({ ...more, after: after?.map(idOf) })) as SentOptions),
     name: name.slice(0, 256),
     idempotencyKey,
-    code: { runner, sha256, size, sourceName: sourceName.slice(0, 256) },
+    code: {
+      ...{ runner, sha256, size, sourceName: sourceName.slice(0, 256) },
+      ...(deterministic === true && { deterministic }),
+    },
   };
-  if (size <= INLINE_CODE_BYTES) return { kind: 'submit', ...named, inline: code } as SubmitBody;
-  await around.blobs.put({ sha256, size }, new TextEncoder().encode(code));
+  if (travelsInline(named.code)) return { kind: 'submit', ...named, inline: code } as SubmitBody;
+  await around.blobs.put({ sha256, size }, typeof code === 'string' ? new TextEncoder().encode(code) : code);
   return { kind: 'submit', ...named } as SubmitBody;
 }
 

@@ -8,8 +8,8 @@ export interface Surroundings {
   readonly blobs: BlobExchange;
   /** Turns a module or an inline function into code that can be sent. */
   code(task: URL | TaskFunctionLike): Promise<TaskCode>;
-  /** SHA-256 in hex of the text in UTF-8, and its size in bytes. */
-  hash(text: string): { sha256: string; size: number };
+  /** SHA-256 in hex of bytes, or of a text in UTF-8, and their size. */
+  hash(what: string | Uint8Array): { sha256: string; size: number };
   /** Monotonic milliseconds. */
   now(): number;
   /** From 0 up to and without 1. */

@@ -4,11 +4,13 @@ import type { Runner } from '../model/job.ts';
 export interface TaskCode {
   /** `js` unless said otherwise. */
   readonly runner?: Runner;
-  readonly code: string;
+  /** Text, or, where the runner is `wasi`, the bytes of a module. */
+  readonly code: string | Uint8Array;
   /** For people. */
   readonly sourceName: string;
 }
 
 export function isTaskCode(task: unknown): task is TaskCode {
-  return typeof task === 'object' && task !== null && 'code' in task && typeof task.code === 'string';
+  if (typeof task !== 'object' || task === null || !('code' in task)) return false;
+  return typeof task.code === 'string' || task.code instanceof Uint8Array;
 }

@@ -28,7 +28,7 @@ function tell(news: FarmProcessNews): void {
 try {
   const onBroken = (): never => process.exit(1);
   const server = await startServer({ dataDir: join(home, 'data'), port: 0, logLevel: 'error', onBroken });
-  const worker = startWorker({ url: server.joinUrl, ...(slots > 0 && { slots }) });
+  const worker = startWorker({ url: server.joinUrl, allow: ['python'], ...(slots > 0 && { slots }) });
   if (!(await worker.joined)) throw new Error((await worker.ended).reason);
   tell({ kind: 'ready', url: server.url, token: server.adminToken, home });
   await gone;

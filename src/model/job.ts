@@ -1,9 +1,10 @@
 import type { Epoch, JobId, LeaseId, Millis, TaskIndex, WorkerId } from './ids.ts';
+import { INLINE_CODE_BYTES } from './limits.ts';
 import type { Run } from './runs.ts';
 
 /**
  * How a worker executes a task; a worker says in its hello which ones it has. `js`: a module that runs everywhere. `node`:
- * one that needs Node's own parts, which browsers lack. The others do not exist so far.
+ * one that needs Node's own parts, which browsers lack. `wasi`: a WebAssembly program of preview 1. `python`: a file of Python.
  */
 export type Runner = 'js' | 'node' | 'wasi' | 'python' | 'exec';
 
@@ -15,6 +16,13 @@ export interface CodeRef {
   readonly size: number;
   /** What people call it, such as `square.ts`; never used to find anything. */
   readonly sourceName: string;
+  /** Of `wasi`: clock and chance follow from the code and the task's index, so that the same job gives the same bytes. */
+  readonly deterministic?: boolean;
+}
+
+/** Whether code travels as text in the messages that name it, and not only as a blob. */
+export function travelsInline({ runner, size }: Pick<CodeRef, 'runner' | 'size'>): boolean {
+  return runner !== 'wasi' && size <= INLINE_CODE_BYTES;
 }
 
 /** Inputs that exist only as numbers: input i is start + i * step. */

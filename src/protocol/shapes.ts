@@ -31,6 +31,8 @@ export const CodeShape = Type.Object({
   sha256: Sha256,
   size: Index,
   sourceName: ShortText,
+  /** Of `wasi`: clock and chance follow from the code and the task's index. */
+  deterministic: Type.Optional(Type.Boolean()),
 });
 
 export const RangeShape = Type.Object({ start: Type.Number(), step: Type.Number(), count: Index });

@@ -56,6 +56,15 @@ test('P8: code that is too large to stand inline is only named; inputs of a rang
   assert.equal(notices.readyInputs(job, 0), undefined);
 });
 
+test('P8: code that is no text is only named, however small it is', async () => {
+  const code = { ...codeOf(SQUARE), runner: 'wasi', deterministic: true } as const;
+  const { job, notices } = await bench({ code, range: { start: 0, step: 1, count: 1 } });
+  assert.equal(await notices.load(job, 0), 'ready');
+  const notice = notices.ready(job);
+  assert.ok(notice !== 'absent' && notice.inline === undefined);
+  assert.deepEqual(notice.code, code);
+});
+
 test('P8: of a job that is over nothing is read, and nothing stays', async () => {
   const { server, job, notices } = await bench();
   await server.clock.outcome(server.core.act(job, 'cancel'));

@@ -1,6 +1,6 @@
 import type { PackedColumn } from '../model/envelope.ts';
 import type { JobId, TaskIndex } from '../model/ids.ts';
-import { hasEnded, type JobSpec } from '../model/job.ts';
+import { hasEnded, type JobSpec, travelsInline } from '../model/job.ts';
 import { INLINE_CODE_BYTES } from '../model/limits.ts';
 import type { Column } from '../protocol/column.ts';
 import type { JobNotice } from '../protocol/worker-messages.ts';
@@ -52,7 +52,7 @@ export class JobNotices {
     const spec = this.#specs.get(job);
     if (spec === undefined) return 'absent';
     const inline = this.#code.get(spec.code.sha256);
-    if (inline === undefined && spec.code.size <= INLINE_CODE_BYTES) return 'absent';
+    if (inline === undefined && travelsInline(spec.code)) return 'absent';
     return {
       kind: 'job',
       job,
@@ -95,7 +95,7 @@ export class JobNotices {
       spec = known.spec;
       this.#specs.set(job, spec);
     }
-    if (!this.#code.has(spec.code.sha256) && spec.code.size <= INLINE_CODE_BYTES) {
+    if (!this.#code.has(spec.code.sha256) && travelsInline(spec.code)) {
       const code = await this.#readCode(spec.code.sha256);
       if (code === undefined) return { lasting: true, reason: `the job's code, blob ${spec.code.sha256}, is gone` };
       if (this.#specs.has(job)) this.#code.set(spec.code.sha256, code);

@@ -63,8 +63,8 @@ export function names(tree: Tree): string[] {
 
 const DECISION = 'docs/decisions/0001-dependencies.md';
 
-/** What is bundled into the pages: whoever installs the package gets it inside of them, and no package of it. */
-const PAGES = /^src\/dashboard\/(page|views|entry)\//;
+/** Where bundled libraries are used: whoever installs the package gets them inside of its own files. */
+const BUNDLES = /^src\/(dashboard\/(page|views|entry)|worker\/tasks\/wasi)\//;
 
 /** Each runtime dependency has its reason, and the program uses no other package. */
 export function dependencies(tree: Tree): string[] {
@@ -90,7 +90,7 @@ export function dependencies(tree: Tree): string[] {
     for (const { specifier, line } of file.imports) {
       if (/^(\.|node:)/.test(specifier)) continue;
       const name = /^(@[^/]+\/)?[^/]+/.exec(specifier)?.[0] ?? specifier;
-      if (PAGES.test(file.path) && bundled.get(name)) continue;
+      if (BUNDLES.test(file.path) && bundled.get(name)) continue;
       if (!installed.some(([known]) => known === name))
         faults.push(`${file.path}:${line}: ${name} is not a runtime dependency`);
     }

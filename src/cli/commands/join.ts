@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { Allowed } from '../../worker/node/join.ts';
 import { formatDuration, parseDuration } from '../arguments/duration.ts';
 import { wholeNumber } from '../arguments/numbers.ts';
 import { collectLabel, collectResource } from '../arguments/pairs.ts';
@@ -15,7 +16,7 @@ interface JoinOptions {
   label?: Record<string, string>;
   resource?: Record<string, number>;
   deny?: string;
-  allow?: string;
+  allow?: Allowed[];
   env?: string[];
   cache?: string;
   cacheSize?: number;
@@ -38,7 +39,11 @@ export function addJoin(program: Command, finish: Finish): void {
     .option('--label <key=value>', 'say something of this worker that a job may require', collectLabel)
     .option('--resource <key=amount>', 'something countable that tasks may ask for, such as gpu=2', collectResource)
     .option('--deny <what>', 'let tasks do less: net')
-    .option('--allow <what>', 'let tasks do more: exec, which is any command as this user')
+    .option(
+      '--allow <what>',
+      'let tasks do more, may be given twice: exec (any command as this user), python',
+      collectAllowed,
+    )
     .option('--env <name>', 'let tasks see this environment variable', (name, all: string[] = []) => [...all, name])
     .option('--cache <dir>', 'keep task code and files here, also for the next time (default: only as long as it runs)')
     .option(
@@ -54,15 +59,14 @@ export function addJoin(program: Command, finish: Finish): void {
     .action(async (urls: string, options: JoinOptions) => finish(await join(urls, options)));
 }
 
+function collectAllowed(what: string, before: Allowed[] = []): Allowed[] {
+  if (what !== 'exec' && what !== 'python') throw new UsageError(`--allow knows only exec and python, not "${what}"`);
+  return [...before, what];
+}
+
 async function join(urls: string, options: JoinOptions): Promise<number> {
   if (options.deny !== undefined && options.deny !== 'net')
     throw new UsageError(`--deny knows only net, not "${options.deny}"`);
-  if (options.allow !== undefined && options.allow !== 'exec')
-    throw new UsageError(`--allow knows only exec, not "${options.allow}"`);
-  if (options.allow !== undefined && options.deny !== undefined)
-    throw new UsageError(
-      '--deny net holds for JavaScript only, and --allow exec lets commands do anything: give only one of them',
-    );
   if (options.name !== undefined && options.name.length > NAME_LENGTH)
     throw new UsageError(`--name takes at most ${NAME_LENGTH} characters, not ${options.name.length}`);
   const { parseJoinUrl } = await import('../../worker/node/join-url.ts');
@@ -74,14 +78,17 @@ async function join(urls: string, options: JoinOptions): Promise<number> {
       'joining needs a token: use the join link that the server printed, --token-file or MANYHANDS_TOKEN',
     );
   }
+  if (options.allow?.includes('python')) {
+    const { findPython } = await import('../../worker/node/python/python-runner.ts');
+    if (findPython() === undefined) throw new UsageError('--allow python needs python3, which is nowhere in the PATH');
+  }
   const { startWorker } = await import('../../worker/node/join.ts');
   const worker = understood(() =>
     startWorker({
       url: addresses.map(({ base }) => base.href),
       token,
       denyNetwork: options.deny === 'net',
-      ...pick(options, ['slots', 'name', 'env', 'cache', 'cacheSize', 'idleExit', 'maxTime']),
-      ...(options.allow !== undefined && { allow: ['exec'] }),
+      ...pick(options, ['slots', 'name', 'env', 'cache', 'cacheSize', 'idleExit', 'maxTime', 'allow']),
       ...(options.label && { labels: options.label }),
       ...(options.resource && { resources: options.resource }),
     }),

@@ -28,6 +28,7 @@ export interface RunOptions extends ServerOptions {
   cpus?: number;
   memory?: number;
   resource?: Record<string, number>;
+  deterministic?: true;
   local?: number;
   after?: string[];
   resultsOf?: string;
@@ -37,7 +38,7 @@ export function addRun(program: Command, finish: Finish): void {
   const command = program
     .command('run <module> [input...]')
     .description(
-      'run the default function of a module once for each input, and print what it returns; without any input it is called once, with undefined',
+      'run the default function of a module, a file of Python (.py) or a WebAssembly program (.wasm), once for each input, and print what it returns; without any input it is called once, with undefined',
     )
     .option('--range <a..b[..step]>', 'whole numbers as inputs, b included', parseRange)
     .option('--inputs <file>', 'a file of inputs, or - for standard input')
@@ -58,6 +59,7 @@ export function addRun(program: Command, finish: Finish): void {
     .option('--cpus <n>', 'CPUs of each task', positiveNumber('--cpus'))
     .option('--memory <size>', 'memory of each task', parseSize)
     .option('--resource <key=amount>', 'an amount of it for each task, on workers that have it', collectResource)
+    .option('--deterministic', 'give a WebAssembly program the same clock and random bytes each time')
     .option('--local <n>', 'slots of a server started for this command alone', wholeNumber('--local', 1, 4096))
     .option('--quiet', 'no progress bar and no remarks')
     .addHelpText(

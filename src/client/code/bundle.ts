@@ -1,23 +1,19 @@
-import { existsSync, statSync } from 'node:fs';
 import { builtinModules } from 'node:module';
-import { dirname, join, relative, resolve, sep } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import type { BuildOptions, Message, Plugin } from 'esbuild';
 import { defaultExportOf } from './default-export.ts';
+import { locate } from './locate.ts';
 import { needsNode } from './node-parts.ts';
 import { TaskCodeError } from './task-code-error.ts';
-import type { TaskModule } from './task-module.ts';
+import type { TextModule } from './task-module.ts';
 
 /**
  * Turns a user's module, in TypeScript or JavaScript, and all it imports into one module that runs anywhere. The same
  * sources give the same bytes on every machine: the only paths in it are relative to the base below.
  * Throws a TaskCodeError that names file, line and column.
  */
-export async function bundleModule(module: URL | string, cwd: string = process.cwd()): Promise<TaskModule> {
-  const path = pathOf(module, cwd);
-  const base = baseOf(path, cwd);
-  const sourceName = slashed(relative(base, path));
-  assertFile(path, cwd);
+export async function bundleModule(module: URL | string, cwd: string = process.cwd()): Promise<TextModule> {
+  const { path, base, sourceName } = locate(module, cwd);
   // Loaded on demand: most commands, and every inline function, do without it.
   const { build } = await import('esbuild');
   const result = await build(buildOptions(path, base)).catch((error: { errors?: Message[] }) => {
@@ -92,37 +88,6 @@ const nodeBuiltIns: Plugin = {
   },
 };
 
-function pathOf(module: URL | string, cwd: string): string {
-  if (typeof module === 'string' && !module.startsWith('file:')) return resolve(cwd, module);
-  const url = new URL(module);
-  if (url.protocol !== 'file:') {
-    throw new TaskCodeError(
-      `a task module must be a file on this machine, but ${url.href} is not: save it, and give new URL('./its-name.ts', import.meta.url)`,
-    );
-  }
-  return fileURLToPath(url);
-}
-
-/** Paths are told from the working directory, or, for a module outside of it, from the module's own package. */
-function baseOf(path: string, cwd: string): string {
-  if (path.startsWith(cwd.endsWith(sep) ? cwd : cwd + sep)) return cwd;
-  const folder = dirname(path);
-  for (let at = folder; dirname(at) !== at; at = dirname(at)) {
-    if (existsSync(join(at, 'package.json'))) return at;
-  }
-  return folder;
-}
-
-function assertFile(path: string, cwd: string): void {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  const shown = slashed(relative(cwd, path)) || path;
-  if (stat === undefined) {
-    throw new TaskCodeError(`the task module ${shown} does not exist (looked in ${dirname(path)})`);
-  }
-  const what = stat.isDirectory() ? 'a directory; name the file in it' : 'not a file';
-  if (!stat.isFile()) throw new TaskCodeError(`the task module ${shown} is ${what}`);
-}
-
 function explain(sourceName: string, failure: { errors?: Message[]; message?: string }): string {
   const [first, ...others] = failure.errors ?? [];
   if (first === undefined) return `the task module ${sourceName} could not be bundled: ${failure.message}`;
@@ -149,8 +114,4 @@ function missingDefault(sourceName: string, exports: readonly string[]): string 
 function packageOf(specifier: string): string {
   const parts = specifier.split('/');
   return parts.slice(0, specifier.startsWith('@') ? 2 : 1).join('/');
-}
-
-function slashed(path: string): string {
-  return sep === '/' ? path : path.replaceAll(sep, '/');
 }

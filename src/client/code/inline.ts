@@ -4,7 +4,7 @@ import { knownGlobals } from './globals.ts';
 import { needsNode } from './node-parts.ts';
 import { freeNames } from './scope.ts';
 import { TaskCodeError } from './task-code-error.ts';
-import type { TaskModule } from './task-module.ts';
+import type { TextModule } from './task-module.ts';
 
 type TaskFunction = (...inputs: never[]) => unknown;
 
@@ -20,7 +20,7 @@ interface Source {
  * written in TypeScript. Its surroundings stay behind, so a function that uses a variable of theirs is refused.
  * Throws a TaskCodeError that names the variable.
  */
-export function moduleFromFunction(fn: TaskFunction): TaskModule {
+export function moduleFromFunction(fn: TaskFunction): TextModule {
   if (typeof fn !== 'function') {
     throw new TaskCodeError(
       `a task is a function, or a module given as new URL('./its-name.ts', import.meta.url), but this is ${describe(fn)}`,

@@ -1,7 +1,7 @@
 import { hash, randomBytes } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
-import { bundleModule } from '../code/bundle.ts';
 import { moduleFromFunction } from '../code/inline.ts';
+import { codeOfFile } from '../code/task-file.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { HttpBlobs } from './http-blobs.ts';
 import { WsTransport } from './ws-transport.ts';
@@ -11,8 +11,8 @@ export function nodeSurroundings(url: URL, token: string | undefined): Surroundi
   return {
     transport: new WsTransport(url, token),
     blobs: new HttpBlobs(url, token),
-    code: async (task) => (task instanceof URL ? bundleModule(task) : moduleFromFunction(task)),
-    hash: (text) => ({ sha256: hash('sha256', text), size: Buffer.byteLength(text) }),
+    code: async (task) => (task instanceof URL ? codeOfFile(task) : moduleFromFunction(task)),
+    hash: (what) => ({ sha256: hash('sha256', what), size: Buffer.byteLength(what) }),
     now: () => performance.now(),
     chance: Math.random,
     // First all that promises have brought about, since that may want to be in the same message.

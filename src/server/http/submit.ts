@@ -25,6 +25,7 @@ const NewJob = Type.Object(
     ]),
     sourceName: Type.Optional(ShortText),
     runner: Type.Optional(Submit.properties.code.properties.runner),
+    deterministic: Submit.properties.code.properties.deterministic,
     inputs: Type.Optional(Type.Array(Type.Unknown(), { description: 'One task for each value, in its JSON form.' })),
     range: Type.Optional(RangeShape),
     open: Type.Optional(Type.Boolean({ description: 'More inputs follow, until the job is closed.' })),
@@ -99,9 +100,29 @@ function digestOf({ inputs = [], open = false }: NewJob): string {
 }
 
 async function specOf(core: Core, body: NewJob, key: string | undefined): Promise<{ spec: SubmitSpec; code?: string }> {
-  const { code, inputs: _inputs, open: _open, name, sourceName, runner, idempotencyKey: _key, ...options } = body;
-  const named = sourceName ?? (name === undefined ? 'task.js' : name);
-  const about = { runner: runner ?? runnerFor(code), sourceName: named } as const;
+  const {
+    code,
+    inputs: _inputs,
+    open: _open,
+    name,
+    sourceName,
+    runner,
+    deterministic,
+    idempotencyKey: _key,
+    ...options
+  } = body;
+  if (runner === 'wasi' && typeof code === 'string') {
+    throw new Problem('invalid', 'a WebAssembly program is bytes: PUT them as a blob, and give "code": {"sha256": …}');
+  }
+  if (deterministic === true && runner !== 'wasi') {
+    throw new Problem('invalid', '"deterministic" is for code whose "runner" is "wasi"');
+  }
+  const named = sourceName ?? name ?? (runner === 'python' ? 'task.py' : 'task.js');
+  const about = {
+    runner: runner ?? runnerFor(code),
+    sourceName: named,
+    ...(deterministic && { deterministic }),
+  } as const;
   const common = { ...options, name: name ?? named, ...(key === undefined ? {} : { idempotencyKey: key }) };
   if (typeof code === 'string') {
     const bytes = Buffer.from(code);

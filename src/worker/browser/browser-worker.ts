@@ -5,7 +5,7 @@ import type { WorkerEnd } from '../driver.ts';
 import { Driver } from '../driver.ts';
 import type { Chunk, JobFacts, Runner, SlotEvent } from '../runner.ts';
 import type { WorkerStatus } from '../session-io.ts';
-import { CodeTexts } from './code-texts.ts';
+import { Codes } from './codes.ts';
 import { Connection } from './connection.ts';
 import { deviceOf } from './device.ts';
 import { FarmHttp } from './farm-http.ts';
@@ -71,20 +71,15 @@ export class BrowserWorker extends EventTarget {
       this.#settleEnd = resolve;
     });
     const http = new FarmHttp(base, token);
-    const code = new CodeTexts(http);
-    this.#runner = new WebRunner(
-      base,
-      http,
-      (sha256) => code.text(sha256),
-      (event) => this.#heard(event),
-    );
+    const codes = new Codes(http);
+    this.#runner = new WebRunner(base, http, codes, (event) => this.#heard(event));
     this.#driver = new Driver(
       {
         key: randomKey(),
         name: options.name ?? `${browser} on ${system}`,
         device: 'browser',
         slots,
-        runners: ['js'],
+        runners: ['js', 'wasi'],
         labels: options.labels ?? {},
         resources: {},
         platform: `${system}, ${browser} ${version}`.trim(),
@@ -93,7 +88,7 @@ export class BrowserWorker extends EventTarget {
       {
         runner: this.#counted(this.#runner),
         connect: (_, events) => new Connection(base, http, events),
-        provideCode: (ref, inline) => code.provide(ref, inline),
+        provideCode: (ref, inline) => codes.provide(ref, inline),
         status: (status) => this.#status(status),
       },
     );

@@ -3,7 +3,7 @@ import type { FromTask, ToTask } from '../tasks/task-channel.ts';
 /** Blobs that travel with a message, by their SHA-256. */
 export type Blobs = ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
 
-/** What passes between a page and a slot, over a port of the slot's own. `bytes`: the column of a chunk, or a blob. */
+/** What passes between a page and a slot, over a port of the slot's own. `bytes`: the column of a chunk, a blob, or code. */
 export interface SlotPacket<Message = unknown> {
   readonly message: Message;
   readonly bytes?: Uint8Array<ArrayBuffer>;

@@ -1,9 +1,10 @@
 import type { BlobRef } from '../../model/envelope.ts';
 import type { WorkerFailure } from '../failures.ts';
-import type { TaskPlatform } from '../tasks/executor.ts';
+import type { JobOrder, TaskPlatform } from '../tasks/executor.ts';
 import type { FailureWords } from '../tasks/task-failure.ts';
 import type { TaskFunction } from '../tasks/task-module.ts';
 import { loadTask } from '../tasks/task-module.ts';
+import { loadProgram } from '../tasks/wasi/program.ts';
 import { sha256 } from './sha256.ts';
 import { inspect } from './slot-console.ts';
 import type { Blobs, FromSlot } from './slot-messages.ts';
@@ -30,7 +31,10 @@ export class SlotPlatform implements TaskPlatform {
     this.#turns.port1.start();
   }
 
-  load(module: string, sourceName: string): Promise<TaskFunction | WorkerFailure> {
+  async load(order: JobOrder, bytes: Uint8Array | undefined): Promise<TaskFunction | WorkerFailure> {
+    const { module, code, memory } = order;
+    if (bytes !== undefined) return loadProgram(bytes, { code, ...(memory !== undefined && { memory }) });
+    const { sourceName } = code;
     const address = URL.createObjectURL(new Blob([module], { type: 'text/javascript' }));
     this.#modules.push({ address, sourceName, text: module, map: undefined });
     return loadTask(() => import(address), sourceName, this.words);

@@ -4,6 +4,7 @@ import type { Chunk, JobFacts, Runner, SlotEvent } from '../runner.ts';
 import { blobsIn, notStored } from '../tasks/blobs.ts';
 import type { FromTask, ToTask } from '../tasks/task-channel.ts';
 import { checkedMessage } from '../tasks/task-messages.ts';
+import type { Codes } from './codes.ts';
 import type { FarmHttp } from './farm-http.ts';
 import { SlotFrame } from './slot-frame.ts';
 import type { FromSlot } from './slot-messages.ts';
@@ -31,16 +32,16 @@ interface Place {
 export class WebRunner implements Runner {
   readonly #frame: SlotFrame;
   readonly #http: FarmHttp;
-  readonly #codeText: (sha256: string) => string;
+  readonly #codes: Codes;
   readonly #report: (event: SlotEvent) => void;
   readonly #places = new Map<number, Place>();
   #lives = 0;
   #closed = false;
 
-  constructor(base: URL, http: FarmHttp, codeText: (sha256: string) => string, report: (event: SlotEvent) => void) {
+  constructor(base: URL, http: FarmHttp, codes: Codes, report: (event: SlotEvent) => void) {
     this.#frame = new SlotFrame(base, (life, reason) => this.#dead(life, reason));
     this.#http = http;
-    this.#codeText = codeText;
+    this.#codes = codes;
     this.#report = report;
   }
 
@@ -145,9 +146,14 @@ export class WebRunner implements Runner {
     if (!life.jobs.has(job.job)) {
       life.jobs.add(job.job);
       life.modules.add(job.code.sha256);
-      const { sourceName, sha256 } = job.code;
-      const module = this.#codeText(sha256);
-      say(life, { kind: 'job', job: job.job, module, sourceName, ...(job.range && { range: job.range }) });
+      const { code, memory, range } = job;
+      const isText = code.runner !== 'wasi';
+      const order = {
+        ...({ kind: 'job', job: job.job, code, module: isText ? this.#codes.text(code.sha256) : '' } as const),
+        ...(memory !== undefined && { memory }),
+        ...(range && { range }),
+      };
+      say(life, order, isText ? undefined : this.#codes.bytes(code.sha256));
     }
     const order = { kind: 'chunk', id, job: job.job, lease, runs, farm, ...(missing && { missing }) } as const;
     say(life, order, column, blobs);

@@ -19,7 +19,7 @@ export interface Confinement {
 const entry = fileURLToPath(new URL('../entry/task-process.ts', import.meta.url));
 
 /** Everything the program of a task process itself is made of. */
-const program = [packageOf(import.meta.filename), packageOf(fileURLToPath(import.meta.resolve('devalue')))];
+const program = [packageOf(import.meta.filename), ...['devalue', '@bjorn3/browser_wasi_shim'].flatMap(installed)];
 
 /** The program and its arguments. `heap`: MiB that objects may take. */
 export function commandOf(confinement: Confinement, directory: string, heap: number | undefined): [string, string[]] {
@@ -38,10 +38,12 @@ export function commandOf(confinement: Confinement, directory: string, heap: num
     '--disable-warning=SecurityWarning',
     ...(heap === undefined ? [] : [`--max-old-space-size=${heap}`]),
   ];
-  const command = [process.execPath, ...flags, entry, blobs];
-  return leash === undefined
-    ? [process.execPath, command.slice(1)]
-    : [leash, ['--pdeathsig', 'KILL', '--', ...command]];
+  return leashed(process.execPath, [...flags, entry, blobs]);
+}
+
+/** The program and its arguments such that it ends when this process does. */
+export function leashed(program: string, args: readonly string[]): [string, string[]] {
+  return leash === undefined ? [program, [...args]] : [leash, ['--pdeathsig', 'KILL', '--', program, ...args]];
 }
 
 /**
@@ -50,7 +52,7 @@ export function commandOf(confinement: Confinement, directory: string, heap: num
  */
 const leash = process.platform === 'linux' ? findProgram('setpriv') : undefined;
 
-function findProgram(name: string): string | undefined {
+export function findProgram(name: string): string | undefined {
   const found = (process.env['PATH'] ?? '').split(delimiter).map((directory) => join(directory, name));
   return found.find((path) => isAbsolute(path) && existsSync(path));
 }
@@ -67,6 +69,15 @@ function knows(flag: string): boolean {
 /** A directory, so that everything below it is meant. */
 function withSlash(path: string): string {
   return path.endsWith(sep) ? path : path + sep;
+}
+
+/** Where a library lies; nowhere, if it is a part of the program itself. */
+function installed(library: string): string[] {
+  try {
+    return [packageOf(fileURLToPath(import.meta.resolve(library)))];
+  } catch {
+    return [];
+  }
 }
 
 function packageOf(file: string): string {

@@ -21,7 +21,15 @@ test('P3 P7: the first message is a hello that says what the worker is', async (
   const { key, memory, platform, ...hello } = farm.ofKind('hello')[0] ?? {};
   assert.match(key ?? '', /^[0-9a-f]{32}$/);
   assert.ok((memory ?? 0) > 1e6 && platform !== undefined);
-  const said = { kind: 'hello', protocol: 1, name: 'oak', device: 'node', slots: 3, runners: ['js', 'node'], held: [] };
+  const said = {
+    kind: 'hello',
+    protocol: 1,
+    name: 'oak',
+    device: 'node',
+    slots: 3,
+    runners: ['js', 'node', 'wasi'],
+    held: [],
+  };
   assert.deepEqual(hello, { ...said, labels: { room: 'attic' }, resources: { gpu: 1 } });
 });
 

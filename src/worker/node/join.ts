@@ -18,6 +18,9 @@ import { JsRunner } from './js-runner.ts';
 import { otherRunners } from './other-runners.ts';
 import { Runners } from './runners.ts';
 
+/** Kinds of tasks that the owner of a machine has to allow. */
+export type Allowed = 'exec' | 'python';
+
 export interface WorkerOptions {
   /** Servers of one farm, tried in turn: `http://HOST:PORT` or a join link with its token. */
   readonly url: string | readonly string[];
@@ -29,10 +32,13 @@ export interface WorkerOptions {
   readonly name?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly resources?: Readonly<Record<string, number>>;
+  /**
+   * What else tasks may be, since it is not kept from this machine's files. `exec`: any command, as the user that the worker runs
+   * as; `python`: functions in Python, by its own `python3` if there is one.
+   */
+  readonly allow?: readonly Allowed[];
   /** Takes the network away from tasks. */
   readonly denyNetwork?: boolean;
-  /** What tasks may do here beyond JavaScript. `exec`: run any command, as the user that the worker runs as. */
-  readonly allow?: readonly 'exec'[];
   /**
    * Where commands run, with the environment of this process; by default each runs in a fresh directory, with PATH, HOME,
    * LANG and what `env` names.
@@ -89,6 +95,11 @@ export class Worker extends EventEmitter<WorkerEvents> {
         `Node ${process.version} cannot keep tasks off the network: use Node 26, or leave out --deny net`,
       );
     }
+    if (options.denyNetwork === true && (options.allow ?? []).length > 0) {
+      throw new TypeError(
+        `${options.allow?.join(' and ')} cannot be kept off the network: leave out --allow ${options.allow?.join(' and ')} or --deny net`,
+      );
+    }
     this.#token = token;
     this.#address = this.#addresses[0] as JoinAddress;
     ({ promise: this.ended, resolve: this.#settleEnd } = Promise.withResolvers<WorkerEnd>());
@@ -101,10 +112,10 @@ export class Worker extends EventEmitter<WorkerEvents> {
     const confinement = { ...directories, network: options.denyNetwork !== true, env: environment(options.env ?? []) };
     const blobs = new BlobFiles(blobDirectory, this.#http, this.#stopped.signal, { limit: options.cacheSize, kept });
     const report = (event: SlotEvent): void => this.#handle(event);
-    this.#js = new JsRunner(confinement, blobs, this.#code.path, report);
-    const codePath = ({ sha256 }: CodeRef): string => this.#code.path(sha256);
+    this.#js = new JsRunner(confinement, blobs, this.#code.path, (event) => this.#runner.heardOfJs(event));
+    const codePath = ({ sha256 }: Pick<CodeRef, 'sha256'>): string => this.#code.path(sha256);
     const name = options.name ?? os.hostname();
-    const others = otherRunners({ options, name, root: directories.root, blobs, codePath, report });
+    const others = otherRunners({ options, name, confinement, root: directories.root, blobs, codePath, report });
     this.#runner = new Runners(this.#js, others, report);
     const device = {
       runner: this.#runner,
@@ -118,7 +129,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
         name,
         device: options.device ?? 'node',
         slots: options.slots ?? defaultSlots(),
-        runners: ['js', 'node', ...others.keys()],
+        runners: ['js', 'node', 'wasi', ...others.keys()],
         labels: options.labels ?? {},
         resources: options.resources ?? {},
         memory: availableMemory(),

@@ -8,7 +8,13 @@ import { checkedMessage } from '../tasks/task-messages.ts';
 import type { BlobFiles, HeldBlob } from './blob-files.ts';
 import type { Confinement } from './confinement.ts';
 import { resultFile } from './task-platform.ts';
-import { TaskProcess } from './task-process.ts';
+import {
+  type CommandOf,
+  type MemoryLimit,
+  memoryLimitOf,
+  TaskProcess,
+  type TaskProcessEvents,
+} from './task-process.ts';
 
 /** For people, and for those who ask the server why a task waits. */
 const FULL = 'its disk is full';
@@ -31,12 +37,13 @@ interface Place {
   fromProcess: Promise<void> | undefined;
 }
 
-/** Runs task modules in processes of Node, one for each slot. */
+/** Runs task modules in processes, one for each slot: of Node, unless another command is given that speaks as they do. */
 export class JsRunner implements Runner {
   readonly #confinement: Confinement;
   readonly #blobs: BlobFiles;
   readonly #codePath: (sha256: string) => string;
   readonly #report: (event: SlotEvent) => void;
+  readonly #command: CommandOf | undefined;
   readonly #places = new Map<number, Place>();
   #closed = false;
 
@@ -45,11 +52,13 @@ export class JsRunner implements Runner {
     blobs: BlobFiles,
     codePath: (sha256: string) => string,
     report: (event: SlotEvent) => void,
+    command?: CommandOf,
   ) {
     this.#confinement = confinement;
     this.#blobs = blobs;
     this.#codePath = codePath;
     this.#report = report;
+    this.#command = command;
   }
 
   /** The processes, for people who look. */
@@ -81,8 +90,8 @@ export class JsRunner implements Runner {
     }
   }
 
-  #spawn(place: Place, memory: number | undefined): TaskProcess {
-    const process = new TaskProcess(this.#confinement, memory, {
+  #spawn(place: Place, limit: MemoryLimit | undefined): TaskProcess {
+    const events: TaskProcessEvents = {
       message: (header, bytes) => this.#heard(place, process, header, bytes),
       raw: (stream, text) => this.#raw(place, process, stream, text),
       died: (death) => {
@@ -97,7 +106,8 @@ export class JsRunner implements Runner {
         if (place.fromProcess === undefined) tell();
         else place.fromProcess = place.fromProcess.then(tell);
       },
-    });
+    };
+    const process = new TaskProcess(this.#confinement, limit, events, this.#command);
     place.process = process;
     place.asked.clear();
     return process;
@@ -134,12 +144,13 @@ export class JsRunner implements Runner {
   }
 
   /** A process with the job's memory limit, and not one that is full of modules. */
-  #processFor(place: Place, { memory, code }: JobFacts): TaskProcess {
+  #processFor(place: Place, job: JobFacts): TaskProcess {
+    const limit = memoryLimitOf(job);
     const old = place.process as TaskProcess;
-    const full = old.modules.size >= PROCESS_MODULES && !old.modules.has(code.sha256);
-    if ((old.memory === memory && !full) || place.chunks.length > 1) return old;
+    const full = old.modules.size >= PROCESS_MODULES && !old.modules.has(job.code.sha256);
+    if ((old.isLimitedBy(limit) && !full) || place.chunks.length > 1) return old;
     try {
-      return this.#spawn(place, memory);
+      return this.#spawn(place, limit);
     } catch {
       // No directory can be made for another: the death of this one is told, and the slot tries again.
       return old;
@@ -163,7 +174,7 @@ export class JsRunner implements Runner {
   #giveUp(place: Place, process: TaskProcess): void {
     if (place.process !== process) return;
     try {
-      this.#spawn(place, process.memory);
+      this.#spawn(place, undefined);
     } catch {
       // The death of the old one is told.
     }
@@ -176,13 +187,14 @@ export class JsRunner implements Runner {
     if (!process.jobs.has(job.job)) {
       process.jobs.add(job.job);
       process.modules.add(job.code.sha256);
-      const { sourceName, sha256 } = job.code;
+      const { code, memory, range } = job;
       process.send({
         kind: 'job',
         job: job.job,
-        module: this.#codePath(sha256),
-        sourceName,
-        ...(job.range && { range: job.range }),
+        module: this.#codePath(code.sha256),
+        code,
+        ...(memory !== undefined && { memory }),
+        ...(range && { range }),
       });
     }
     process.send({ kind: 'chunk', id, job: job.job, lease, runs, farm, ...(missing && { missing }) }, column);

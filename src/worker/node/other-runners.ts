@@ -1,30 +1,39 @@
 import type { CodeRef, Runner as RunnerName } from '../../model/job.ts';
 import type { SlotEvent } from '../runner.ts';
 import type { BlobFiles } from './blob-files.ts';
+import type { Confinement } from './confinement.ts';
 import { ExecRunner } from './exec/exec-runner.ts';
 import type { WorkerOptions } from './join.ts';
+import { findPython, PythonRunner } from './python/python-runner.ts';
 import type { ClosableRunner } from './runners.ts';
 
 /** What a runner may use of the worker that it belongs to. */
 export interface RunnerHost {
   readonly options: WorkerOptions;
+  readonly confinement: Confinement;
   /** Where it makes directories for tasks; the worker deletes it at its end. */
   readonly root: string;
   /** The worker's name, for people. */
   readonly name: string;
   readonly blobs: BlobFiles;
   /** Where the code of a job lies, fetched and checked. */
-  codePath(code: CodeRef): string;
+  codePath(code: Pick<CodeRef, 'sha256'>): string;
   report(event: SlotEvent): void;
 }
 
 /** The runners beside that for JavaScript which this machine has and its owner allows, by the name that the hello tells. */
 export function otherRunners(host: RunnerHost): Map<RunnerName, ClosableRunner> {
+  const { options, confinement, blobs, report, codePath } = host;
   const runners = new Map<RunnerName, ClosableRunner>();
-  if (host.options.allow?.includes('exec') === true) {
+  if (options.allow?.includes('exec') === true) {
     if (process.platform === 'win32')
       throw new TypeError('commands need a POSIX shell: leave out --allow exec on Windows');
     runners.set('exec', new ExecRunner(host, commandEnvironment(host)));
+  }
+  const python = options.allow?.includes('python') ? findPython() : undefined;
+  if (python !== undefined) {
+    const pathOf = (sha256: string): string => codePath({ sha256 });
+    runners.set('python', new PythonRunner(python, confinement, blobs, pathOf, report));
   }
   return runners;
 }

@@ -33,6 +33,7 @@ export class Runners implements ClosableRunner {
 
   runChunk(slot: number, chunk: Chunk, job: JobFacts): void {
     const runner = this.#others.get(job.code.runner) ?? this.#js;
+    if (runner === this.#js && !this.#js.hasProcess(slot)) this.#js.startSlot(slot);
     this.#last.set(slot, runner);
     runner.runChunk(slot, chunk, job);
   }
@@ -45,6 +46,17 @@ export class Runners implements ClosableRunner {
   killSlot(slot: number): void {
     (this.#last.get(slot) ?? this.#js).killSlot(slot);
   }
+
+  /**
+   * What the runner for JavaScript says. While another one works on a slot, the death of its idle process there is no
+   * news: it would be taken for that of the work. The next task in JavaScript starts it again.
+   */
+  readonly heardOfJs = (event: SlotEvent): void => {
+    const last = this.#last.get(event.slot);
+    const isIdle = last !== undefined && last !== this.#js;
+    if (isIdle && (event.kind === 'slotDied' || event.kind === 'slotReady')) return;
+    this.#report(event);
+  };
 
   forgetJob(job: number): void {
     this.#js.forgetJob(job);

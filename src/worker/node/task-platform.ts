@@ -4,6 +4,8 @@ import { lstat, open, rename } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { BLOB_CHUNK_BYTES } from '../../model/limits.ts';
 import type { TaskPlatform } from '../tasks/executor.ts';
 import type { StoredBlob } from '../tasks/task-channel.ts';
@@ -22,14 +24,23 @@ export function nodePlatform(directories: { blobs: string; own: string }): TaskP
   };
   return {
     words,
-    load(path, sourceName) {
+    async load(order) {
+      const { module: path, code: ref, memory } = order;
       code = dirname(path) + sep;
-      return loadTask(() => import(pathToFileURL(path).href), sourceName, words);
+      if (ref.runner !== 'wasi') return loadTask(() => import(pathToFileURL(path).href), ref.sourceName, words);
+      const { loadProgram } = await import('../tasks/wasi/program.ts');
+      return loadProgram(readFileSync(path), { code: ref, ...(memory !== undefined && { memory }), collect });
     },
     readBlob: (sha256) => readBlob(join(directories.blobs, sha256)),
     storeBlob: (bytes) => storeBlob(directories.own, bytes),
     soon: setImmediate,
   };
+}
+
+/** The collector of garbage, which a program has to ask for by a flag; this one may be set while it runs. */
+function collect(): void {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc')();
 }
 
 let files = 0;

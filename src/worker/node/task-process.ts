@@ -4,11 +4,15 @@ import { mkdtempSync, readFileSync, rm, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { MEMORY_WATCH_INTERVAL, STDERR_TAIL_BYTES, TASK_PROCESS_BYTES } from '../../model/limits.ts';
-import type { SlotDeath } from '../runner.ts';
+import { WASI_PROCESS_BYTES } from '../../model/wasi-limits.ts';
+import type { JobFacts, SlotDeath } from '../runner.ts';
 import type { ToTask } from '../tasks/task-channel.ts';
 import { encodeChannelFrame, FROM_WORKER, FrameReader, TO_WORKER } from './channel.ts';
 import type { Confinement } from './confinement.ts';
 import { commandOf } from './confinement.ts';
+
+/** What makes a process: the program and its arguments. `heap`: MiB that objects of JavaScript may take. */
+export type CommandOf = (confinement: Confinement, directory: string, heap: number | undefined) => [string, string[]];
 
 export interface TaskProcessEvents {
   /** Throws where the message cannot be one: then the process is killed. */
@@ -19,14 +23,30 @@ export interface TaskProcessEvents {
   died(death: Omit<SlotDeath, 'slot' | 'kind'>): void;
 }
 
+/** Bytes that one task may use. */
+export interface MemoryLimit {
+  /** Of objects of JavaScript; undefined: as much as there is. */
+  readonly heap: number | undefined;
+  /** Of all that is in memory. */
+  readonly resident: number;
+}
+
+/** The limit of a job's processes. A WebAssembly program has its own, so its process is only kept from growing without end. */
+export function memoryLimitOf({ memory, code }: JobFacts): MemoryLimit | undefined {
+  if (memory === undefined) return undefined;
+  return code.runner === 'wasi'
+    ? { heap: undefined, resident: memory + WASI_PROCESS_BYTES }
+    : { heap: memory, resident: memory + TASK_PROCESS_BYTES };
+}
+
 const MiB = 1024 * 1024;
 
 /** One process in which tasks run. It knows nothing of tasks: it carries frames, and watches over memory and death. */
 export class TaskProcess {
   /** Its own directory, the only one it may write to. */
   readonly directory: string;
-  /** Bytes that one task may use; undefined: what the machine has. */
-  readonly memory: number | undefined;
+  /** Undefined: what the machine has. */
+  readonly #limit: MemoryLimit | undefined;
   /** Jobs it has been told of. */
   readonly jobs = new Set<number>();
   /** Modules it has loaded: they are never unloaded. */
@@ -40,11 +60,16 @@ export class TaskProcess {
   #watch: NodeJS.Timeout | undefined;
   #gone = false;
 
-  constructor(confinement: Confinement, memory: number | undefined, events: TaskProcessEvents) {
-    this.memory = memory;
+  constructor(
+    confinement: Confinement,
+    limit: MemoryLimit | undefined,
+    events: TaskProcessEvents,
+    command: CommandOf = commandOf,
+  ) {
+    this.#limit = limit;
     this.#events = events;
     this.directory = mkdtempSync(join(confinement.root, 'task-'));
-    const [program, args] = commandOf(confinement, this.directory, memory && Math.ceil(memory / MiB));
+    const [program, args] = command(confinement, this.directory, limit?.heap && Math.ceil(limit.heap / MiB));
     this.#child = spawn(program, args, {
       cwd: this.directory,
       env: { ...confinement.env },
@@ -63,6 +88,10 @@ export class TaskProcess {
     this.#child.on('error', (error) => this.#end(null, null, `could not be started: ${error.message}`));
     this.#child.on('close', (code, signal) => this.#end(code, signal));
     this.#protect();
+  }
+
+  isLimitedBy(limit: MemoryLimit | undefined): boolean {
+    return this.#limit?.heap === limit?.heap && this.#limit?.resident === limit?.resident;
   }
 
   get pid(): number | undefined {
@@ -102,11 +131,11 @@ export class TaskProcess {
     } catch {
       // Not permitted, or gone already.
     }
-    if (this.memory === undefined) return;
     // The heap has its limit by a flag; buffers lie outside of it and are only seen in the resident set.
-    const limit = this.memory + TASK_PROCESS_BYTES;
+    const most = this.#limit?.resident;
+    if (most === undefined) return;
     this.#watch = setInterval(() => {
-      if (residentBytes(pid) <= limit) return;
+      if (residentBytes(pid) <= most) return;
       this.#overMemory = true;
       this.kill();
     }, MEMORY_WATCH_INTERVAL);

@@ -13,14 +13,14 @@ import type { FailureWords } from './task-failure.ts';
 import { failureOf, failureOfResult } from './task-failure.ts';
 import type { TaskFunction } from './task-module.ts';
 
-type JobOrder = ToTask & { readonly kind: 'job' };
+export type JobOrder = ToTask & { readonly kind: 'job' };
 type ChunkOrder = ToTask & { readonly kind: 'chunk' };
 
 /** What the place where tasks run has for them: a process of Node, a Web Worker of a browser. */
 export interface TaskPlatform {
   readonly words: FailureWords;
-  /** `module` as the order of its job names it. */
-  load(module: string, sourceName: string): Promise<TaskFunction | WorkerFailure>;
+  /** The task of a job. `bytes`: what came beside the order. */
+  load(order: JobOrder, bytes: Uint8Array | undefined): Promise<TaskFunction | WorkerFailure>;
   /** A blob among the inputs, which was brought here before. */
   readBlob(sha256: string): Uint8Array;
   /** Keeps a result where the worker finds it. */
@@ -31,6 +31,7 @@ export interface TaskPlatform {
 
 interface LoadedJob {
   readonly order: JobOrder;
+  readonly bytes: Uint8Array | undefined;
   task: TaskFunction | WorkerFailure | undefined;
 }
 
@@ -63,8 +64,8 @@ export class Executor {
     this.#platform = platform;
   }
 
-  noteJob(order: JobOrder): void {
-    this.#jobs.set(order.job, { order, task: undefined });
+  noteJob(order: JobOrder, bytes?: Uint8Array): void {
+    this.#jobs.set(order.job, { order, bytes, task: undefined });
   }
 
   forgetJob(job: number): void {
@@ -106,7 +107,7 @@ export class Executor {
     const job = this.#jobs.get(order.job);
     if (job === undefined) throw new Error(`a chunk of job ${order.job} came before the job`);
     if (job.task === undefined) {
-      job.task = await this.#platform.load(job.order.module, job.order.sourceName);
+      job.task = await this.#platform.load(job.order, job.bytes);
       this.#send({ kind: 'started', chunk: order.id });
     }
     const count = order.runs.reduce((sum, run) => sum + run.count, 0);

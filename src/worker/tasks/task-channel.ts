@@ -1,15 +1,20 @@
 import type { BlobRef } from '../../model/envelope.ts';
-import type { RangeInputs } from '../../model/job.ts';
+import type { CodeRef, RangeInputs } from '../../model/job.ts';
 import type { Run } from '../../model/runs.ts';
 
 /** What a worker says to a slot: to a task process of Node, or to a Web Worker of a browser. */
 export type ToTask =
-  /** Before the first chunk of a job. `module`: checked already; its path on Node, its text in a browser. */
+  /**
+   * Before the first chunk of a job. `module`: checked already; its path on Node, in a browser its text, or nothing where
+   * the code is bytes, which come beside the message.
+   */
   | {
       readonly kind: 'job';
       readonly job: number;
       readonly module: string;
-      readonly sourceName: string;
+      readonly code: CodeRef;
+      /** Bytes that a task may use. */
+      readonly memory?: number;
       readonly range?: RangeInputs;
     }
   /**

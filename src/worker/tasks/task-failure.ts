@@ -11,6 +11,18 @@ export interface FailureWords {
   authorsLines(stack: string): string;
 }
 
+/** A program that ended, by itself, with a code that says failure. It has no stack that would say anything. */
+export class ExitError extends Error {
+  override readonly name = 'ExitError';
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode: number) {
+    super(message);
+    this.exitCode = exitCode;
+    Object.defineProperty(this, 'stack', { value: undefined });
+  }
+}
+
 /** What is told of a task that threw. Anything can be thrown, and reading it may throw again. */
 export function failureOf(thrown: unknown, words: FailureWords): WorkerFailure {
   try {
@@ -20,6 +32,7 @@ export function failureOf(thrown: unknown, words: FailureWords): WorkerFailure {
       return bounded({
         kind: 'error',
         ...wordsOf(thrown),
+        ...(thrown instanceof ExitError && { exitCode: thrown.exitCode }),
         ...(cause !== undefined && { cause }),
         ...(typeof stack === 'string' && { stack: words.authorsLines(stack) }),
       });

@@ -34,6 +34,7 @@ function described(value: unknown): string {
   return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }
 
-function codeFailure(message: string, stack?: string): WorkerFailure {
+/** The failure of every task whose code is not as it should be. */
+export function codeFailure(message: string, stack?: string): WorkerFailure {
   return { kind: 'error', name: 'TaskCodeError', message, ...(stack !== undefined && { stack }) };
 }

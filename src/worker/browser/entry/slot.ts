@@ -38,7 +38,7 @@ function work(port: MessagePort): void {
     if (message.kind === 'chunk') {
       platform.take(message.id, given);
       executor.runChunk(message, bytes ?? new Uint8Array());
-    } else if (message.kind === 'job') executor.noteJob(message);
+    } else if (message.kind === 'job') executor.noteJob(message, bytes);
     else if (message.kind === 'abort') executor.abort(message.chunk);
     else if (message.kind === 'forget') executor.forgetJob(message.job);
     else blobs.settle(message, bytes);
