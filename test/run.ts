@@ -1,5 +1,5 @@
 // Runs the tests: `npm test` all of them, `npm test -- src/model` those whose path contains a word. Files named
-// *.ci.test.ts are slow or need the registry; they run only when named in full, which .ci/run does one by one.
+// *.ci.test.ts are slow or need the registry; they run only when named in full, as by .ci/run.
 import { globSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';

@@ -228,7 +228,7 @@ describe('run, on a server', () => {
     const { stdout: sheet } = await line.run(['show', job]);
     assert.match(
       sheet,
-      /^asked for +priority -5, 1 retries, 30s for each task, 2 CPUs, 64 MiB of memory, 1 licence, gpu=yes$/m,
+      /^asked for +priority -5, 1 retry, 30s for each task, 2 CPUs, 64 MiB of memory, 1 licence, gpu=yes$/m,
     );
     const { stdout: why } = await line.run(['explain', job, '0']);
     assert.match(why, /^state +waiting\n[\s\S]*lacks the label gpu=yes/);
