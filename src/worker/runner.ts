@@ -46,6 +46,9 @@ export interface Runner {
   forgetJob(job: JobId): void;
 }
 
+/** Why a chunk is returned: for people, and for those who ask the server why a task waits. */
+export const DISK_FULL = 'its disk is full';
+
 /** How a slot's process came to its end. */
 export interface SlotDeath {
   readonly kind: 'slotDied';

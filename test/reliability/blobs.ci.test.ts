@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { hash, randomBytes } from 'node:crypto';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { BlobRef, Farm } from '../../src/index.ts';
@@ -160,6 +160,22 @@ test('on a full disk a worker gives its task back and says so; another runs it',
     (await where()).map(({ unable }) => unable),
     [undefined, undefined],
   );
+});
+
+test('a command whose file finds no room on one worker runs on another', full, async (t) => {
+  const served = await Served.start(t);
+  const disk = new SmallDisk(t, '24m');
+  const { join } = await behindProxy(t, served, '--allow', 'exec');
+  const small = await join({ TMPDIR: disk.directory });
+  const directory = temporaryDirectory(t, 'sent');
+  writeFileSync(path.join(directory, 'big.bin'), randomBytes(30 * MiB));
+  const env = { MANYHANDS_URL: served.url, MANYHANDS_TOKEN: served.admin };
+  const args = ['exec', '--quiet', '--send', '{}', '--', 'wc -c <{}', ':::', 'big.bin'];
+  const running = startManyhands(t, args, { env, cwd: directory });
+  await small.output(/"unable","reason":"its disk is full"/, { stream: 'stdout', timeout: 60_000 });
+  await served.join('--allow', 'exec');
+  const { code, stdout, stderr } = await running.exit(60_000);
+  assert.deepEqual([code, stdout.trim(), stderr], [0, `${30 * MiB}`, '']);
 });
 
 test('R32 P23: tasks are given to the worker that has fetched their file already', async (t) => {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { PackedColumn } from '../../model/envelope.ts';
 import { LOG_MESSAGE_BYTES, PROCESS_MODULES } from '../../model/limits.ts';
-import type { Chunk, JobFacts, Runner, SlotEvent } from '../runner.ts';
+import { type Chunk, DISK_FULL, type JobFacts, type Runner, type SlotEvent } from '../runner.ts';
 import { blobsIn, notStored } from '../tasks/blobs.ts';
 import type { FromTask, StoredBlob } from '../tasks/task-channel.ts';
 import { checkedMessage } from '../tasks/task-messages.ts';
@@ -15,9 +15,6 @@ import {
   TaskProcess,
   type TaskProcessEvents,
 } from './task-process.ts';
-
-/** For people, and for those who ask the server why a task waits. */
-const FULL = 'its disk is full';
 
 /** A chunk that was handed over, and the blobs that are files as long as it is not over. */
 interface Handed {
@@ -166,7 +163,7 @@ export class JsRunner implements Runner {
       const at = place.chunks.indexOf(handed);
       if (at < 0) continue;
       place.chunks.splice(at, 1);
-      this.#report({ kind: 'chunkReturned', slot: place.number, chunk: handed.chunk.id, reason: FULL });
+      this.#report({ kind: 'chunkReturned', slot: place.number, chunk: handed.chunk.id, reason: DISK_FULL });
     }
   }
 

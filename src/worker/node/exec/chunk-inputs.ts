@@ -7,6 +7,7 @@ import { type DetailedInput, type ExecCode, readExecInput } from '../../exec/exe
 import type { WorkerFailure } from '../../failures.ts';
 import type { Chunk, JobFacts } from '../../runner.ts';
 import { blobsIn } from '../../tasks/blobs.ts';
+import type { HeldBlob } from '../blob-files.ts';
 import type { CommandHost } from './run-command.ts';
 
 export interface CommandInput {
@@ -18,6 +19,8 @@ export interface CommandInput {
 export interface ChunkInputs {
   /** Settles when all blobs have come, or will not; undefined: there are none. */
   readonly waits: Promise<unknown> | undefined;
+  /** This disk has no room for some blob; another worker's may. Known once `waits` has settled. */
+  readonly full: boolean;
   at(position: number, index: number): CommandInput | WorkerFailure;
   release(): void;
 }
@@ -32,13 +35,13 @@ interface Values {
 export function openInputs(chunk: Chunk, job: JobFacts, code: ExecCode, host: CommandHost): ChunkInputs {
   const values = valuesOf(chunk, job);
   const problems = new Map<string, string>();
-  const held = new Map<string, { release: () => void }>();
+  const held = new Map<string, HeldBlob>();
   const waits: Promise<unknown>[] = [];
   const hold = (blob: BlobRef): void => {
     if (held.has(blob.sha256)) return;
-    const { problem, release } = host.blobs.hold(blob);
-    held.set(blob.sha256, { release });
-    waits.push(problem.then((text) => text !== undefined && problems.set(blob.sha256, text)));
+    const each = host.blobs.hold(blob);
+    held.set(blob.sha256, each);
+    waits.push(each.problem.then((text) => text !== undefined && problems.set(blob.sha256, text)));
   };
   for (const blob of blobsIn(chunk.column)) hold(blob);
   const isAtHome = host.directory !== undefined || code.directory !== undefined;
@@ -55,6 +58,9 @@ export function openInputs(chunk: Chunk, job: JobFacts, code: ExecCode, host: Co
   };
   return {
     waits: waits.length === 0 ? undefined : Promise.all(waits),
+    get full() {
+      return [...held.values()].some((each) => each.full);
+    },
     at,
     release: () => {
       for (const { release } of held.values()) release();

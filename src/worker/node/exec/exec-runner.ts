@@ -7,7 +7,7 @@ import { packColumn } from '../../../protocol/column.ts';
 import { ColumnWriter } from '../../../protocol/values/column-writer.ts';
 import { CommandTemplate, type ExecCode, type ExecValue, readExecCode } from '../../exec/exec-code.ts';
 import { statusOfFailure, type WorkerFailure } from '../../failures.ts';
-import type { Chunk, JobFacts } from '../../runner.ts';
+import { type Chunk, DISK_FULL, type JobFacts } from '../../runner.ts';
 import type { RunnerHost } from '../other-runners.ts';
 import type { ClosableRunner } from '../runners.ts';
 import { type ChunkInputs, openInputs } from './chunk-inputs.ts';
@@ -123,6 +123,11 @@ export class ExecRunner implements ClosableRunner {
           this.#host.report({ kind: 'chunkWaiting', slot, chunk: chunk.id });
           await inputs.waits;
           if (!this.#isCurrent(place)) return;
+          if (inputs.full) {
+            place.chunks.shift();
+            this.#host.report({ kind: 'chunkReturned', slot, chunk: chunk.id, reason: DISK_FULL });
+            return;
+          }
           this.#host.report({ kind: 'chunkStarted', slot, chunk: chunk.id });
         }
         done = await this.#runTasks(place, chunk, job, known, inputs, outcomes);
