@@ -65,7 +65,8 @@ test('the figures are those of what happened, and counters never fall', async (t
   }
   for (const [name, value] of during) {
     // Of some of Node's figures `total` says how large something is.
-    if (/_total(\{|$)/.test(name) && !name.includes('_nodejs_active_')) assert.ok((after.get(name) ?? 0) >= value, `${name} fell`);
+    if (/_total(\{|$)/.test(name) && !name.includes('_nodejs_active_'))
+      assert.ok((after.get(name) ?? 0) >= value, `${name} fell`);
   }
   client.wire.socket.close();
   idle.wire.socket.close();

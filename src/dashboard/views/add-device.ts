@@ -20,30 +20,21 @@ export function AddDevice({ api, isAdmin }: { api: Api; isAdmin: boolean }): JSX
       setFault(`No link was made: ${saying(error)}.`);
     }
   };
-  const link = made === undefined ? `${location.origin}/join#TOKEN` : `${location.origin}/join#${made.token}`;
   return h(
     'section',
     { class: 'panel', 'aria-labelledby': 'add' },
     h('h2', { id: 'add' }, 'Add a device'),
-    h('p', null, 'A phone, or whatever has a browser: open this link there, and press the button.'),
-    h(Copyable, { text: link, label: 'the join link' }),
-    made !== undefined && h(QrCode, { text: link, label: 'the join link as a QR code' }),
-    h(
-      'p',
-      null,
-      'A computer with Node 24.15 or newer: install manyhands there (its package is made by npm pack), run this, and it works here until you stop it.',
-    ),
-    h(Copyable, { text: `npx --no manyhands join ${link}`, label: 'the command that joins' }),
+    h('p', null, 'A phone, a laptop or whatever has a browser or Node joins by a link.'),
     made === undefined
       ? h(
           'p',
           null,
           isAdmin
             ? h('button', { type: 'button', onClick: () => void make() }, 'Make a join link')
-            : 'The whole link was printed when the server started; who runs the server can give it to you.',
+            : 'It was printed when the server started; who runs the server can give it to you.',
           isAdmin && h('span', { class: 'aside' }, ` good for ${duration(DEVICE_TOKEN_TIME)}, for work only`),
         )
-      : h('p', { class: 'aside', role: 'status' }, `It can be taken back: manyhands token revoke ${made.id}`),
+      : h(Ways, { link: `${location.origin}/join#${made.token}`, id: made.id }),
     fault !== '' && h('p', { class: 'fault', role: 'alert' }, fault),
     isLocal(location.hostname) &&
       h(
@@ -53,6 +44,24 @@ export function AddDevice({ api, isAdmin }: { api: Api; isAdmin: boolean }): JSX
         h('code', null, 'manyhands serve --lan'),
         '; then put its address on the network into the link.',
       ),
+  );
+}
+
+/** What to do with the link, on which device. */
+function Ways({ link, id }: { link: string; id: string }): JSX.Element {
+  return h(
+    'div',
+    null,
+    h('p', null, 'Where there is a browser: open it, and press the button.'),
+    h(Copyable, { text: link, label: 'the join link' }),
+    h(QrCode, { text: link, label: 'the join link as a QR code' }),
+    h(
+      'p',
+      null,
+      'On a computer with Node 24.15 or newer: install manyhands there (its package is made by npm pack), run this, and it works here until you stop it.',
+    ),
+    h(Copyable, { text: `npx --no manyhands join ${link}`, label: 'the command that joins' }),
+    h('p', { class: 'aside', role: 'status' }, `It can be taken back: manyhands token revoke ${id}`),
   );
 }
 
