@@ -153,6 +153,7 @@ describe('the past of a job in Chromium', { skip: noBrowser }, () => {
     await page.emulateMedia({ reducedMotion: 'reduce' });
     await button('Play').click();
     await button('Pause').waitFor();
+    await waitFor(async () => (await at()) < last, { what: 'the beginning again' });
     await waitFor(async () => (await at()) === last, { what: 'the end', timeout: 20_000 });
     assert.ok(heard.size > 4 && heard.size <= 12, `${heard.size} moments stood still`);
     await slider.press('Home');
