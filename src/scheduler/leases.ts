@@ -223,10 +223,13 @@ export function resumeStrays(state: State, lease: Lease, runs: readonly Run[]): 
   return again;
 }
 
+/** The worker that they were taken from is gone, and somebody else has them now: its loss counts, as at any hand-over (R10). */
 function takeFromOrphans(state: State, lease: Lease, runs: readonly Run[]): void {
   for (const other of [...lease.block.leases]) {
     const part = other === lease ? [] : intersectRuns(other.left, runs);
-    if (part.length > 0 && other.standing === 'orphaned') takeAway(state, other, part);
+    if (part.length === 0 || other.standing !== 'orphaned') continue;
+    countLoss(state, other, part);
+    takeAway(state, other, part);
   }
 }
 
