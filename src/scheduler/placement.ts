@@ -181,7 +181,8 @@ function takeDue(state: State, job: OpenJob, worker: Worker): number {
     const { block: other, index } = due[0]!;
     const same = other === block && stillDue(job, block, index) && block.troubles.get(index)!.losses === trouble.losses;
     if (!same) break;
-    indexes.push(index);
+    // It may be listed twice: it came back, was lent to a stray, and came back again.
+    if (!indexes.includes(index)) indexes.push(index);
     due.shift();
   }
   const runs: Run[] = runsOf(indexes.sort((a, b) => a - b));
