@@ -207,7 +207,7 @@ describe('the pages of jobs, tasks and workers in Chromium', { skip: noBrowser }
     await page.getByRole('button', { name: 'Download results as NDJSON' }).waitFor();
     assert.equal(await page.getByRole('group', { name: 'Actions' }).getByRole('button').count(), 0);
     await page.getByRole('link', { name: 'manyhands' }).click();
-    await page.getByText('The whole link was printed when the server started').waitFor();
+    await page.getByText('It was printed when the server started').waitFor();
     await farm.json('POST', `/v1/jobs/${job}/cancel`);
     quiet();
   });
