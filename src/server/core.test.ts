@@ -6,7 +6,7 @@ import { codeOf, helloOf, SQUARE, tasksIn } from '../../test/support/raw-worker.
 import { HELLO_TIME, LEASE_TIME, PING_INTERVAL, REBUILD_INTERVAL } from '../model/limits.ts';
 import { packColumn } from '../protocol/column.ts';
 import { encodeColumn } from '../protocol/values/column.ts';
-import type { StoreError } from '../store/store.ts';
+import { StoreError } from '../store/store.ts';
 
 const spec = { name: 'job', code: codeOf(SQUARE), range: { start: 0, step: 1, count: 3 } };
 
@@ -156,6 +156,31 @@ test('D8: a forgetting that was cut off is finished at the next start', async ()
   assert.equal(server.disk.forgetting.size, 1);
   await fail(server, 'busy');
   await server.clock.advance(REBUILD_INTERVAL);
+  assert.equal(server.disk.forgetting.size, 0);
+});
+
+test('D8: a forgetting that the store cut off goes on when it is asked for again', async () => {
+  const server = await ModelServer.start();
+  const job = await submit(server);
+  await server.clock.outcome(server.core.act(job, 'cancel'));
+  const { forget } = server.core.store;
+  let steps = 0;
+  server.core.store.forget = (id) => {
+    if (++steps === 2) return Promise.reject(new StoreError('busy', 'another program holds it'));
+    return forget(id);
+  };
+  await assert.rejects(server.clock.outcome(server.core.act(job, 'forget')), { code: 'busy' });
+  assert.equal(server.disk.forgetting.size, 1);
+  await server.clock.outcome(server.core.act(job, 'forget'));
+  assert.equal(server.disk.forgetting.size, 0);
+});
+
+test('D8: what a process that was replaced had begun to forget is cleared away, and unknown', async () => {
+  const server = await ModelServer.start();
+  const job = await submit(server);
+  await server.clock.outcome(server.core.act(job, 'cancel'));
+  assert.equal(await server.store.forget(job), false);
+  await assert.rejects(server.clock.outcome(server.core.act(job, 'forget')), { code: 'unknown' });
   assert.equal(server.disk.forgetting.size, 0);
 });
 

@@ -10,6 +10,7 @@ import type { BlobStore } from '../store/blobs.ts';
 import type { Store, StoreError } from '../store/store.ts';
 import { tellWhenBroken } from './broken-store.ts';
 import type { Clock } from './clock.ts';
+import { Forgetting } from './forgetting.ts';
 import { InputCache } from './input-cache.ts';
 import { JobNotices } from './job-notices.ts';
 import { JobReaders } from './job-readers.ts';
@@ -47,6 +48,7 @@ export class Core {
   readonly workerGateway: WorkerGateway;
   readonly logs: TaskLogs;
   readonly workerHistories: WorkerHistories;
+  readonly forgetting: Forgetting;
   readonly #clock: Clock;
   readonly #inputs = new InputCache();
   readonly #notices: JobNotices;
@@ -101,6 +103,7 @@ export class Core {
       },
     });
     this.#readers = new JobReaders(store);
+    this.forgetting = new Forgetting(store, options.clock);
     this.#requests = new Requests(this.loop);
     this.#submissions = new Submissions({
       store,
@@ -183,6 +186,7 @@ export class Core {
 
   async act(job: JobId, action: JobAction): Promise<void> {
     const known = await this.readJob(job);
+    if (known === undefined && action === 'forget' && (await this.forgetting.finish(job))) return;
     if (known === undefined) throw new RequestError('unknown', `there is no job ${job}`);
     const ended = hasEnded(known.progress.state);
     if (action === 'retry') return this.#retry(known, ended);
@@ -282,7 +286,7 @@ export class Core {
     const recovered = await this.store.recover(epoch);
     const now = this.#clock.now();
     const scheduler = new Scheduler({ epoch, now, wallOffset: this.#clock.wall() - now, recovered });
-    for (const job of recovered.forgetting) this.#forgetRest(job).catch(nothing); // A store that cannot now names it again at the next start (D8).
+    this.forgetting.recovered(recovered.forgetting);
     this.#live.clear();
     for (const job of recovered.jobs) {
       this.#known(job.id, job.spec, job.progress);
@@ -306,12 +310,8 @@ export class Core {
     if (!ended) throw new RequestError('conflict', `job ${job} is still running: cancel it first`);
     if (this.feeds(job)) throw new RequestError('conflict', `another job still takes the results of job ${job}`);
     this.logs.forget(job);
-    await this.#forgetRest(job);
+    await this.forgetting.forget(job);
     this.onForgotten(job);
-  }
-
-  async #forgetRest(job: JobId): Promise<void> {
-    while (!(await this.store.forget(job))) await new Promise<void>((resolve) => this.#clock.defer(resolve));
   }
 
   #perform(effect: Effect): void {
@@ -391,5 +391,3 @@ export class Core {
     this.workerGateway.jobOver(job);
   }
 }
-
-function nothing(): void {}

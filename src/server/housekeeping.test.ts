@@ -51,6 +51,21 @@ test('--keep forgets jobs so long after their end, and no others', async () => {
   assert.equal(server.clock.alarms, 0);
 });
 
+test('D8: a forgetting that was cut off goes on by itself', async () => {
+  const server = await ModelServer.start();
+  const job = await submit(server);
+  await server.clock.outcome(server.core.act(job, 'cancel'));
+  const { forget } = server.core.store;
+  let steps = 0;
+  server.core.store.forget = (id) => (++steps === 2 ? Promise.reject(new Error('not now')) : forget(id));
+  await assert.rejects(server.clock.outcome(server.core.act(job, 'forget')));
+  assert.equal(server.disk.forgetting.size, 1);
+  const { housekeeping } = keeping(server, undefined);
+  await server.clock.advance(2 * HOUSEKEEPING_INTERVAL);
+  assert.equal(server.disk.forgetting.size, 0);
+  await housekeeping.stop();
+});
+
 test('an open job that nobody feeds any more is closed; one whose tasks wait is not', async () => {
   const server = await ModelServer.start();
   const open = async () => {

@@ -41,6 +41,7 @@ export class Housekeeping {
 
   async #keepHouse(): Promise<void> {
     await this.#closeAbandonedJobs();
+    await this.#core.forgetting.resume();
     if (this.#keep !== undefined) await this.#forgetOldJobs(this.#clock.wall() - this.#keep);
     await collectBlobs(this.#core, this.#clock.wall() - BLOB_GRACE, () => this.#stopped);
   }

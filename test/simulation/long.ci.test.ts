@@ -11,18 +11,10 @@ import { complaint, summary, sweepInThreads } from './sweep.ts';
 /** The oldest that is promised. */
 const OLDEST = '24.15.0';
 
-/**
- * Faults that were found and are not mended yet; told at each run. 1284: a forgetting that was cut off cannot be asked for again
- * before the next start (L1, D8). 1825: a task kills a fourth worker (S9, R10).
- */
-const OPEN = new Set([1284, 1825]);
-
 test('S1 S2 S3 S4 S5 S6 S7 S8 S9 S11 L1 L2 L3 F-34: 2,000 more farms, which come across all that is worth it', async (t) => {
   const totals = await sweepInThreads(61, 2_060, os.availableParallelism());
   for (const line of summary(totals).split('\n')) t.diagnostic(line);
-  const known = totals.failures.filter(({ plan }) => OPEN.has(plan.seed));
-  for (const verdict of known) t.diagnostic(`open fault: ${complaint(verdict)}`);
-  assert.deepEqual(totals.failures.filter((verdict) => !known.includes(verdict)).map(complaint), []);
+  assert.deepEqual(totals.failures.map(complaint), []);
   assert.deepEqual(notReached(totals), [], 'the simulator does not get there any more');
 });
 

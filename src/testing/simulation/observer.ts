@@ -31,6 +31,8 @@ export class Observer {
   readonly leases = new Map<LeaseId, SeenLease>();
   /** Some worker was suspended: what failed there is not charged, so that tasks may fail more often than they may be retried. */
   suspensions = 0;
+  /** How often a brain was read from disk: by a new process, or by one whose store had failed it. */
+  recoveries = 0;
   /** Attempts whose end was written down. */
   attempts = 0;
   readonly messages: MessageObserver;
@@ -55,6 +57,7 @@ export class Observer {
 
   /** A change is on disk, for ever. */
   applied(change: Change, disk: MemoryDisk): void {
+    if (change.verb === 'recover') this.recoveries += 1;
     if (change.verb === 'reopen') return this.#reopened(change.job, disk);
     if (change.verb === 'forget') {
       if (!disk.jobs.has(change.job)) this.jobs.delete(change.job);

@@ -176,8 +176,8 @@ class Simulation {
     const killed = this.#killed.get(key) ?? new Set();
     this.#killed.set(key, killed.add(worker));
     this.world.sometimes('a task killed its worker');
-    // Of two copies the death of one goes unnoticed if the server, too, is dead: nothing on disk tells it from a goodbye.
-    const unnoticed = this.#copied.has(`${job}/${index}`) && this.world.reached.has('the server started again') ? 1 : 0;
+    // Of two copies the death of one goes unnoticed if the brain is read from disk then: nothing there tells it from a goodbye.
+    const unnoticed = this.#copied.has(`${job}/${index}`) && this.#observer.recoveries > 1 ? 1 : 0;
     if (killed.size > POISON_WORKERS + unnoticed)
       this.world.fail('S9', `task ${job}/${index} has killed ${killed.size} workers: ${[...killed].join(', ')}`);
   }
