@@ -5,6 +5,7 @@ import path from 'node:path';
 import process from 'node:process';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
+import { pathToFileURL } from 'node:url';
 
 /** The machines that check this have two cores, and a test file waits for a quarter of its time: three keep both busy. */
 const FILES_AT_ONCE = 3;
@@ -27,6 +28,7 @@ interface FileResult {
 }
 
 const root = path.join(import.meta.dirname, '..');
+const libraries = pathToFileURL(path.join(root, 'src/cli/entry/libraries.mjs')).href;
 // Most files load half of the program, and most start it: what one compiled, the others need not.
 process.env.NODE_COMPILE_CACHE ??= path.join(root, 'node_modules/.cache/manyhands-tests');
 
@@ -42,7 +44,7 @@ async function runFile(file: string): Promise<FileResult> {
     cwd: root,
     concurrency: 1,
     signal: hung,
-    execArgv: ['--disable-warning=ExperimentalWarning'],
+    execArgv: ['--disable-warning=ExperimentalWarning', '--import', libraries],
   });
   let titles = 0;
   events.on('test:pass', ({ name, skip, todo, details }) => {

@@ -89,7 +89,8 @@ function keepCompiledCode() {
 function start() {
   keepCompiledCode();
   // TypeScript that Node runs as it is; the build turns the name into that of the compiled file.
-  import('../main.ts')
+  import('./libraries.mjs')
+    .then(() => import('../main.ts'))
     .then((program) => program.main(process.argv.slice(2)))
     .then(
       (code) => {
