@@ -118,7 +118,7 @@ function begins(output: readonly string[]): RegExp {
 /** A directory in which one finds what a clone has, and whose own files are nobody else's. */
 function workplace(t: Cleanup): string {
   const directory = temporaryDirectory(t, 'typed');
-  for (const name of ['package.json', 'node_modules', 'src', 'examples', 'docs']) {
+  for (const name of ['package.json', 'node_modules', 'src', 'examples', 'docs', 'scripts']) {
     symlinkSync(path.join(repository, name), path.join(directory, name));
   }
   return directory;

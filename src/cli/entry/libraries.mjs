@@ -8,7 +8,7 @@ const folder = new URL('../../../node_modules/.cache/manyhands/libraries/', impo
 /** The file of each library, by the name under which it is imported. */
 function bundles() {
   try {
-    return JSON.parse(readFileSync(new URL('names.json', folder), 'utf8'));
+    return JSON.parse(readFileSync(new URL('names.json', folder), 'utf8')).names;
   } catch {
     // In the package, and where scripts of packages may not run: all works, only slower.
     return undefined;
