@@ -20,20 +20,23 @@ async function* files(): AsyncGenerator<File> {
     if (name.endsWith('.html')) yield { name, html: await readFile(path.join(directory as string, name), 'utf8') };
 }
 
+let many = 0;
+
 await using farm = await connect();
 // The second job takes the results of the first where they are: they never come here.
 const texts = await farm.map<typeof textOf>(new URL('./text.ts', import.meta.url), files(), { name: 'texts' });
 const words = await farm.map<typeof wordsOf>(new URL('./words.ts', import.meta.url), texts, { name: 'words' });
 
-const index = new Map<string, Record<string, number>>();
-let many = 0;
-for await (const record of words.results()) {
-  if (record.status !== 'done') throw record.error;
-  for (const [word, times] of record.value.often) {
-    const places = index.getOrInsert(word, {});
-    places[record.value.name] = times;
+type Index = Map<string, Record<string, number>>;
+
+const index = await words.reduce((all: Index, { name, often }) => {
+  for (const [word, times] of often) {
+    const places = all.get(word);
+    if (places === undefined) all.set(word, { [name]: times });
+    else places[name] = times;
   }
   many++;
-}
+  return all;
+}, new Map());
 await writeFile(file, JSON.stringify(Object.fromEntries(index)));
 console.log(`${many} files, ${index.size.toLocaleString('en')} words: ${file}`);
