@@ -80,7 +80,8 @@ export function exitCodeOf(progress: JobProgress): number {
 
 /** One sentence about a job that did not go well; undefined where there is nothing to add. */
 export function summaryOf(id: number, progress: JobProgress): string | undefined {
-  if (progress.state === 'done') return undefined;
+  if (progress.state === 'done')
+    return progress.total === 0 ? `manyhands: job ${id} had no inputs, so nothing ran\n` : undefined;
   const cancelled = progress.total - progress.done - progress.failed;
   const counts = [
     `${formatCount(progress.done)} done`,

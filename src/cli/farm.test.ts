@@ -126,6 +126,7 @@ describe('jobs', () => {
     await ok('resume', job);
     await refused(2, /still running: cancel it first/, 'forget', job);
     await ok('cancel', job);
+    assert.equal((await line.run(['cancel', job])).stderr, `manyhands: job ${job} had ended already (cancelled)\n`);
     assert.match(
       await ok('show', job),
       /^state +cancelled\nreason +cancelled by request\ntasks +3: 0 done, 0 failed, 3 cancelled$/m,
@@ -136,6 +137,9 @@ describe('jobs', () => {
     assert.match(await ok('show', '2'), /^tasks +2: 1 done, 1 failed$/m);
     await ok('forget', job);
     await refused(2, /there is no job/, 'show', job);
+    const last = await submit('square.ts', '1');
+    assert.equal((await line.run(['wait', last, '--quiet'])).code, 0);
+    assert.equal((await line.run(['forget', 'last'])).stderr, `manyhands: job ${last} is forgotten\n`);
   });
 
   it('explain why a task waits', async () => {

@@ -12,6 +12,7 @@ import { connectTo } from './open-farm.ts';
 import { Out } from './output/out.ts';
 import { formatCount } from './output/table.ts';
 import { ProgressBar } from './progress.ts';
+import { sayWhyItWaits } from './waiting.ts';
 
 /** Milliseconds between two lines about a job where nobody sees a bar: enough to follow it, few enough for a log. */
 const LINE_EVERY = 1_000;
@@ -37,33 +38,43 @@ export async function results(text: string, options: FollowOptions): Promise<num
 }
 
 export async function wait(texts: string[], options: FollowOptions): Promise<number> {
-  return withJobs(texts, options, async (jobs) => {
+  return withJobs(texts, options, async (jobs, _, api) => {
     let exitCode: number = ExitCode.done;
-    for (const job of jobs) exitCode ||= await waitFor(job, options.quiet === true);
+    for (const job of jobs) exitCode ||= await waitFor(job, api, options.quiet === true);
     return exitCode;
   });
 }
 
 export async function watch(texts: string[], options: FollowOptions): Promise<number> {
-  return withJobs(texts, options, async (jobs) => {
+  return withJobs(texts, options, async (jobs, _, api) => {
     let exitCode: number = ExitCode.done;
     for (const job of jobs) {
-      const code = options.json ? await watchAsJson(job) : await watchInWords(job);
+      const code = options.json ? await watchAsJson(job) : await watchInWords(job, api);
       exitCode ||= code;
     }
     return exitCode;
   });
 }
 
-async function waitFor(job: Job, quiet: boolean): Promise<number> {
-  const progress = await showUntilEnd(job, quiet);
+async function waitFor(job: Job, api: Api, quiet: boolean): Promise<number> {
+  const progress = await showUntilEnd(job, api, quiet);
   if (!quiet) process.stderr.write(summaryOf(job.id, progress) ?? '');
   return exitCodeOf(progress);
 }
 
 /** A bar on a terminal, nothing elsewhere. */
-async function showUntilEnd(job: Job, quiet: boolean, onReport?: (words: string) => void): Promise<JobProgress> {
+async function showUntilEnd(
+  job: Job,
+  api: Api,
+  quiet: boolean,
+  onReport?: (words: string) => void,
+): Promise<JobProgress> {
   const bar = new ProgressBar(process.stderr, { quiet });
+  const say = (words: string): void => {
+    bar.clear();
+    process.stderr.write(words);
+  };
+  const stopTelling = quiet ? undefined : sayWhyItWaits(job.id, api, say);
   let last: JobProgress | undefined;
   try {
     for await (const { progress, running } of job.progress()) {
@@ -73,19 +84,20 @@ async function showUntilEnd(job: Job, quiet: boolean, onReport?: (words: string)
       last = progress;
     }
   } finally {
+    stopTelling?.();
     bar.end();
   }
   return last ?? (await job.status()).progress;
 }
 
-async function watchInWords(job: Job): Promise<number> {
+async function watchInWords(job: Job, api: Api): Promise<number> {
   let saidAt = Number.NEGATIVE_INFINITY;
   let said = '';
   const say = (words: string): void => {
     if (words !== said) process.stdout.write(words);
     said = words;
   };
-  const progress = await showUntilEnd(job, false, (words) => {
+  const progress = await showUntilEnd(job, api, false, (words) => {
     const now = performance.now();
     if (now - saidAt < LINE_EVERY) return;
     saidAt = now;

@@ -26,6 +26,10 @@ export async function runJob(module: string, args: string[], options: RunOptions
   if (options.deterministic && code.runner !== 'wasi') {
     throw new UsageError(`--deterministic is for WebAssembly programs, and ${module} is none`);
   }
+  if (/\.[ct]sv$/.test(options.out ?? ''))
+    throw new UsageError(
+      `--out ${options.out}: records are lines of JSON; name it .jsonl, or save a table on the page of the job afterwards`,
+    );
   const out = options.out === undefined ? Out.stdout() : Out.file(options.out);
   // From here on there is something to be cleaned up by whoever is told to leave.
   const run = new JobRun(say);

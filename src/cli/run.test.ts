@@ -192,6 +192,16 @@ describe('run, on a server', () => {
     assert.match((await line.run(['show', 'last'])).stdout, /^name +later$/m);
   });
 
+  it('says that there were no inputs, and that a table is no form of records', async () => {
+    line.write('empty.jsonl', '');
+    const empty = await line.run(['run', 'square.ts', '--inputs', 'empty.jsonl']);
+    assert.equal(empty.code, 0);
+    assert.match(empty.stderr, /^manyhands: job \d+ had no inputs, so nothing ran$/m);
+    const table = await line.run(['run', 'square.ts', '1', '--out', 'x.csv']);
+    assert.equal(table.code, 2);
+    assert.match(table.stderr, /^manyhands: --out x\.csv: records are lines of JSON; name it \.jsonl/m);
+  });
+
   it('R31: takes the results of another job with --results-of, and waits for others with --after', async () => {
     const job = (await run('even.ts --range 1..6 --detach')).stdout.trim();
     assert.equal((await run(`square.ts --results-of ${job} --after last`)).stdout, '4\n16\n36\n');

@@ -34,19 +34,20 @@ export function addJobs(program: Command): void {
   withServer(program.command('explain <job> <index>').description('why a task waits'))
     .option('--json', 'as JSON')
     .action(explainTask);
-  for (const [name, description] of ACTIONS) {
-    withServer(program.command(`${name} <job>`).description(description)).action(
-      (job: string, options: ServerOptions) => act(name, job, options),
+  for (const action of ACTIONS) {
+    withServer(program.command(`${action[0]} <job>`).description(action[1])).action(
+      (job: string, options: ServerOptions) => act(action, job, options),
     );
   }
 }
 
+/** Each with what it does, and what a job is then. */
 const ACTIONS = [
-  ['cancel', 'end a job; what runs is stopped'],
-  ['pause', 'hand out no more tasks of a job'],
-  ['resume', 'go on with a paused job'],
-  ['retry', 'run the failed tasks of an ended job again'],
-  ['forget', 'delete an ended job with its inputs and results'],
+  ['cancel', 'end a job; what runs is stopped', 'is cancelled'],
+  ['pause', 'hand out no more tasks of a job', 'is paused'],
+  ['resume', 'go on with a paused job', 'goes on'],
+  ['retry', 'run the failed tasks of an ended job again', 'runs its failed tasks again'],
+  ['forget', 'delete an ended job with its inputs and results', 'is forgotten'],
 ] as const;
 
 async function listJobs(options: ListOptions): Promise<void> {
@@ -155,9 +156,14 @@ async function explainTask(job: string, index: string, options: ListOptions): Pr
   else print(sheet([['state', state], ...reasons.map((reason): [string, string] => ['', reason])]));
 }
 
-async function act(action: (typeof ACTIONS)[number][0], job: string, options: ServerOptions): Promise<void> {
+async function act([action, , outcome]: (typeof ACTIONS)[number], job: string, options: ServerOptions): Promise<void> {
   const api = await apiOf(options);
-  const path = `v1/jobs/${await findJob(job, api)}`;
+  const id = await findJob(job, api);
+  const path = `v1/jobs/${id}`;
+  const before = action === 'cancel' ? (await api.get<JobView>(path)).progress.state : undefined;
   if (action === 'forget') await api.delete(path);
   else await api.post(`${path}/${action}`);
+  const words = before !== undefined && hasEnded(before) ? `had ended already (${before})` : outcome;
+  // Silence is success, unless somebody could be mistaken of what was done, or to which.
+  if (words !== outcome || job === 'last') process.stderr.write(`manyhands: job ${id} ${words}\n`);
 }
