@@ -2,10 +2,11 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { sweep } from '../sweep.ts';
 
-const { first, last, step } = workerData as { first: number; last: number; step: number };
+const { first, last, step, time } = workerData as { first: number; last: number; step: number; time: number };
+const until = performance.now() + time;
 
 function* seeds(): Generator<number> {
   for (let seed = first; seed <= last; seed += step) yield seed;
 }
 
-parentPort?.postMessage(await sweep(seeds()));
+parentPort?.postMessage(await sweep(seeds(), { more: () => performance.now() < until }));
