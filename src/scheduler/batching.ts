@@ -1,12 +1,18 @@
 import { BATCH_FIRST, BATCH_TIME, BLOCK_TASKS, CLAIM_AHEAD } from '../model/limits.ts';
 import type { OpenJob } from './job-state.ts';
+import type { State } from './state.ts';
+import { choose } from './variants.ts';
+import type { Worker } from './worker-state.ts';
 
 /**
  * How many tasks go together (R20): about BATCH_TIME of them by the measured mean, and never more than an even share
- * of what is left of the job over the slots that fit it.
+ * of what is left of the job over the slots that fit it. To a worker that is set aside they go singly (R26), and with a code
+ * that is tried out go few (R33).
  */
-export function batchSize(job: OpenJob): number {
-  return Math.max(1, Math.min(byTime(job), evenShare(job)));
+export function batchSize(state: State, job: OpenJob, worker: Worker): number {
+  if (worker.suspended) return 1;
+  const { trial = Number.MAX_SAFE_INTEGER } = choose(state, job, worker);
+  return Math.max(1, Math.min(byTime(job), evenShare(job), trial));
 }
 
 function byTime(job: OpenJob): number {
