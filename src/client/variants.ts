@@ -1,6 +1,6 @@
 import { VARIANTS } from '../model/variant-limits.ts';
 import { TaskCodeError } from './code/task-code-error.ts';
-import type { AnyTask } from './task.ts';
+import type { AnyTask, TaskFunction } from './task.ts';
 import type { TaskCode } from './task-code.ts';
 
 /** A command line as a task, such as `./render {}`: what `manyhands exec` runs. Its results are `{ stdout, stderr, exitCode }`. */
@@ -13,8 +13,8 @@ export interface CommandVariant {
 type OneOrMore<Source> = Source | readonly Source[];
 
 /** The same task for several kinds of devices, by how they are run. */
-export interface VariantSources<Task extends AnyTask> {
-  /** A function, or a module in TypeScript or JavaScript. */
+export interface VariantSources<Task = never> {
+  /** A module in TypeScript or JavaScript, or a function. */
   readonly js?: OneOrMore<Task | URL | TaskCode>;
   /** A WebAssembly program. */
   readonly wasi?: OneOrMore<URL | TaskCode>;
@@ -23,7 +23,7 @@ export interface VariantSources<Task extends AnyTask> {
   readonly exec?: OneOrMore<CommandVariant | TaskCode>;
 }
 
-type Runner = keyof VariantSources<AnyTask>;
+type Runner = keyof VariantSources;
 type Source = AnyTask | URL | TaskCode | CommandVariant;
 
 const RUNNERS: readonly Runner[] = ['js', 'wasi', 'python', 'exec'];
@@ -35,7 +35,7 @@ export class Variants<Task extends AnyTask> {
   readonly #sources: readonly (readonly [Runner, Source])[];
 
   /** @internal */
-  constructor(sources: VariantSources<Task>) {
+  constructor(sources: VariantSources<AnyTask>) {
     for (const name of Object.keys(sources)) {
       if (!RUNNERS.includes(name as Runner))
         throw new TypeError(`there is no variant ${JSON.stringify(name)}; there are ${RUNNERS.join(', ')}`);
@@ -60,9 +60,9 @@ export class Variants<Task extends AnyTask> {
  * run is not told by the result. Types come from the function; with modules alone, name them:
  * `variants<typeof import('./task.ts').default>({ js: …, wasi: … })`.
  */
-export function variants<Task extends AnyTask = (input: unknown) => unknown>(
-  sources: VariantSources<Task>,
-): Variants<Task> {
+export function variants<Task extends AnyTask = (input: unknown) => unknown>(sources: VariantSources): Variants<Task>;
+export function variants<In, Out>(sources: VariantSources<TaskFunction<In, Out>>): Variants<TaskFunction<In, Out>>;
+export function variants(sources: VariantSources<AnyTask>): Variants<AnyTask> {
   return new Variants(sources);
 }
 

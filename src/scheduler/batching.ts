@@ -11,13 +11,13 @@ import type { Worker } from './worker-state.ts';
  */
 export function batchSize(state: State, job: OpenJob, worker: Worker): number {
   if (worker.suspended) return 1;
-  const { trial = Number.MAX_SAFE_INTEGER } = choose(state, job, worker);
-  return Math.max(1, Math.min(byTime(job), evenShare(job), trial));
+  const { mean = job.mean, trial = Number.MAX_SAFE_INTEGER } = choose(state, job, worker);
+  return Math.max(1, Math.min(byTime(mean), evenShare(job), trial));
 }
 
-function byTime(job: OpenJob): number {
-  if (job.mean === undefined) return BATCH_FIRST;
-  return Math.min(BLOCK_TASKS, Math.floor((BATCH_TIME * 1000) / Math.max(job.mean, 1)));
+function byTime(mean: number | undefined): number {
+  if (mean === undefined) return BATCH_FIRST;
+  return Math.min(BLOCK_TASKS, Math.floor((BATCH_TIME * 1000) / Math.max(mean, 1)));
 }
 
 /** A job that is still open may bring more, but what is there is all one can share now. */
@@ -33,5 +33,5 @@ export function evenPiece(ready: number, size: number): number {
 
 /** Tasks that should be in memory for the slots of a job's workers, so that none of them waits for the store (R23). */
 export function claimAhead(job: OpenJob): number {
-  return job.shape.slots * Math.min(CLAIM_AHEAD, 4 * byTime(job));
+  return job.shape.slots * Math.min(CLAIM_AHEAD, 4 * byTime(job.mean));
 }

@@ -87,7 +87,7 @@ export function explainJob(state: State, id: JobId): Explanation {
   if (job.running > 0) return { state: 'running', reasons: ['All that is left of it is with workers.'], ...variants };
   const { source } = job.spec;
   const from = source === undefined ? 'its submitter may still add some' : `its inputs are results of job ${source}`;
-  return { state: 'waiting', reasons: [`It has no task that could run: ${from}.`] };
+  return { state: 'waiting', reasons: [`It has no task that could run: ${from}.`], ...variants };
 }
 
 function variantsOf(job: OpenJob): string[] {

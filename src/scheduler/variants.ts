@@ -44,6 +44,8 @@ export interface Trials {
 
 export interface Choice {
   readonly code: number;
+  /** Mean microseconds of a task with it there; undefined: nothing is measured. */
+  readonly mean?: Micros | undefined;
   /** It is given to be measured; at most so many tasks. */
   readonly trial?: number;
 }
@@ -54,13 +56,14 @@ const ONLY: Choice = { code: 0 };
 export function choose(state: State, job: OpenJob, worker: Worker): Choice {
   if (job.spec.variants === undefined) return ONLY;
   const { trials, best } = trialsOf(job, worker);
-  if (trials.length === 1) return { code: trials[0]!.code };
-  const open = trials.filter((trial) => isOpen(trial) && (best === undefined || !isOut(worker, job, trial)));
+  if (trials.length === 1) return trials[0]!;
+  const open = trials.filter((trial) => isOpen(trial) && (mayBeFaster(trial, best) || !isOut(worker, job, trial)));
   if (open.length > 0) return tryOut(open.reduce((least, trial) => (trial.given < least.given ? trial : least)));
   const rested =
     job.waiting > job.shape.slots && trials.find((trial) => trial !== best && mayRunAgain(trial, state.now));
   if (rested) return tryOut(rested);
-  return { code: (best ?? trials[0]!).code };
+  const { code, mean } = best ?? trials[0]!;
+  return { code, mean };
 }
 
 /** It was given to the worker: the next one may be another code's turn. */
@@ -149,6 +152,11 @@ function hasFailed({ succeeded, failures }: Trial): boolean {
   return !succeeded && failures >= TRIAL_FAILURES;
 }
 
+/** By all that is known; nothing is known of either at the start. */
+function mayBeFaster({ mean }: Trial, best: Trial | undefined): boolean {
+  return best === undefined || (mean !== undefined && mean < best.mean!);
+}
+
 /** Tasks of it are there and have not ended: it may be far slower than what is known, so it gets no more until they have. */
 function isOut(worker: Worker, job: OpenJob, { code }: Trial): boolean {
   for (const lease of worker.leases) if (lease.job === job && lease.code === code) return true;
@@ -167,7 +175,11 @@ function rest(trial: Trial, tasks: number, now: Millis): void {
 
 /** As many tasks as tell enough, and few while nobody knows how long they take. */
 function tryOut({ code, mean }: Trial): Choice {
-  return { code, trial: mean === undefined ? TRIAL_TASKS : Math.max(TRIAL_TASKS, Math.ceil(TRIAL_MICROS / mean)) };
+  return {
+    code,
+    mean,
+    trial: mean === undefined ? TRIAL_TASKS : Math.max(TRIAL_TASKS, Math.ceil(TRIAL_MICROS / mean)),
+  };
 }
 
 function noteTime(trial: Trial, done: number, micros: Micros): void {

@@ -124,6 +124,9 @@ export const ExplainAnswer = Type.Object({
 
 export const JobExplainAnswer = Type.Object({
   reasons: Type.Array(Type.String(), { description: 'Sentences, the most important first; none: nothing waits.' }),
+  variants: Type.Optional(
+    Type.Array(Type.String(), { description: 'Of a job with variants: which of them runs where, and why.' }),
+  ),
 });
 
 const Bar = {
@@ -224,6 +227,7 @@ export const WorkerWork = Type.Object({
       first: Index,
       tasks: Count,
       since: Type.Number({ description: 'Milliseconds since they were given to it.' }),
+      variant: Type.Optional(Type.String({ description: 'Which variant of the job it is, and why.' })),
       runs: Type.Boolean({ description: 'False: it waits behind others there.' }),
     }),
     { description: 'Batches of tasks that have not all ended.' },
