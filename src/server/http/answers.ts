@@ -13,6 +13,7 @@ export const Spec = Type.Object({
   name: Type.String(),
   owner: Type.String({ description: 'The id of the token that submitted it.' }),
   code: CodeShape,
+  variants: Type.Optional(Type.Array(CodeShape, { description: 'Other codes that give the same results.' })),
   range: Type.Optional(RangeShape),
   priority: Type.Integer(),
   weight: Type.Number(),
