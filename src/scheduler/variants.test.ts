@@ -105,12 +105,41 @@ test('R33: a code that is slower is tried again now and then, and replaces the o
   assert.ok(share(tasks, 1) > 0.9, `${tasks}`);
 });
 
+test('R33: a code that is hardly faster does not replace the one that is known', () => {
+  const desk = new Desk();
+  desk.join('w', { runners });
+  desk.job(1_000_000, BOTH);
+  work(desk, [100, 400], 40);
+  let tasks: number[] = [];
+  for (let i = 0; i < 5; i++) {
+    desk.pass(TRIAL_AGAIN);
+    desk.post({ kind: 'workerHeard', worker: 'w' });
+    tasks = work(desk, [100, 95], 20);
+  }
+  assert.ok(tasks[1]! > 0 && share(tasks, 0) > 0.9, `${tasks}`);
+});
+
+test('R33: the first tasks of a code, which are slow, do not count against it', () => {
+  const desk = new Desk();
+  desk.join('w', { runners });
+  desk.job(100_000, BOTH);
+  let warm = false;
+  for (let round = 0; round < 10; round++)
+    for (const command of desk.sent()) {
+      if (command.kind === 'claimMore') desk.claim(command);
+      if (command.kind !== 'grant') continue;
+      desk.done(command, command.runs, command.code === 0 ? 1 : warm ? 0.1 : 50);
+      warm ||= command.code === 1;
+    }
+  assert.ok(share(work(desk, [1_000, 100], 20), 1) > 0.9);
+});
+
 test('R33: a code that may take for ever is given to one slot, once another is known', () => {
   const desk = new Desk();
   desk.join('w', { slots: 4, runners });
-  desk.job(400, BOTH);
+  const job = desk.job(400, BOTH);
   const held: Grant[] = [];
-  for (let round = 0; round < 30; round++)
+  for (let round = 0; round < 400; round++)
     for (const command of desk.sent()) {
       if (command.kind === 'claimMore') desk.claim(command);
       if (command.kind !== 'grant') continue;
@@ -119,6 +148,7 @@ test('R33: a code that may take for ever is given to one slot, once another is k
     }
   const kept = held.reduce((sum, { runs }) => sum + countRuns(runs), 0);
   assert.ok(kept <= 4 * TRIAL_TASKS, `${kept} tasks wait for the slow one`);
+  assert.equal(desk.progress(job).done, 400 - kept);
 });
 
 test('R33: what fails with a code that never succeeded on a worker is not charged while another is left', () => {
@@ -137,6 +167,14 @@ test('R33: what fails with a code that never succeeded on a worker is not charge
   }
   const { state, done, failed, retried } = desk.progress(job);
   assert.deepEqual([state, done, failed, retried], ['done', 40, 0, 0]);
+});
+
+test('R33: a task that fails where nothing else is left to be tried has failed', () => {
+  const desk = new Desk();
+  desk.join('w', { runners: ['js'] });
+  const job = desk.job(1, BOTH);
+  desk.fails(desk.grants('claimMore')[0]!, [0]);
+  assert.equal(desk.progress(job).state, 'failed');
 });
 
 test('R33: where every code fails, the tasks do', () => {

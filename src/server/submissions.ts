@@ -125,7 +125,8 @@ export class Submissions {
   ): Promise<Submitted> {
     const { sha256 } = asked.code;
     if (code !== undefined) await this.#keepCode(sha256, code);
-    await this.#mustHave(code === undefined ? codesOf(asked) : codesOf(asked).slice(1));
+    const uploaded = code === undefined ? codesOf(asked) : codesOf(asked).slice(1);
+    await this.#mustHave(uploaded.map((each) => ({ sha256: each.sha256 })));
     const job = await this.#store.nextJobId().catch(refuse);
     const spec: JobSpec = {
       priority: 0,
