@@ -6,7 +6,7 @@ import type { ClientLife } from './client-life.ts';
 import type { Stage } from './machine.ts';
 import type { JobPlan } from './plan.ts';
 import { Reading } from './reading.ts';
-import { codeOf, firstInput, INPUT_STEP, inputOf, jobName } from './tasks.ts';
+import { codeOf, firstInput, INPUT_STEP, inputOf, jobName, variantsOf } from './tasks.ts';
 
 /** Milliseconds until a program asks again that was told that the farm is full or busy. */
 const AGAIN = [100, 2_000] as const;
@@ -69,7 +69,8 @@ export class Program {
       resources: this.plan.resources,
       ...(timeout === undefined ? {} : { timeout }),
     };
-    const code = { code: codeOf(this.plan, this.number), sourceName: jobName(this.number) };
+    const variants = variantsOf(this.plan, this.number);
+    const code = { code: codeOf(this.plan, this.number), sourceName: jobName(this.number), variants };
     return this.#insist(life, () => life.farm.map(code, this.#inputs(life), options));
   }
 
