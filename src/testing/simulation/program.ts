@@ -18,6 +18,9 @@ interface Place {
   job: Job;
 }
 
+/** Milliseconds after which nothing arrives any more of what a process sent before it died. */
+const LAST_WORDS = 30_000;
+
 /** What a program does with one job, through as many lives as its process has. What it must not forget is kept here. */
 export class Program {
   readonly plan: JobPlan;
@@ -113,6 +116,7 @@ export class Program {
   async #pauseLater(life: ClientLife, at: Place): Promise<void> {
     const { pause } = this.plan;
     if (pause === undefined || this.#pause === 'over') return;
+    const isLater = this.#pause === 'asked';
     if (this.#pause === 'no') {
       await life.sleep(pause.after);
       this.#pause = 'asked';
@@ -121,6 +125,11 @@ export class Program {
       await life.sleep(pause.for);
     }
     await this.#insist(life, () => at.job.resume(), 'conflict');
+    if (isLater) {
+      // The last words of the life before may have come after these.
+      await life.sleep(LAST_WORDS);
+      await this.#insist(life, () => at.job.resume(), 'conflict');
+    }
     this.#pause = 'over';
   }
 
