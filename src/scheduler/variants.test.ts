@@ -35,8 +35,8 @@ test('R33: each worker ends with the code that is fastest there, whichever that 
   for (const fast of [0, 1]) {
     const desk = new Desk();
     desk.join('w', { slots: 2, runners });
-    desk.job(40_000, BOTH);
-    const micros = [200, 200].map((each, i) => (i === fast ? each : each * 4));
+    desk.job(4_000, BOTH);
+    const micros = [2_000, 2_000].map((each, i) => (i === fast ? each : each * 4));
     work(desk, micros, 20);
     const later = work(desk, micros, 40);
     assert.ok(share(later, fast) > 0.98, `${later} with the code ${fast}`);
@@ -47,14 +47,14 @@ test('R33: two workers may differ', () => {
   const desk = new Desk();
   desk.join('a', { runners });
   desk.join('b', { runners });
-  desk.job(200_000, BOTH);
+  desk.job(4_000, BOTH);
   const codes = new Map<string, number[]>();
   for (let round = 0; round < 60; round++)
     for (const command of desk.sent()) {
       if (command.kind === 'claimMore') desk.claim(command);
       if (command.kind !== 'grant') continue;
       codes.set(command.worker, [...(codes.get(command.worker) ?? []), command.code]);
-      desk.done(command, command.runs, (command.worker === 'a') === (command.code === 0) ? 0.1 : 1);
+      desk.done(command, command.runs, (command.worker === 'a') === (command.code === 0) ? 2 : 20);
     }
   assert.deepEqual(new Set(codes.get('a')!.slice(-20)), new Set([0]));
   assert.deepEqual(new Set(codes.get('b')!.slice(-20)), new Set([1]));
@@ -90,17 +90,17 @@ test('R33: a worker gets only codes whose runner and labels it has', () => {
 test('R33: a code that is slower is tried again now and then, and replaces the other when it has become faster', () => {
   const desk = new Desk();
   desk.join('w', { runners });
-  desk.job(1_000_000, BOTH);
-  work(desk, [100, 400], 40);
-  assert.equal(share(work(desk, [100, 50], 20), 0), 1, 'not yet');
+  desk.job(12_000, BOTH);
+  work(desk, [2_000, 8_000], 40);
+  assert.equal(share(work(desk, [2_000, 1_000], 20), 0), 1, 'not yet');
   desk.pass(TRIAL_AGAIN);
   desk.post({ kind: 'workerHeard', worker: 'w' });
-  let tasks = work(desk, [100, 50], 20);
+  let tasks = work(desk, [2_000, 1_000], 20);
   assert.ok(tasks[1]! > 0 && tasks[1]! < tasks[0]! / 5, `tried with few: ${tasks}`);
-  for (let i = 0; i < 4; i++) {
+  for (let i = 0; i < 6; i++) {
     desk.pass(TRIAL_AGAIN);
     desk.post({ kind: 'workerHeard', worker: 'w' });
-    tasks = work(desk, [100, 50], 20);
+    tasks = work(desk, [2_000, 1_000], 20);
   }
   assert.ok(share(tasks, 1) > 0.9, `${tasks}`);
 });
@@ -108,13 +108,13 @@ test('R33: a code that is slower is tried again now and then, and replaces the o
 test('R33: a code that is hardly faster does not replace the one that is known', () => {
   const desk = new Desk();
   desk.join('w', { runners });
-  desk.job(1_000_000, BOTH);
-  work(desk, [100, 400], 40);
+  desk.job(12_000, BOTH);
+  work(desk, [2_000, 8_000], 40);
   let tasks: number[] = [];
   for (let i = 0; i < 5; i++) {
     desk.pass(TRIAL_AGAIN);
     desk.post({ kind: 'workerHeard', worker: 'w' });
-    tasks = work(desk, [100, 95], 20);
+    tasks = work(desk, [2_000, 1_900], 20);
   }
   assert.ok(tasks[1]! > 0 && share(tasks, 0) > 0.9, `${tasks}`);
 });

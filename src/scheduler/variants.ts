@@ -72,7 +72,10 @@ export function noteGiven(state: State, job: OpenJob, worker: Worker, code: numb
   const { trials, best } = trialsOf(job, worker);
   const trial = trials.find((each) => each.code === code)!;
   trial.given += tasks;
-  if (trial !== best) rest(trial, tasks, state.now);
+  if (trial === best) return;
+  // What is known of it is old: what comes now counts for more.
+  if (!isOpen(trial)) trial.measured = Math.min(trial.measured, Math.max(TRIAL_TASKS, tasks));
+  rest(trial, tasks, state.now);
 }
 
 /** Outcomes came: how long its tasks take there. */
