@@ -22,7 +22,7 @@ export function Why(props: { job: JobRow; api: Api; now: number; workers: number
     h('h2', { id: 'why' }, running > 0 ? 'Why the rest waits' : 'Why it waits'),
     value.reasons.map((reason) => h('p', { key: reason.replace(/\d/g, '') }, reason)),
     value.variants !== undefined && h('h2', null, 'Which variant runs where'),
-    value.variants?.map((variant) => h('p', { key: `of ${variant.replace(/\d/g, '')}` }, variant)),
+    value.variants?.map((variant, place) => h('p', { key: `variant ${place}` }, variant)),
     workers === 0 && h('p', null, h('a', { href: '/' }, 'How to add a device')),
   );
 }
