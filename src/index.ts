@@ -14,6 +14,7 @@ export type { ResultStream } from './client/result-stream.ts';
 export type { TaskContext, TaskFunction } from './client/task.ts';
 export type { TaskCode } from './client/task-code.ts';
 export { TaskError } from './client/task-error.ts';
+export { type CommandVariant, type VariantSources, type Variants, variants } from './client/variants.ts';
 export type { BlobRef } from './model/envelope.ts';
 export type { WasiCommand, WasiContent, WasiResult, WasiTask } from './model/wasm.ts';
 export { ValueError } from './protocol/values/value-error.ts';

@@ -1,8 +1,10 @@
 import { codeOfFile } from '../client/code/task-file.ts';
+import type { TaskModule } from '../client/code/task-module.ts';
 import type { Farm } from '../client/farm.ts';
 import type { Job } from '../client/job.ts';
 import { revive } from '../client/json-form.ts';
 import { Range } from '../client/range.ts';
+import { VARIANTS } from '../model/variant-limits.ts';
 import { findPython } from '../worker/node/python/python-runner.ts';
 import type { Api } from './api.ts';
 import { attend } from './attend.ts';
@@ -19,11 +21,12 @@ export async function runJob(module: string, args: string[], options: RunOptions
   const say = options.quiet ? () => {} : (text: string) => void process.stderr.write(text);
   // One waits for a process, the other loads modules: together they take as long as one of them.
   const [code, open, inputs] = await together([
-    codeOfFile(module),
+    codeOf(module, options),
     seekFarm({ ...options, mustStay: options.detach || namesJobs(options), say }),
     inputsOf(args, options),
   ]);
-  if (options.deterministic && code.runner !== 'wasi') {
+  const runners = [code, ...code.variants].map(({ runner }) => runner);
+  if (options.deterministic && !runners.includes('wasi')) {
     throw new UsageError(`--deterministic is for WebAssembly programs, and ${module} is none`);
   }
   if (/\.[ct]sv$/.test(options.out ?? ''))
@@ -35,7 +38,7 @@ export async function runJob(module: string, args: string[], options: RunOptions
   const run = new JobRun(say);
   const { farm, api } = await open();
   try {
-    if (farm.embedded && code.runner === 'python' && findPython() === undefined) {
+    if (farm.embedded && runners.every((runner) => runner === 'python') && findPython() === undefined) {
       throw new CommandError(`${module} needs python3, which this machine does not have`, ExitCode.failed);
     }
     const jobs = await namedJobs(options, api);
@@ -64,6 +67,15 @@ export async function runJob(module: string, args: string[], options: RunOptions
     // The job may have failed because of its inputs, which has been told by then.
     await farm.close().catch(() => {});
   }
+}
+
+async function codeOf(module: string, { variant = [] }: RunOptions) {
+  if (variant.length >= VARIANTS) throw new UsageError(`a job has at most ${VARIANTS} variants, the module among them`);
+  const [code, ...variants] = await together<[TaskModule, ...TaskModule[]]>([
+    codeOfFile(module),
+    ...variant.map((each) => codeOfFile(each)),
+  ]);
+  return { ...code, variants };
 }
 
 /** All of them, or the failure of the first one in the list that fails. */

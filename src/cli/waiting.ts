@@ -1,4 +1,5 @@
 import type { JobView } from '../model/feed.ts';
+import { codesOf } from '../model/job.ts';
 import type { Api } from './api.ts';
 import { printable } from './output/printable.ts';
 
@@ -36,7 +37,7 @@ async function reasonsOf(job: number, api: Api): Promise<string | undefined> {
   const { reasons } = await api.get<{ reasons: string[] }>(`v1/jobs/${job}/explain`);
   const help = reasons.some((reason) => reason.startsWith('No worker is connected'))
     ? [
-        spec.code.runner === 'exec'
+        codesOf(spec).every(({ runner }) => runner === 'exec')
           ? 'Add one with manyhands join LINK --allow exec, or start the server with --workers N --allow exec.'
           : 'Add one with manyhands join LINK, or start the server with --workers N.',
       ]

@@ -27,6 +27,28 @@ test('a WebAssembly program runs once for each input; what it prints, and what i
   );
 });
 
+test('variants of a task are one job: whichever runs, the results are the same', async () => {
+  const counted = "export default ({ stdin }) => [stdin.split('\\n').length - 1, 2, stdin.length].join(' ');";
+  line.write('count.ts', counted);
+  const inputs = Array.from({ length: 30 }, (_, i) => JSON.stringify({ stdin: `many ${'x'.repeat(i + 1)}\n` }));
+  const count = path.join(repository, 'examples/wasm/count.wasm');
+  const { code, stdout } = await line.run([
+    'run',
+    'count.ts',
+    '--variant',
+    count,
+    '--local',
+    '2',
+    '--quiet',
+    ...inputs,
+  ]);
+  assert.equal(code, 0);
+  assert.equal(stdout, inputs.map((_, i) => `1 2 ${i + 7}\n`).join(''));
+  const missing = await line.run(['run', 'count.ts', '--variant', 'gone.wasm', '1']);
+  assert.deepEqual([missing.code, missing.stdout], [2, '']);
+  assert.match(missing.stderr, /^manyhands: the task module gone\.wasm does not exist/);
+});
+
 test('what is no program, or not meant for one, is refused before anything is started: exit code 2', async () => {
   line.write('text.wasm', 'no module');
   const [bad, wrong] = await Promise.all([

@@ -10,7 +10,10 @@ import { submitJob } from './submit.ts';
 import type { Moved, Surroundings } from './surroundings.ts';
 import type { AnyTask, InputOf, OutputOf, TaskFunction } from './task.ts';
 import { isTaskCode, type TaskCode } from './task-code.ts';
+import { Variants } from './variants.ts';
 import type { Wire } from './wire.ts';
+
+type Source = AnyTask | URL | TaskCode | Variants<AnyTask>;
 
 /** What ends with a farm that this program started for itself. */
 export type Embedded = { close(): Promise<void> };
@@ -29,8 +32,8 @@ export class Farm {
   readonly #server: Embedded | undefined;
   /** By code, then by options. */
   readonly #runs = new Map<TaskCode, Map<string, SharedRun>>();
-  /** By the text of the function, or the module's address. */
-  readonly #codes = new Map<string, TaskCode | Promise<TaskCode>>();
+  /** By the text of the function, the module's address, or the variants themselves. */
+  readonly #codes = new Map<string | Variants<AnyTask>, TaskCode | Promise<TaskCode>>();
   /** Shared jobs that were idle and are told to take no more. */
   readonly #leaving = new Set<Promise<void>>();
   /** Jobs whose inputs are on their way. */
@@ -51,7 +54,7 @@ export class Farm {
    * the server takes them. Where the inputs are another job, its results are, in the order of its tasks and as they come, those
    * that are undefined left out; they never leave the farm. The function must need nothing from around it; a module is bundled with all it imports.
    * Inputs and results may be of any size that the language can hold: the JSON text of a value ends at half a GiB, the
-   * longest string of V8; a Uint8Array may be larger (1 GiB is tested).
+   * longest string of V8; a Uint8Array may be larger (1 GiB is tested). Given {@link variants}, each worker runs the one that is fastest there.
    * Rejects with a TaskCodeError (the code can't be sent), a ValueError (an input can't be, and where), a FarmError, or
    * the signal's reason.
    */
@@ -62,13 +65,13 @@ export class Farm {
   ): Promise<Job<Awaited<Out>>>;
   /** `map<typeof import('./task.ts').default>(new URL('./task.ts', import.meta.url), inputs)` types both ends. */
   map<Task extends AnyTask = (input: unknown) => unknown>(
-    task: URL | TaskCode,
+    task: URL | TaskCode | Variants<Task>,
     inputs: Inputs<InputOf<Task>> | Job<InputOf<Task> | undefined>,
     options?: JobOptions,
   ): Promise<Job<OutputOf<Task>>>;
-  async map(task: AnyTask | URL | TaskCode, inputs: Inputs<unknown> | Job, options: JobOptions = {}): Promise<Job> {
+  async map(task: Source, inputs: Inputs<unknown> | Job, options: JobOptions = {}): Promise<Job> {
     this.#refuseClosed();
-    const code = isTaskCode(task) ? task : await this.#around.code(task as URL | AnyTask);
+    const code = isTaskCode(task) ? task : await this.#code(task);
     const job = await submitJob<unknown>(this.#around, this.#wire, code, inputs, options);
     this.#feeding.add(job);
     const sent = (): void => void this.#feeding.delete(job);
@@ -83,11 +86,11 @@ export class Farm {
   run<In, Out>(task: TaskFunction<In, Out>, input: In, options?: JobOptions): Promise<Awaited<Out>>;
   run<Out>(task: () => Out, input?: undefined, options?: JobOptions): Promise<Awaited<Out>>;
   run<Task extends AnyTask = (input: unknown) => unknown>(
-    task: URL | TaskCode,
+    task: URL | TaskCode | Variants<Task>,
     input: InputOf<Task>,
     options?: JobOptions,
   ): Promise<OutputOf<Task>>;
-  run(task: AnyTask | URL | TaskCode, input?: unknown, options: JobOptions = {}): Promise<unknown> {
+  run(task: Source, input?: unknown, options: JobOptions = {}): Promise<unknown> {
     if (this.#closing !== undefined) return Promise.reject(closedError());
     // What can be told from its neighbours only as a job of its own gets one.
     if (options.signal !== undefined || options.idempotencyKey !== undefined)
@@ -199,7 +202,7 @@ export class Farm {
     closing.then(over, over);
   }
 
-  #runShared(task: AnyTask | URL | TaskCode, code: TaskCode, input: unknown, options: JobOptions): Promise<unknown> {
+  #runShared(task: Source, code: TaskCode, input: unknown, options: JobOptions): Promise<unknown> {
     let ours = this.#runs.get(code);
     if (ours === undefined) this.#runs.set(code, (ours = new Map()));
     const key = JSON.stringify(options);
@@ -217,18 +220,18 @@ export class Farm {
     return shared.run(input) ?? this.#runAlone(task, input, options);
   }
 
-  async #runAlone(task: AnyTask | URL | TaskCode, input: unknown, options: JobOptions): Promise<unknown> {
+  async #runAlone(task: Source, input: unknown, options: JobOptions): Promise<unknown> {
     const job = await this.map(task as URL, [input], options);
     return (await job.values())[0];
   }
 
   /** Functions are told apart by their text, since a loop makes a new one each time; a module is bundled once. */
-  #codeOnce(task: AnyTask | URL | TaskCode): TaskCode | Promise<TaskCode> {
+  #codeOnce(task: Source): TaskCode | Promise<TaskCode> {
     if (isTaskCode(task)) return task;
-    const text = task instanceof URL ? task.href : `${task.name} ${task}`;
+    const text = task instanceof URL ? task.href : task instanceof Variants ? task : `${task.name} ${task}`;
     const known = this.#codes.get(text);
     if (known !== undefined) return known;
-    const reading = this.#around.code(task).then((code) => {
+    const reading = this.#code(task).then((code) => {
       if (this.#codes.get(text) === reading) this.#codes.set(text, code);
       return code;
     });
@@ -236,6 +239,11 @@ export class Farm {
     reading.catch(() => this.#codes.delete(text));
     if (this.#codes.size > RUN_FUNCTIONS) this.#codes.delete(this.#codes.keys().next().value as string);
     return reading;
+  }
+
+  #code(task: Exclude<Source, TaskCode>): Promise<TaskCode> {
+    if (!(task instanceof Variants)) return this.#around.code(task);
+    return task.codes((source) => this.#around.code(source));
   }
 
   #refuseClosed(): void {

@@ -9,6 +9,7 @@ import {
   type TaskContext,
   TaskError,
   type TaskRecord,
+  variants,
 } from '../index.ts';
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -59,6 +60,28 @@ export async function mapping(): Promise<void> {
   await farm.map(square, [1], { retires: 1 });
   // @ts-expect-error: a module is an address, not a path
   await farm.map('./square.ts', [1]);
+}
+
+export async function severalVariants(): Promise<void> {
+  const module = new URL('./square.py', import.meta.url);
+  const shared = await farm.map(variants({ js: square, python: module, exec: { command: 'square {}' } }), [1, 2]);
+  same<typeof shared, Job<number>>(true);
+  const named = await farm.map(variants<typeof later>({ wasi: [module, module] }), ['text']);
+  same<typeof named, Job<{ length: number; key: string }>>(true);
+  const plain = await farm.map(variants({ wasi: module, python: module }), [1, 'two']);
+  same<typeof plain, Job<unknown>>(true);
+  const one = await farm.run(variants({ js: square, wasi: module }), 3);
+  same<typeof one, number>(true);
+  const code = await farm.map({ code: 'x', sourceName: 'x', variants: [{ code: 'y', sourceName: 'y' }] }, [1]);
+  same<typeof code, Job<unknown>>(true);
+  // @ts-expect-error: the function wants numbers
+  await farm.map(variants({ js: square, python: module }), ['1']);
+  // @ts-expect-error: a command is an object
+  variants({ exec: 'square {}' });
+  // @ts-expect-error: no such variant
+  variants({ rust: module });
+  // @ts-expect-error: only one type of results
+  variants({ js: [square, (n: number) => String(n)] });
 }
 
 export async function modules(): Promise<void> {

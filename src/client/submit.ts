@@ -1,4 +1,4 @@
-import { travelsInline } from '../model/job.ts';
+import { type CodeRef, travelsInline } from '../model/job.ts';
 import { FarmError } from './farm-error.ts';
 import { Feed, type Inputs } from './feed.ts';
 import { InputWriter } from './input-writer.ts';
@@ -45,30 +45,42 @@ export async function submitJob<Out>(
   }
 }
 
-export async function submitBody(
-  around: Surroundings,
-  { code, sourceName, runner = 'js' }: TaskCode,
-  options: JobOptions,
-): Promise<SubmitBody> {
+export async function submitBody(around: Surroundings, task: TaskCode, options: JobOptions): Promise<SubmitBody> {
   checkOptions(options);
+  const { code, sourceName, variants = [] } = task;
   const { signal: _signal, name = sourceName, idempotencyKey = around.randomKey(), ...others } = options;
   const { after, deterministic, ...more } = others;
-  if (deterministic === true && runner !== 'wasi') {
+  if (deterministic === true && ![task, ...variants].some(({ runner }) => runner === 'wasi')) {
     throw new TypeError(`the option deterministic is for WebAssembly programs, and ${sourceName} is none`);
   }
-  const { sha256, size } = around.hash(code);
   const named = {
     ...(JSON.parse(JSON.stringify({ ...more, after: after?.map(idOf) })) as SentOptions),
     name: name.slice(0, 256),
     idempotencyKey,
-    code: {
-      ...{ runner, sha256, size, sourceName: sourceName.slice(0, 256) },
-      ...(deterministic === true && { deterministic }),
-    },
+    code: refTo(around, task, deterministic),
+    ...(variants.length > 0 && { variants: variants.map((each) => refTo(around, each, deterministic)) }),
   };
+  await Promise.all(variants.map((each) => upload(around, each)));
   if (travelsInline(named.code)) return { kind: 'submit', ...named, inline: code } as SubmitBody;
-  await around.blobs.put({ sha256, size }, typeof code === 'string' ? new TextEncoder().encode(code) : code);
+  await upload(around, task);
   return { kind: 'submit', ...named } as SubmitBody;
+}
+
+function refTo(
+  around: Surroundings,
+  { code, sourceName, runner = 'js', requires }: TaskCode,
+  repeats = false,
+): CodeRef {
+  const { sha256, size } = around.hash(code);
+  return {
+    ...{ runner, sha256, size, sourceName: sourceName.slice(0, 256) },
+    ...(repeats && runner === 'wasi' && { deterministic: true }),
+    ...(requires && { requires }),
+  };
+}
+
+function upload(around: Surroundings, { code }: TaskCode): Promise<unknown> {
+  return around.blobs.put(around.hash(code), typeof code === 'string' ? new TextEncoder().encode(code) : code);
 }
 
 export async function submit(wire: Wire, body: SubmitBody): Promise<{ job: number; existing: boolean }> {

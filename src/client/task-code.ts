@@ -8,6 +8,10 @@ export interface TaskCode {
   readonly code: string | Uint8Array;
   /** For people. */
   readonly sourceName: string;
+  /** Labels that a worker must have for this code, such as `{ arch: 'arm64' }`. */
+  readonly requires?: Readonly<Record<string, string>>;
+  /** Other codes that give the same results: what {@link variants} makes. */
+  readonly variants?: readonly TaskCode[];
 }
 
 export function isTaskCode(task: unknown): task is TaskCode {

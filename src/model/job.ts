@@ -18,6 +18,8 @@ export interface CodeRef {
   readonly sourceName: string;
   /** Of `wasi`: clock and chance follow from the code and the task's index, so that the same job gives the same bytes. */
   readonly deterministic?: boolean;
+  /** Worker labels that must be equal for this code, such as `{ arch: 'arm64' }`; those of the job come on top. */
+  readonly requires?: Readonly<Record<string, string>>;
 }
 
 /** Whether code travels as text in the messages that name it, and not only as a blob. */
@@ -38,6 +40,8 @@ export interface JobSpec {
   /** The id of the submitting token: whose fair share the job uses. */
   readonly owner: string;
   readonly code: CodeRef;
+  /** Other codes that give the same results: each worker is given the one that is fastest there, as measured. */
+  readonly variants?: readonly CodeRef[];
   /** Absent: inputs are stored in blocks. */
   readonly range?: RangeInputs;
   /** Higher first; 0 is usual. */
@@ -68,6 +72,11 @@ export interface JobSpec {
   readonly submittedAt: number;
   /** Made by an interactive `map`/`run` that stays with its client; cancelled when told so by the client. */
   readonly idempotencyKey?: string;
+}
+
+/** All that its tasks may be run by; a code is named by its place in this list. */
+export function codesOf({ code, variants = [] }: Pick<JobSpec, 'code' | 'variants'>): readonly CodeRef[] {
+  return [code, ...variants];
 }
 
 /**

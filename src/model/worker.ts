@@ -1,5 +1,5 @@
 import type { LeaseId, WorkerId } from './ids.ts';
-import type { Runner } from './job.ts';
+import type { CodeRef, Runner } from './job.ts';
 import type { Run } from './runs.ts';
 
 /** `browser` has longer leases: phones sleep. */
@@ -22,6 +22,11 @@ export interface WorkerFacts {
   readonly platform?: string;
   /** The id of the token it joined with. */
   readonly token: string;
+}
+
+/** Whether it has the runner and the labels that this code needs. */
+export function canRun({ runners, labels }: WorkerFacts, { runner, requires = {} }: CodeRef): boolean {
+  return runners.includes(runner) && Object.entries(requires).every(([label, value]) => labels[label] === value);
 }
 
 /** What a returning worker still runs or keeps outcomes of. */

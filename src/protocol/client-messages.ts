@@ -1,5 +1,6 @@
 import Type from 'typebox';
 import { AFTER_JOBS } from '../model/pipeline-limits.ts';
+import { VARIANTS } from '../model/variant-limits.ts';
 import { Amounts, CodeShape, Count, Index, Labels, RangeShape, ShortText, Text, WireRuns } from './shapes.ts';
 
 /**
@@ -14,6 +15,8 @@ export const Submit = Type.Object({
   code: CodeShape,
   /** The code's text; absent: uploaded as a blob before. */
   inline: Type.Optional(Type.String()),
+  /** Other codes for the same tasks, uploaded as blobs before. */
+  variants: Type.Optional(Type.Array(CodeShape, { maxItems: VARIANTS - 1 })),
   /** Absent: inputs follow in `inputs` messages until `close`. */
   range: Type.Optional(RangeShape),
   priority: Type.Optional(Type.Integer({ minimum: -1000, maximum: 1000 })),

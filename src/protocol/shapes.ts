@@ -33,6 +33,8 @@ export const CodeShape = Type.Object({
   sourceName: ShortText,
   /** Of `wasi`: clock and chance follow from the code and the task's index. */
   deterministic: Type.Optional(Type.Boolean()),
+  /** Labels that a worker must have for this code. */
+  requires: Type.Optional(Labels),
 });
 
 export const RangeShape = Type.Object({ start: Type.Number(), step: Type.Number(), count: Index });

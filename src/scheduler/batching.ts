@@ -1,17 +1,23 @@
 import { BATCH_FIRST, BATCH_TIME, BLOCK_TASKS, CLAIM_AHEAD } from '../model/limits.ts';
 import type { OpenJob } from './job-state.ts';
+import type { State } from './state.ts';
+import { choose } from './variants.ts';
+import type { Worker } from './worker-state.ts';
 
 /**
  * How many tasks go together (R20): about BATCH_TIME of them by the measured mean, and never more than an even share
- * of what is left of the job over the slots that fit it.
+ * of what is left of the job over the slots that fit it. To a worker that is set aside they go singly (R26), and with a code
+ * that is tried out go few (R33).
  */
-export function batchSize(job: OpenJob): number {
-  return Math.max(1, Math.min(byTime(job), evenShare(job)));
+export function batchSize(state: State, job: OpenJob, worker: Worker): number {
+  if (worker.suspended) return 1;
+  const { mean = job.mean, trial = Number.MAX_SAFE_INTEGER } = choose(state, job, worker);
+  return Math.max(1, Math.min(byTime(mean), evenShare(job), trial));
 }
 
-function byTime(job: OpenJob): number {
-  if (job.mean === undefined) return BATCH_FIRST;
-  return Math.min(BLOCK_TASKS, Math.floor((BATCH_TIME * 1000) / Math.max(job.mean, 1)));
+function byTime(mean: number | undefined): number {
+  if (mean === undefined) return BATCH_FIRST;
+  return Math.min(BLOCK_TASKS, Math.floor((BATCH_TIME * 1000) / Math.max(mean, 1)));
 }
 
 /** A job that is still open may bring more, but what is there is all one can share now. */
@@ -27,5 +33,5 @@ export function evenPiece(ready: number, size: number): number {
 
 /** Tasks that should be in memory for the slots of a job's workers, so that none of them waits for the store (R23). */
 export function claimAhead(job: OpenJob): number {
-  return job.shape.slots * Math.min(CLAIM_AHEAD, 4 * byTime(job));
+  return job.shape.slots * Math.min(CLAIM_AHEAD, 4 * byTime(job.mean));
 }

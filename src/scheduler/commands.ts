@@ -14,6 +14,8 @@ export type Command =
       readonly worker: WorkerId;
       readonly lease: LeaseId;
       readonly job: JobId;
+      /** The place of their code among those of the job. */
+      readonly code: number;
       readonly block: TaskIndex;
       readonly runs: readonly Run[];
       readonly alone: boolean;

@@ -1,4 +1,5 @@
 import type { JobId, Millis, TaskIndex, WorkerId } from '../model/ids.ts';
+import { codesOf } from '../model/job.ts';
 import { POISON_WORKERS } from '../model/limits.ts';
 import type { BlockState } from './block-state.ts';
 import type { OpenJob } from './job-state.ts';
@@ -6,6 +7,7 @@ import { holds } from './leases.ts';
 import { awaited } from './pipelines.ts';
 import type { Shape } from './shapes.ts';
 import type { State } from './state.ts';
+import { choiceInWords } from './variants.ts';
 import type { Worker } from './worker-state.ts';
 
 /** Why a task waits, in words (R27). */
@@ -14,6 +16,8 @@ export interface Explanation {
   readonly state: 'waiting' | 'running' | 'ended' | 'unknown';
   /** Sentences, the most important first. */
   readonly reasons: readonly string[];
+  /** Of a job with several codes: which one runs where, and why (R33). */
+  readonly variants?: readonly string[];
 }
 
 /** Tasks that a worker has been given together and that have not all ended. */
@@ -26,6 +30,8 @@ export interface GivenBatch {
   readonly since: Millis;
   /** False: it is behind others in the worker's queue. */
   readonly runs: boolean;
+  /** With which of the job's codes, and why, where it has several (R33). */
+  readonly variant?: string;
 }
 
 /** Batches of one worker that are told: nobody reads more. */
@@ -39,7 +45,9 @@ export function givenTo(state: State, id: WorkerId, now: Millis): GivenBatch[] {
     const first = lease.left[0]?.start;
     if (first === undefined) return [];
     const runs = position < worker.facts.slots;
-    return [{ job: lease.job.id, first, tasks: lease.leftTasks, since: now - lease.grantedAt, runs }];
+    const variant = choiceInWords(lease.job, worker, lease.code);
+    const given = { job: lease.job.id, first, tasks: lease.leftTasks, since: now - lease.grantedAt, runs };
+    return [{ ...given, ...(variant !== undefined && { variant }) }];
   });
 }
 
@@ -73,11 +81,18 @@ export function explainTask(state: State, id: JobId, index: TaskIndex, now: Mill
 export function explainJob(state: State, id: JobId): Explanation {
   const job = state.jobs.get(id);
   if (job === undefined) return { state: 'unknown', reasons: [`Job ${id} is not open: it has ended, or never was.`] };
-  if (job.waiting > 0) return { state: 'waiting', reasons: [...whyNotNow(state, job), ...whyAside(state, job)] };
-  if (job.running > 0) return { state: 'running', reasons: ['All that is left of it is with workers.'] };
+  const variants = job.spec.variants === undefined ? {} : { variants: variantsOf(job) };
+  if (job.waiting > 0)
+    return { state: 'waiting', reasons: [...whyNotNow(state, job), ...whyAside(state, job)], ...variants };
+  if (job.running > 0) return { state: 'running', reasons: ['All that is left of it is with workers.'], ...variants };
   const { source } = job.spec;
   const from = source === undefined ? 'its submitter may still add some' : `its inputs are results of job ${source}`;
-  return { state: 'waiting', reasons: [`It has no task that could run: ${from}.`] };
+  return { state: 'waiting', reasons: [`It has no task that could run: ${from}.`], ...variants };
+}
+
+function variantsOf(job: OpenJob): string[] {
+  const workers = [...job.shape.fits].slice(0, WORKERS_NAMED);
+  return workers.map((worker) => `Worker ${name(worker)} runs ${choiceInWords(job, worker)}.`);
 }
 
 /** Tasks that wait by themselves are told apart from those for which there is no slot. */
@@ -120,8 +135,10 @@ function explainLeased(state: State, block: BlockState, index: TaskIndex, now: M
   const position = [...worker.leases].indexOf(lease);
   const waits = position >= worker.facts.slots || lease.left[0]?.start !== index;
   const where = `worker ${name(worker)} ${ago} ago`;
-  if (!waits) return { state: 'running', reasons: [`It was given to ${where} and runs there.`, ...copies] };
-  return { state: 'running', reasons: [`It was given to ${where}, behind other tasks in its queue.`, ...copies] };
+  const variant = choiceInWords(lease.job, worker, lease.code);
+  const more = [...copies, ...(variant === undefined ? [] : [`Its variant is ${variant}.`])];
+  if (!waits) return { state: 'running', reasons: [`It was given to ${where} and runs there.`, ...more] };
+  return { state: 'running', reasons: [`It was given to ${where}, behind other tasks in its queue.`, ...more] };
 }
 
 function explainOrphan(state: State, job: OpenJob, block: BlockState, index: TaskIndex): Explanation {
@@ -153,7 +170,7 @@ function whyNotNow(state: State, job: OpenJob): string[] {
   if (before !== undefined) return [`It comes after job ${before}, which has not ended.`];
   const { shape } = job;
   if (state.workers.size === 0) return ['No worker is connected.'];
-  if (job.spec.code.runner === 'exec' && !someAllowsCommands(state))
+  if (codesOf(job.spec).every(({ runner }) => runner === 'exec') && !someAllowsCommands(state))
     return ['No worker allows commands: join one with --allow exec.'];
   if (shape.fits.size === 0) return ['No connected worker can run it.', ...misfits(state, shape)];
   const open = [...shape.fits].filter((worker) => worker.open);

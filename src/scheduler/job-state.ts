@@ -6,6 +6,8 @@ import type { Lane, Share } from './fairness.ts';
 import type { Lease } from './leases.ts';
 import type { Needs } from './nearby.ts';
 import type { Shape } from './shapes.ts';
+import type { Trials } from './variants.ts';
+import type { Worker } from './worker-state.ts';
 
 /** Tasks by which a mean forgets: tasks of one job may get longer as it goes. */
 const MEMORY = 256;
@@ -64,6 +66,9 @@ export class OpenJob {
   #measured = 0;
   /** Two workers on which tasks of it succeeded, to tell a bad worker from a bad job (R26). */
   readonly succeededOn: WorkerId[] = [];
+
+  /** Where it has several codes: how fast these are on whom (R33). What is known of a worker goes with it. */
+  readonly trials = new WeakMap<Worker, Trials>();
 
   /** No task of it has run long enough for a second copy before this time (R25). */
   speculateAt = 0;

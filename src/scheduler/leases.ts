@@ -8,6 +8,7 @@ import { countLoss } from './losses.ts';
 import { waitUntilDue } from './retries.ts';
 import type { State } from './state.ts';
 import { onLastChance } from './trouble.ts';
+import { choose, noteGiven } from './variants.ts';
 import type { Worker } from './worker-state.ts';
 
 /**
@@ -40,9 +41,11 @@ export interface Lease {
   barred: boolean;
   /** Microseconds that a task of it was expected to take when it was granted. */
   readonly estimate: number;
+  /** With which of the job's codes; undefined: it was granted before the server started. */
+  readonly code: number | undefined;
 }
 
-export function newLease(job: OpenJob, block: BlockState, row: LeaseRecord, now: Millis): Lease {
+export function newLease(job: OpenJob, block: BlockState, row: LeaseRecord, now: Millis, code?: number): Lease {
   return {
     id: row.lease,
     workerId: row.worker,
@@ -59,6 +62,7 @@ export function newLease(job: OpenJob, block: BlockState, row: LeaseRecord, now:
     lastChance: block.troubles.size > 0 && onLastChance(block.troubles.get(row.runs[0]!.start)),
     barred: false,
     estimate: job.estimate,
+    code,
   };
 }
 
@@ -290,11 +294,13 @@ export function grant(
     grantedAt: state.now + state.wall,
     ...(worker.patient ? { patient: true } : {}),
   };
-  const lease = newLease(job, block, row, state.now);
+  const { code } = choose(state, job, worker);
+  const lease = newLease(job, block, row, state.now, code);
   enterLease(state, lease);
   setStanding(state, lease, 'live');
   state.write({ kind: 'lease', lease: row });
-  state.send({ kind: 'grant', worker: worker.id, lease: id, job: job.id, block: block.first, runs, alone });
+  noteGiven(state, job, worker, code, lease.leftTasks);
+  state.send({ kind: 'grant', worker: worker.id, lease: id, job: job.id, code, block: block.first, runs, alone });
   if (job.startedAt === undefined) {
     job.startedAt = row.grantedAt;
     state.progressChanged(job);

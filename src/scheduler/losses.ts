@@ -27,7 +27,7 @@ export function takeOrphans(state: State, job: OpenJob, worker: Worker): number 
         continue;
       }
       if (onLastChance(trouble) && (worker.lastChances > 0 || avoids(job, worker, trouble))) break;
-      const size = worker.suspended ? 1 : Math.min(batchSize(job), suspectBatch(trouble));
+      const size = Math.min(batchSize(state, job, worker), suspectBatch(trouble));
       return handOver(state, lease, sharing(lease, past, size), trouble, worker);
     }
     if (++looked === LEASES_LOOKED_AT) break;

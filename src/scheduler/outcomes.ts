@@ -8,6 +8,7 @@ import type { OpenJob } from './job-state.ts';
 import { closeLease, holds, joinRuns, type Lease, setAway, shrink } from './leases.ts';
 import { mayRetry, retryLater } from './retries.ts';
 import type { State } from './state.ts';
+import { measureCode } from './variants.ts';
 
 /** Outcomes came: what is new is recorded, and each gets one verdict (R6, R7). */
 export function handleOutcomes(state: State, event: OutcomesEvent): void {
@@ -74,6 +75,7 @@ function measure(state: State, lease: Lease, event: OutcomesEvent): void {
   worker.failed += event.failures.length;
   worker.done += tasks - event.failures.length;
   judge(state, worker, lease.job, event.failures.length, tasks);
+  measureCode(state, lease, worker, { tasks, failures: event.failures.length, micros: event.elapsedMicros });
   state.workerChanged(worker);
 }
 

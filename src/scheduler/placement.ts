@@ -149,7 +149,8 @@ function claim(state: State, job: OpenJob): void {
 
 /** A batch takes what is ready, from one block: what is near the worker before what comes next (R32). */
 function takeReady(state: State, job: OpenJob, worker: Worker): number {
-  const { block, runs } = nearby(job, worker, worker.suspended ? 1 : batchSize(job)) ?? nextOf(job, worker) ?? {};
+  const size = batchSize(state, job, worker);
+  const { block, runs } = nearby(job, worker, size) ?? nextOf(job, size) ?? {};
   if (block === undefined || runs === undefined) return 0;
   block.move(runs, 'ready', 'leased');
   job.noteReady(block);
@@ -157,11 +158,10 @@ function takeReady(state: State, job: OpenJob, worker: Worker): number {
   return countRuns(runs);
 }
 
-function nextOf(job: OpenJob, worker: Worker): { block: BlockState; runs: Run[] } | undefined {
+function nextOf(job: OpenJob, size: number): { block: BlockState; runs: Run[] } | undefined {
   const block = job.readyBlocks.values().next().value;
   if (block === undefined) return undefined;
-  const size = worker.suspended ? 1 : evenPiece(block.tally.ready, batchSize(job));
-  return { block, runs: block.next(size) };
+  return { block, runs: block.next(evenPiece(block.tally.ready, size)) };
 }
 
 /** Tasks with a past whose time has come, those with the same dangers together (R9, R10). */
@@ -175,7 +175,7 @@ function takeDue(state: State, job: OpenJob, worker: Worker): number {
   if (onLastChance(trouble) && (worker.lastChances > 0 || avoids(job, worker, trouble))) return 0;
   const { failedOn } = trouble;
   if (worker.suspended && failedOn.includes(worker.id) && anotherCanTry(job, worker, failedOn)) return 0;
-  const size = worker.suspended ? 1 : Math.min(batchSize(job), suspectBatch(trouble));
+  const size = Math.min(batchSize(state, job, worker), suspectBatch(trouble));
   const indexes: number[] = [];
   while (indexes.length < size && due.length > 0) {
     const { block: other, index } = due[0]!;

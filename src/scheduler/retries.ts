@@ -5,8 +5,9 @@ import type { TaskFailed } from './events.ts';
 import { dropCopies, type Lease, shrink } from './leases.ts';
 import type { State } from './state.ts';
 import { afterFailure } from './trouble.ts';
+import { isCodesFault } from './variants.ts';
 
-/** It has retries left, or failed where everything fails, which is not its fault (R26). */
+/** It has retries left, or failed where everything fails, or a code does, which is not its fault (R26, R33). */
 export function mayRetry(state: State, lease: Lease, index: TaskIndex): boolean {
   if (isSpared(state, lease, index)) return true;
   return (lease.block.troubles.get(index)?.charged ?? 0) < lease.job.spec.retries;
@@ -14,7 +15,7 @@ export function mayRetry(state: State, lease: Lease, index: TaskIndex): boolean 
 
 /** Not twice by the same worker: where everything that is left fails, that must come to an end. */
 function isSpared(state: State, lease: Lease, index: TaskIndex): boolean {
-  if (!state.workers.get(lease.workerId)?.suspended) return false;
+  if (!state.workers.get(lease.workerId)?.suspended && !isCodesFault(state, lease)) return false;
   return !lease.block.troubles.get(index)?.failedOn.includes(lease.workerId);
 }
 

@@ -1,6 +1,7 @@
-import type { JobSpec, Runner } from '../model/job.ts';
+import { type CodeRef, codesOf, type JobSpec } from '../model/job.ts';
 import { IDLE_SHAPES } from '../model/limits.ts';
 import { formatSize } from '../model/size.ts';
+import { canRun, type WorkerFacts } from '../model/worker.ts';
 import { Lane } from './fairness.ts';
 import type { Worker } from './worker-state.ts';
 
@@ -40,7 +41,8 @@ export class Shape {
   lacks(worker: Worker): string | undefined {
     const { facts } = worker;
     const { spec } = this;
-    if (!facts.runners.includes(spec.code.runner)) return lacksRunner(spec.code.runner);
+    const codes = codesOf(spec);
+    if (!codes.some((code) => canRun(facts, code))) return lacksCode(facts, codes);
     for (const [label, value] of Object.entries(spec.requires)) {
       if (facts.labels[label] !== value) return `lacks the label ${label}=${value}`;
     }
@@ -142,13 +144,20 @@ export class Shapes {
   }
 }
 
-function lacksRunner(runner: Runner): string {
-  return runner === 'exec' ? 'does not allow commands' : `has no runner '${runner}'`;
+function lacksCode(facts: WorkerFacts, codes: readonly CodeRef[]): string {
+  return [...new Set(codes.map((code) => lackOf(facts, code)))].join(', and ');
+}
+
+function lackOf({ runners, labels }: WorkerFacts, { runner, requires = {} }: CodeRef): string {
+  if (!runners.includes(runner)) return runner === 'exec' ? 'does not allow commands' : `has no runner '${runner}'`;
+  const [label, value] = Object.entries(requires).find(([name, wanted]) => labels[name] !== wanted)!;
+  return `lacks the label ${label}=${value} for its runner '${runner}'`;
 }
 
 function keyOf(spec: JobSpec): string {
   const sorted = (record: Readonly<Record<string, unknown>>) =>
     Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1));
-  const { code, cpus, memory } = spec;
-  return JSON.stringify([code.runner, cpus, memory ?? 0, sorted(spec.requires), sorted(spec.resources)]);
+  const { cpus, memory } = spec;
+  const codes = codesOf(spec).map(({ runner, requires = {} }) => [runner, ...sorted(requires)]);
+  return JSON.stringify([codes, cpus, memory ?? 0, sorted(spec.requires), sorted(spec.resources)]);
 }

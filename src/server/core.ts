@@ -245,11 +245,11 @@ export class Core {
   }
 
   /** Why no more of a job runs; undefined: it is not open. */
-  explainJob(job: JobId): readonly string[] | undefined {
+  explainJob(job: JobId): Omit<Explanation, 'state'> | undefined {
     const scheduler = this.loop.scheduler;
-    if (scheduler === undefined) return ['The server cannot write to its store now.'];
-    const { state, reasons } = scheduler.explainJob(job);
-    return state === 'unknown' ? undefined : reasons;
+    if (scheduler === undefined) return { reasons: ['The server cannot write to its store now.'] };
+    const { state, ...explanation } = scheduler.explainJob(job);
+    return state === 'unknown' ? undefined : explanation;
   }
 
   /** What a worker has to do; nothing while the server cannot write. */

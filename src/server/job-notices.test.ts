@@ -30,7 +30,10 @@ test('P8: what is not in memory is read once for all who wait, and then it is th
     reads++;
     return read(...args);
   };
-  assert.deepEqual(await Promise.all([notices.load(job, 0), notices.load(job, 0)]), ['ready', 'ready']);
+  assert.deepEqual(
+    await Promise.all([notices.load({ job: job, block: 0, code: 0 }), notices.load({ job: job, block: 0, code: 0 })]),
+    ['ready', 'ready'],
+  );
   assert.equal(reads, 1);
   assert.deepEqual(notices.ready(job), {
     kind: 'job',
@@ -51,7 +54,7 @@ test('P8: code that is too large to stand inline is only named; inputs of a rang
   const code = `${SQUARE}//${'x'.repeat(INLINE_CODE_BYTES)}`;
   const range = { start: 5, step: 2, count: 3 };
   const { job, notices } = await bench({ range }, code);
-  assert.equal(await notices.load(job, 0), 'ready');
+  assert.equal(await notices.load({ job: job, block: 0, code: 0 }), 'ready');
   assert.deepEqual(notices.ready(job), { kind: 'job', job, name: 'job', code: codeOf(code), range });
   assert.equal(notices.readyInputs(job, 0), undefined);
 });
@@ -59,7 +62,7 @@ test('P8: code that is too large to stand inline is only named; inputs of a rang
 test('P8: code that is no text is only named, however small it is', async () => {
   const code = { ...codeOf(SQUARE), runner: 'wasi', deterministic: true } as const;
   const { job, notices } = await bench({ code, range: { start: 0, step: 1, count: 1 } });
-  assert.equal(await notices.load(job, 0), 'ready');
+  assert.equal(await notices.load({ job: job, block: 0, code: 0 }), 'ready');
   const notice = notices.ready(job);
   assert.ok(notice !== 'absent' && notice.inline === undefined);
   assert.deepEqual(notice.code, code);
@@ -68,8 +71,8 @@ test('P8: code that is no text is only named, however small it is', async () => 
 test('P8: of a job that is over nothing is read, and nothing stays', async () => {
   const { server, job, notices } = await bench();
   await server.clock.outcome(server.core.act(job, 'cancel'));
-  assert.equal(await notices.load(job, 0), 'over');
-  assert.equal(await notices.load(4_000, 0), 'over');
+  assert.equal(await notices.load({ job: job, block: 0, code: 0 }), 'over');
+  assert.equal(await notices.load({ job: 4_000, block: 0, code: 0 }), 'over');
   assert.deepEqual([...leftIn(notices, 'notices', new Set<unknown>([server.store, server.blobs]))], []);
 });
 
@@ -78,7 +81,7 @@ test('P8 F-26 D16: what is gone or damaged is missing for good, what cannot be r
   const read = server.store.readInputs.bind(server.store);
   const fails = async (error: StoreError): Promise<Missing> => {
     server.store.readInputs = () => Promise.reject(error);
-    return (await notices.load(job, 0)) as Missing;
+    return (await notices.load({ job: job, block: 0, code: 0 })) as Missing;
   };
   assert.deepEqual(await fails(new StoreError('damaged', 'not what was written')), {
     lasting: true,
@@ -86,8 +89,8 @@ test('P8 F-26 D16: what is gone or damaged is missing for good, what cannot be r
   });
   assert.deepEqual(await fails(new StoreError('busy', 'try again')), { lasting: false, reason: 'try again' });
   server.store.readInputs = read;
-  assert.equal(await notices.load(job, 0), 'ready');
-  assert.deepEqual(await notices.load(job, 7), { lasting: true, reason: 'its input is gone' });
+  assert.equal(await notices.load({ job: job, block: 0, code: 0 }), 'ready');
+  assert.deepEqual(await notices.load({ job: job, block: 7, code: 0 }), { lasting: true, reason: 'its input is gone' });
 });
 
 test('R29: code is kept as long as a job needs it', async () => {
@@ -100,8 +103,8 @@ test('R29: code is kept as long as a job needs it', async () => {
       SQUARE,
     ),
   );
-  await notices.load(job, 0);
-  await notices.load(other.job, 0);
+  await notices.load({ job: job, block: 0, code: 0 });
+  await notices.load({ job: other.job, block: 0, code: 0 });
   notices.forget(job);
   assert.equal(typeof notices.ready(other.job), 'object');
   notices.forget(other.job);

@@ -1,6 +1,6 @@
 import type { PackedColumn } from '../model/envelope.ts';
 import type { JobId, TaskIndex } from '../model/ids.ts';
-import { hasEnded, type JobSpec, travelsInline } from '../model/job.ts';
+import { codesOf, hasEnded, type JobSpec, travelsInline } from '../model/job.ts';
 import { INLINE_CODE_BYTES } from '../model/limits.ts';
 import type { Column } from '../protocol/column.ts';
 import type { JobNotice } from '../protocol/worker-messages.ts';
@@ -12,6 +12,14 @@ import type { InputCache } from './input-cache.ts';
 export interface Missing {
   readonly lasting: boolean;
   readonly reason: string;
+}
+
+/** What is to be read for a grant. */
+interface Wanted {
+  readonly job: JobId;
+  readonly block: TaskIndex;
+  /** The place of the code among those of the job. */
+  readonly code: number;
 }
 
 /** What a worker must be told before and with tasks: the job, its code, the inputs of a block. */
@@ -44,20 +52,26 @@ export class JobNotices {
     this.#specs.delete(job);
     this.#inputs.dropJob(job);
     if (spec === undefined) return;
-    for (const other of this.#specs.values()) if (other.code.sha256 === spec.code.sha256) return;
-    this.#code.delete(spec.code.sha256);
+    for (const { sha256 } of codesOf(spec)) if (!this.#isNeeded(sha256)) this.#code.delete(sha256);
   }
 
-  ready(job: JobId): JobNotice | 'absent' {
+  #isNeeded(sha256: string): boolean {
+    for (const spec of this.#specs.values()) if (codesOf(spec).some((code) => code.sha256 === sha256)) return true;
+    return false;
+  }
+
+  /** `place`: that of the code among those of the job. */
+  ready(job: JobId, place = 0): JobNotice | 'absent' {
     const spec = this.#specs.get(job);
-    if (spec === undefined) return 'absent';
-    const inline = this.#code.get(spec.code.sha256);
-    if (inline === undefined && travelsInline(spec.code)) return 'absent';
+    const code = spec && codesOf(spec)[place];
+    if (spec === undefined || code === undefined) return 'absent';
+    const inline = this.#code.get(code.sha256);
+    if (inline === undefined && travelsInline(code)) return 'absent';
     return {
       kind: 'job',
       job,
       name: spec.name,
-      code: { ...spec.code },
+      code: { ...code },
       ...(inline === undefined ? {} : { inline }),
       ...(spec.range === undefined ? {} : { range: { ...spec.range } }),
       ...(spec.timeout === undefined ? {} : { timeout: spec.timeout }),
@@ -76,18 +90,18 @@ export class JobNotices {
   }
 
   /** Reads what {@link ready} and {@link readyInputs} lack. Never rejects. */
-  load(job: JobId, block: TaskIndex): Promise<'ready' | 'over' | Missing> {
-    const name = `${job}/${block}`;
+  load({ job, block, code }: Wanted): Promise<'ready' | 'over' | Missing> {
+    const name = `${job}/${block}/${code}`;
     const known = this.#loading.get(name);
     if (known !== undefined) return known;
-    const loading = this.#load(job, block)
+    const loading = this.#load({ job, block, code })
       .catch((error: unknown): Missing => missing(error))
       .finally(() => this.#loading.delete(name));
     this.#loading.set(name, loading);
     return loading;
   }
 
-  async #load(job: JobId, block: TaskIndex): Promise<'ready' | 'over' | Missing> {
+  async #load({ job, block, code: place }: Wanted): Promise<'ready' | 'over' | Missing> {
     let spec = this.#specs.get(job);
     if (spec === undefined) {
       const known = await this.#store.readJob(job);
@@ -95,10 +109,11 @@ export class JobNotices {
       spec = known.spec;
       this.#specs.set(job, spec);
     }
-    if (!this.#code.has(spec.code.sha256) && travelsInline(spec.code)) {
-      const code = await this.#readCode(spec.code.sha256);
-      if (code === undefined) return { lasting: true, reason: `the job's code, blob ${spec.code.sha256}, is gone` };
-      if (this.#specs.has(job)) this.#code.set(spec.code.sha256, code);
+    const code = codesOf(spec)[place] ?? spec.code;
+    if (!this.#code.has(code.sha256) && travelsInline(code)) {
+      const text = await this.#readCode(code.sha256);
+      if (text === undefined) return { lasting: true, reason: `the job's code, blob ${code.sha256}, is gone` };
+      if (this.#specs.has(job)) this.#code.set(code.sha256, text);
     }
     if (spec.range !== undefined || this.#inputs.get(job, block) !== undefined) return 'ready';
     const inputs = await this.#store.readInputs(job, block);

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { BlobRef, PackedColumn } from '../model/envelope.ts';
 import type { JobId, TaskIndex } from '../model/ids.ts';
-import type { JobSpec } from '../model/job.ts';
+import { codesOf, type JobSpec } from '../model/job.ts';
 import type { Write } from '../model/records.ts';
 import { readColumn } from '../protocol/column.ts';
 import type { BlobStore } from '../store/blobs.ts';
@@ -125,7 +125,8 @@ export class Submissions {
   ): Promise<Submitted> {
     const { sha256 } = asked.code;
     if (code !== undefined) await this.#keepCode(sha256, code);
-    else await this.#mustHave([{ sha256 }]);
+    const uploaded = code === undefined ? codesOf(asked) : codesOf(asked).slice(1);
+    await this.#mustHave(uploaded.map((each) => ({ sha256: each.sha256 })));
     const job = await this.#store.nextJobId().catch(refuse);
     const spec: JobSpec = {
       priority: 0,
@@ -139,7 +140,7 @@ export class Submissions {
       owner,
       submittedAt: this.#clock.wall(),
     };
-    const extra: Write[] = [{ kind: 'blobRef', job, sha256 }];
+    const extra = codesOf(asked).map((each): Write => ({ kind: 'blobRef', job, sha256: each.sha256 }));
     if (key?.kind === 'idempotency') extra.push({ ...key, job });
     this.#notices.know(job, spec);
     if (code !== undefined) this.#notices.knowCode(sha256, code);

@@ -26,8 +26,8 @@ export class WorkerOutbox {
   readonly #notices: JobNotices;
   readonly #json: boolean;
   readonly #undeliverable: (grant: Grant, runs: readonly Run[], why: Missing) => void;
-  /** Jobs whose notice went out on this connection. */
-  readonly #told = new Set<JobId>();
+  /** Jobs whose notice went out on this connection, and with which of their codes last. */
+  readonly #told = new Map<JobId, number>();
   /** Jobs that it brought along from a connection before. */
   readonly #brought = new Set<JobId>();
   #waiting: (() => void)[] | undefined;
@@ -75,14 +75,14 @@ export class WorkerOutbox {
       this.#waiting.push(() => this.grant(grant));
       return;
     }
-    const notice = this.#told.has(grant.job) ? undefined : this.#notices.ready(grant.job);
+    const notice = this.#told.get(grant.job) === grant.code ? undefined : this.#notices.ready(grant.job, grant.code);
     const inputs = this.#notices.readyInputs(grant.job, grant.block);
     if (notice === 'absent' || inputs === 'absent') {
       this.#waitFor(grant);
       return;
     }
     if (notice !== undefined) {
-      this.#told.add(grant.job);
+      this.#told.set(grant.job, grant.code);
       this.#transmit(notice);
     }
     if (inputs === undefined) return this.#transmit(tasksOf(grant, grant.runs));
@@ -97,7 +97,7 @@ export class WorkerOutbox {
   #waitFor(grant: Grant): void {
     const waiting: (() => void)[] = [];
     this.#waiting = waiting;
-    void this.#notices.load(grant.job, grant.block).then((found) => {
+    void this.#notices.load(grant).then((found) => {
       this.#waiting = undefined;
       if (found === 'ready') this.grant(grant);
       // Of a job that is over the lease is over, too, and there is nothing to send.

@@ -3,7 +3,7 @@ import { CHUNK_TIME } from '../model/limits.ts';
 import type { JobNotice } from '../protocol/worker-messages.ts';
 import type { JobFacts } from './runner.ts';
 
-/** A job as the worker knows it: its facts, its code, and how long its tasks take. */
+/** A job with one of its codes, as the worker knows it: its facts, its code, and how long its tasks take. */
 export interface KnownJob {
   readonly facts: JobFacts;
   code: 'fetching' | 'ready' | { readonly failed: string };
@@ -19,18 +19,22 @@ export interface KnownJob {
 const CALM = 4;
 
 export class JobBook {
-  readonly #jobs = new Map<JobId, KnownJob>();
+  /** The code that was told last is the last one: what comes now is for that (P27). */
+  readonly #jobs = new Map<JobId, KnownJob[]>();
 
   get(job: JobId): KnownJob | undefined {
-    return this.#jobs.get(job);
+    return this.#jobs.get(job)?.at(-1);
   }
 
-  /** The new job, or undefined where it was known already, as after a reconnect. */
+  /** The new job, or undefined where it was known already with this code, as after a reconnect. */
   note(notice: JobNotice): KnownJob | undefined {
-    const known = this.#jobs.get(notice.job);
-    if (known !== undefined && known.facts.code.sha256 === notice.code.sha256) {
+    const all = this.#jobs.get(notice.job) ?? [];
+    const known = all.find(({ facts }) => facts.code.sha256 === notice.code.sha256);
+    const others = all.filter((each) => each !== known);
+    if (known !== undefined && typeof known.code !== 'object') {
       known.over = false;
-      if (typeof known.code !== 'object') return undefined;
+      this.#jobs.set(notice.job, [...others, known]);
+      return undefined;
     }
     const { job, name, code, range, timeout, memory, cpus = 1, resources = {} } = notice;
     const facts: JobFacts = {
@@ -44,7 +48,7 @@ export class JobBook {
       ...(memory !== undefined && { memory }),
     };
     const noted: KnownJob = { facts, code: 'fetching', mean: undefined, calm: 0, over: false };
-    this.#jobs.set(job, noted);
+    this.#jobs.set(job, [...others, noted]);
     return noted;
   }
 
@@ -53,13 +57,13 @@ export class JobBook {
   }
 
   codeSettled(sha256: string, code: KnownJob['code']): void {
-    for (const job of this.#jobs.values()) {
+    for (const job of [...this.#jobs.values()].flat()) {
       if (job.facts.code.sha256 === sha256 && job.code === 'fetching') job.code = code;
     }
   }
 
-  values(): Iterable<KnownJob> {
-    return this.#jobs.values();
+  ids(): JobId[] {
+    return [...this.#jobs.keys()];
   }
 }
 

@@ -4,11 +4,14 @@ import type { Run } from '../model/runs.ts';
 import { pushRun } from '../model/runs.ts';
 import type { Column } from '../protocol/column.ts';
 import { sliceColumn } from '../protocol/column.ts';
+import type { KnownJob } from './job-book.ts';
 
 /** One `tasks` message as it came. Tasks in it are named by their position in the order of its runs. */
 export interface Grant {
   readonly lease: LeaseId;
   readonly job: JobId;
+  /** The job with the code that was told last when they came: they keep it (P27). */
+  readonly known: KnownJob;
   readonly runs: readonly Run[];
   readonly count: number;
   readonly packed: PackedColumn | undefined;

@@ -9,7 +9,6 @@ import { fromWireRuns, toWireRuns } from '../protocol/wire-runs.ts';
 import type { ServerToWorker, Tasks, Welcome, WorkerMessage } from '../protocol/worker-messages.ts';
 import type { Delivery } from './kept.ts';
 import { Link } from './link.ts';
-import type { Grant } from './pieces.ts';
 import type { SessionEffect, SessionInput, SessionOptions } from './session-io.ts';
 import { Work } from './work.ts';
 
@@ -219,8 +218,7 @@ export class Session {
     if ((column === undefined) !== this.#work.isRange(job) || (column !== undefined && column.count !== count)) {
       throw new ProtocolError('invalid', `${count} tasks of job ${job} came with ${column?.count ?? 'no'} inputs`);
     }
-    const grant: Grant = { lease, job, runs, count, packed, column, alone: message.alone ?? false };
-    this.#work.add(grant, now);
+    this.#work.add({ lease, job, runs, count, packed, column, alone: message.alone ?? false }, now);
   }
 
   #release(lease: number, runs: ReturnType<typeof runsIn>, reason?: string): void {

@@ -7,7 +7,6 @@ import { toWireRuns } from '../protocol/wire-runs.ts';
 import type { JobNotice } from '../protocol/worker-messages.ts';
 import type { WorkerFailure } from './failures.ts';
 import { failureColumn, failureOfDeath, howItEnded } from './failures.ts';
-import type { KnownJob } from './job-book.ts';
 import { chunkSize, JobBook, mayRunAhead, noteTime } from './job-book.ts';
 import type { Delivery } from './kept.ts';
 import { KeptOutcomes } from './kept.ts';
@@ -103,16 +102,19 @@ export class Work {
 
   /** On a new connection the server speaks of each job anew (P8), but not of those that ended while it could not be heard. */
   forgetIdleJobs(): void {
-    for (const { facts } of [...this.#jobs.values()]) this.jobOver(facts.job);
+    for (const job of this.#jobs.ids()) this.jobOver(job);
   }
 
   /** Tasks of a known job, checked already. A task that is here already is not taken twice. */
-  add(grant: Grant, now: Millis): void {
+  add(given: Omit<Grant, 'known'>, now: Millis): void {
+    const known = this.#jobs.get(given.job);
+    if (known === undefined) return;
+    const grant: Grant = { ...given, known };
     const here = this.#here(grant.lease, grant.runs);
     const whole: Piece = { grant, from: 0, to: grant.count, single: false };
     if (here.length === 0) this.#queue.push(whole);
     else this.#queue.push(...withoutRuns(whole, subtractRuns(grant.runs, here)));
-    if (typeof this.#jobs.get(grant.job)?.code === 'object') this.#failCodeless();
+    if (typeof known.code === 'object') this.#failCodeless();
     this.assign(now);
   }
 
@@ -198,23 +200,20 @@ export class Work {
     for (const slot of this.#slots.busyWithOne()) {
       const [current] = slot.chunks as [Running];
       if (current.piece.single || current.piece.grant.alone || !mayRunAhead(current.job)) continue;
-      const at = this.#queue.findIndex(
-        ({ grant, single }) => grant.job === current.piece.grant.job && !single && !grant.alone,
-      );
+      const at = this.#queue.findIndex(({ grant, single }) => grant.known === current.job && !single && !grant.alone);
       if (at >= 0) this.#run(slot, at, now);
     }
   }
 
   #mayStart({ grant }: Piece): boolean {
-    const job = this.#jobs.get(grant.job);
-    if (job === undefined || job.code !== 'ready') return false;
-    return this.#slots.hasRoomFor(job) && !(grant.alone && this.#slots.runsLease(grant.lease));
+    if (grant.known.code !== 'ready') return false;
+    return this.#slots.hasRoomFor(grant.known) && !(grant.alone && this.#slots.runsLease(grant.lease));
   }
 
   #run(slot: Slot, at: number, now: Millis): void {
     const piece = this.#queue[at] as Piece;
     const { grant, from, to, single } = piece;
-    const job = this.#jobs.get(grant.job) as KnownJob;
+    const job = grant.known;
     let size = single || grant.alone ? 1 : Math.min(to - from, chunkSize(job));
     // Longer tasks are shared out among the slots that idle; for short ones the hand-over costs more than it gains.
     if (size > 1 && slot.chunks.length === 0 && size * (job.mean ?? 0) > 2_000) {
@@ -301,11 +300,11 @@ export class Work {
 
   /** Tasks of jobs whose code could not be had fail with that reason. */
   #failCodeless(): void {
-    const codeless = this.#queue.filter((piece) => typeof this.#jobs.get(piece.grant.job)?.code === 'object');
+    const codeless = this.#queue.filter((piece) => typeof piece.grant.known.code === 'object');
     if (codeless.length === 0) return;
     this.#queue = this.#queue.filter((piece) => !codeless.includes(piece));
     for (const piece of codeless) {
-      const job = this.#jobs.get(piece.grant.job) as KnownJob;
+      const job = piece.grant.known;
       const { failed } = job.code as { failed: string };
       const failure: WorkerFailure = { kind: 'error', name: 'TaskCodeError', message: failed };
       for (let from = piece.from; from < piece.to; from += FAILURES_A_MESSAGE) {

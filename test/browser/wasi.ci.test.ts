@@ -66,6 +66,22 @@ describe('WebAssembly programs in a page', { skip: noBrowser }, () => {
     assertQuiet(opened);
   });
 
+  test('R33: of a job with variants a page gets what it can run, and the fastest of it', async (t) => {
+    const farm = await ServedFarm.start(t);
+    await lendPage(t, browser, farm, 1);
+    const { code, runner, sourceName } = await upload(farm, 'examples/wasm/count.wasm');
+    const variants = [{ code, runner, sourceName }];
+    const inputs = Array.from({ length: 120 }, (_, i) => ({ stdin: `${'hands '.repeat(i)}\n` }));
+    const expected = inputs.map(({ stdin }, i) => `1 ${i} ${stdin.length}`);
+    const values = async (job: object) => {
+      const records = await recordsOf(farm, await farm.submit({ ...job, variants, inputs }));
+      return records.map(({ value }) => value);
+    };
+    assert.deepEqual(await values({ code: '{"command":"no page runs this"}', runner: 'exec' }), expected);
+    const inWords = "[stdin.split('\\n').length - 1, (stdin.match(/\\S+/g) ?? []).length, stdin.length].join(' ')";
+    assert.deepEqual(await values({ code: `export default ({ stdin }) => ${inWords};` }), expected);
+  });
+
   test('end at their time limit, and the next one runs', async (t) => {
     const farm = await ServedFarm.start(t);
     await lendPage(t, browser, farm, 1);

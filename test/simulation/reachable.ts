@@ -25,6 +25,7 @@ export const REACHABLE = [
   'a task was adopted after a restart',
   'a task was poison',
   'a worker lied',
+  'a worker was given another code of a job',
   'a worker was suspended',
   'acked duplicate',
   'acked recorded',

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { JobView } from '../../model/feed.ts';
-import { hasEnded, type JobSpec } from '../../model/job.ts';
+import { codesOf, hasEnded, type JobSpec } from '../../model/job.ts';
 import { formatSize } from '../../model/size.ts';
 import { formatDuration } from '../arguments/duration.ts';
 import { wholeNumber } from '../arguments/numbers.ts';
@@ -81,7 +81,12 @@ function jobSheet(view: JobView): string {
   return sheet([
     ['job', String(id)],
     ['name', spec.name],
-    ['code', spec.code.sourceName],
+    [
+      'code',
+      codesOf(spec)
+        .map(({ sourceName }) => sourceName)
+        .join(' or '),
+    ],
     ['state', progress.state],
     ['reason', progress.reason],
     [

@@ -29,6 +29,7 @@ export interface RunOptions extends ServerOptions {
   memory?: number;
   resource?: Record<string, number>;
   deterministic?: true;
+  variant?: string[];
   local?: number;
   after?: string[];
   resultsOf?: string;
@@ -41,6 +42,11 @@ export function addRun(program: Command, finish: Finish): void {
       'run the default function of a module, a file of Python (.py) or a WebAssembly program (.wasm), once for each input, and print what it returns; without any input it is called once, with undefined',
     )
     .option('--range <a..b[..step]>', 'whole numbers as inputs, b included', parseRange)
+    .option(
+      '--variant <module>',
+      'another module, .py or .wasm that gives the same results: each worker runs the fastest; may be given more than once',
+      collect,
+    )
     .option('--inputs <file>', 'a file of inputs, or - for standard input')
     .option('--results-of <job>', 'the results of this job as inputs, as they come; undefined ones are left out')
     .addOption(new Option('--format <format>', 'how to read it (default: by its name, else lines)').choices(FORMATS))

@@ -1,6 +1,6 @@
 import { h, type JSX } from 'preact';
 import type { JobView } from '../../model/feed.ts';
-import { hasEnded, type JobSpec } from '../../model/job.ts';
+import { codesOf, hasEnded, type JobSpec } from '../../model/job.ts';
 import { ago, bytes, count, duration, percent, plural, rate } from '../figures.ts';
 import type { JobRow } from '../fold.ts';
 import type { Api } from '../page/api.ts';
@@ -118,9 +118,12 @@ function aboutOf({ spec, progress }: JobRow, now: number): [string, string][] {
 
 /** What the submitter asked for, where it is not what is usual. */
 function wishesOf(spec: JobSpec): [string, string][] {
-  const { code, range, priority, weight, retries, maxFailures, timeout, requires, cpus, memory, resources } = spec;
+  const { range, priority, weight, retries, maxFailures, timeout, requires, cpus, memory, resources } = spec;
   const { after = [], source } = spec;
-  const wishes: [string, string][] = [['Code', `${code.sourceName} (${code.runner}, ${bytes(code.size)})`]];
+  const wishes = codesOf(spec).map(({ sourceName, runner, size }, i): [string, string] => [
+    i === 0 ? 'Code' : `Variant ${i}`,
+    `${sourceName} (${runner}, ${bytes(size)})`,
+  ]);
   if (range !== undefined) {
     const last = range.start + (range.count - 1) * range.step;
     const step = range.step === 1 ? '' : ` in steps of ${count(range.step)}`;

@@ -16,6 +16,7 @@ interface Work {
     readonly tasks: number;
     readonly since: number;
     readonly runs: boolean;
+    readonly variant?: string;
   }[];
   readonly jobs: readonly {
     readonly job: number;
@@ -62,7 +63,7 @@ function Given({ given, nameOf }: { given: Work['given']; nameOf: NameOf }): JSX
       { class: 'attempts' },
       given
         .slice(0, LISTED)
-        .map(({ job, first, tasks, since, runs }) =>
+        .map(({ job, first, tasks, since, runs, variant }) =>
           h(
             'li',
             { key: `${job}/${first}` },
@@ -75,7 +76,7 @@ function Given({ given, nameOf }: { given: Work['given']; nameOf: NameOf }): JSX
               ' of ',
               h('a', { href: jobPath(job) }, h('bdi', null, nameOf(job))),
             ),
-            h('span', { class: 'aside' }, `given ${ago(since)}`),
+            h('span', { class: 'aside' }, `given ${ago(since)}${variant === undefined ? '' : `, as ${variant}`}`),
           ),
         ),
     ),

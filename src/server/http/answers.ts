@@ -13,6 +13,7 @@ export const Spec = Type.Object({
   name: Type.String(),
   owner: Type.String({ description: 'The id of the token that submitted it.' }),
   code: CodeShape,
+  variants: Type.Optional(Type.Array(CodeShape, { description: 'Other codes that give the same results.' })),
   range: Type.Optional(RangeShape),
   priority: Type.Integer(),
   weight: Type.Number(),
@@ -124,6 +125,9 @@ export const ExplainAnswer = Type.Object({
 
 export const JobExplainAnswer = Type.Object({
   reasons: Type.Array(Type.String(), { description: 'Sentences, the most important first; none: nothing waits.' }),
+  variants: Type.Optional(
+    Type.Array(Type.String(), { description: 'Of a job with variants: which of them runs where, and why.' }),
+  ),
 });
 
 const Bar = {
@@ -224,6 +228,7 @@ export const WorkerWork = Type.Object({
       first: Index,
       tasks: Count,
       since: Type.Number({ description: 'Milliseconds since they were given to it.' }),
+      variant: Type.Optional(Type.String({ description: 'Which variant of the job it is, and why.' })),
       runs: Type.Boolean({ description: 'False: it waits behind others there.' }),
     }),
     { description: 'Batches of tasks that have not all ended.' },

@@ -50,7 +50,7 @@ export function jobRoutes(core: Core): Route[] {
       answers: { 200: { description: 'Sentences.', type: 'application/json', schema: JobExplainAnswer }, ...gone },
       handle: async ({ params: { job } }) => {
         await viewOf(core, job);
-        return { json: { reasons: core.explainJob(job) ?? [] } };
+        return { json: core.explainJob(job) ?? { reasons: [] } };
       },
     }),
     route({

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
 import Type from 'typebox';
 import type { JobId } from '../../model/ids.ts';
-import { hasEnded } from '../../model/job.ts';
+import { type CodeRef, hasEnded } from '../../model/job.ts';
+import { VARIANTS } from '../../model/variant-limits.ts';
 import { Submit } from '../../protocol/client-messages.ts';
 import { RangeShape, Sha256, ShortText } from '../../protocol/shapes.ts';
 import { type Encoded, fromJsonText } from '../../protocol/values/value.ts';
@@ -16,16 +18,34 @@ import { type Call, type Reply, type Route, route, SUBMITTERS } from './route.ts
 const { priority, weight, retries, maxFailures, timeout, requires, cpus, memory, resources, fenced, after, source } =
   Submit.properties;
 
+const CodeText = Type.Union([
+  Type.String({ description: 'An ES module with a default export.' }),
+  Type.Object({ sha256: Sha256 }, { description: 'A blob that was uploaded before.' }),
+]);
+const aboutCode = {
+  sourceName: Type.Optional(ShortText),
+  runner: Type.Optional(Submit.properties.code.properties.runner),
+  deterministic: Submit.properties.code.properties.deterministic,
+};
+
+/** Code in a request, and what is said of it. */
+const Variant = Type.Object(
+  { code: CodeText, ...aboutCode, requires: Submit.properties.code.properties.requires },
+  { additionalProperties: false },
+);
+type Variant = Type.Static<typeof Variant>;
+
 const NewJob = Type.Object(
   {
     name: Type.Optional(ShortText),
-    code: Type.Union([
-      Type.String({ description: 'An ES module with a default export.' }),
-      Type.Object({ sha256: Sha256 }, { description: 'A blob that was uploaded before.' }),
-    ]),
-    sourceName: Type.Optional(ShortText),
-    runner: Type.Optional(Submit.properties.code.properties.runner),
-    deterministic: Submit.properties.code.properties.deterministic,
+    code: CodeText,
+    ...aboutCode,
+    variants: Type.Optional(
+      Type.Array(Variant, {
+        maxItems: VARIANTS - 1,
+        description: 'Other codes that give the same results: each worker gets the one that is fastest there.',
+      }),
+    ),
     inputs: Type.Optional(Type.Array(Type.Unknown(), { description: 'One task for each value, in its JSON form.' })),
     range: Type.Optional(RangeShape),
     open: Type.Optional(Type.Boolean({ description: 'More inputs follow, until the job is closed.' })),
@@ -101,39 +121,61 @@ function digestOf({ inputs = [], open = false }: NewJob): string {
 
 async function specOf(core: Core, body: NewJob, key: string | undefined): Promise<{ spec: SubmitSpec; code?: string }> {
   const {
-    code,
     inputs: _inputs,
     open: _open,
+    code: text,
     name,
-    sourceName,
+    sourceName = name,
     runner,
     deterministic,
+    variants = [],
     idempotencyKey: _key,
     ...options
   } = body;
+  const code = await codeOf(core, { code: text, runner, deterministic, sourceName });
+  const others = await Promise.all(variants.map((variant) => codeOf(core, variant)));
+  for (const { code: other } of variants) if (typeof other === 'string') await keep(core, other);
+  const spec = {
+    ...options,
+    name: name ?? code.sourceName,
+    code,
+    ...(others.length > 0 && { variants: others }),
+    ...(key !== undefined && { idempotencyKey: key }),
+  };
+  return typeof text === 'string' ? { spec, code: text } : { spec };
+}
+
+type Said = Pick<Variant, 'code'> & { readonly [Key in keyof Variant]?: Variant[Key] | undefined };
+
+async function codeOf(core: Core, { code, runner, deterministic, requires, sourceName }: Said): Promise<CodeRef> {
   if (runner === 'wasi' && typeof code === 'string') {
     throw new Problem('invalid', 'a WebAssembly program is bytes: PUT them as a blob, and give "code": {"sha256": …}');
   }
   if (deterministic === true && runner !== 'wasi') {
     throw new Problem('invalid', '"deterministic" is for code whose "runner" is "wasi"');
   }
-  const named = sourceName ?? name ?? (runner === 'python' ? 'task.py' : 'task.js');
   const about = {
     runner: runner ?? runnerFor(code),
-    sourceName: named,
+    sourceName: sourceName ?? (runner === 'python' ? 'task.py' : 'task.js'),
     ...(deterministic && { deterministic }),
+    ...(requires && { requires }),
   } as const;
-  const common = { ...options, name: name ?? named, ...(key === undefined ? {} : { idempotencyKey: key }) };
-  if (typeof code === 'string') {
-    const bytes = Buffer.from(code);
-    const sha256 = createHash('sha256').update(bytes).digest('hex');
-    return { spec: { ...common, code: { ...about, sha256, size: bytes.length } }, code };
-  }
+  if (typeof code === 'string') return { ...about, sha256: sha256Of(code), size: Buffer.byteLength(code) };
   const size = await core.blobs.size(code.sha256);
   if (size === undefined) {
     throw new Problem('invalid', `blob ${code.sha256} was not uploaded: PUT /v1/blobs/${code.sha256} first`);
   }
-  return { spec: { ...common, code: { ...about, sha256: code.sha256, size } } };
+  return { ...about, sha256: code.sha256, size };
+}
+
+/** Of several codes only the first may come with the job itself. */
+async function keep(core: Core, code: string): Promise<void> {
+  const sha256 = sha256Of(code);
+  if ((await core.blobs.size(sha256)) === undefined) await core.blobs.put(sha256, Readable.from([Buffer.from(code)]));
+}
+
+function sha256Of(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }
 
 /** Code that imports Node's own modules is not for browsers. Who submits it may say so, or otherwise, by `runner`. */

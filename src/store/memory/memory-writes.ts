@@ -1,5 +1,5 @@
 import type { JobId } from '../../model/ids.ts';
-import type { BlockRecord } from '../../model/job.ts';
+import { type BlockRecord, codesOf } from '../../model/job.ts';
 import type { Write } from '../../model/records.ts';
 import { checkSegment } from '../reopen.ts';
 import { StoreError } from '../store.ts';
@@ -101,7 +101,7 @@ function addJob(disk: MemoryDisk, write: WriteOf<'job'>, undo: Undo[]): void {
     segments: [],
     attempts: [],
     logs: [],
-    blobs: new Set([write.spec.code.sha256]),
+    blobs: new Set(codesOf(write.spec).map(({ sha256 }) => sha256)),
   };
   set(disk.jobs, write.job, job, undo);
 }

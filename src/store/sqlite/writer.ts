@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { JobId, TaskIndex } from '../../model/ids.ts';
-import type { BlockRecord, LeaseRecord } from '../../model/job.ts';
+import { type BlockRecord, codesOf, type LeaseRecord } from '../../model/job.ts';
 import type { AttemptRecord, LogRecord, Write } from '../../model/records.ts';
 import { checkSegment } from '../reopen.ts';
 import { StoreError } from '../store.ts';
@@ -125,7 +125,7 @@ export class Writer {
     const record = JSON.stringify(progress);
     const { state } = progress;
     this.#sql.newProgress.run(job, state, record, digest([job, state, record]), digest([job, 0]));
-    this.#blobRef(spec.code.sha256, job);
+    for (const { sha256 } of codesOf(spec)) this.#blobRef(sha256, job);
     this.#seen.add(job);
   }
 

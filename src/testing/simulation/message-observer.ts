@@ -22,6 +22,8 @@ export class MessageObserver {
   readonly #world: World;
   readonly #seen: Observer;
   readonly #workers = new WeakMap<Link, WorkerId>();
+  /** The code of each job that was told last. */
+  readonly #codes = new WeakMap<Link, Map<JobId, string>>();
   readonly #requests = new WeakMap<Link, Map<number, Request>>();
   /** `lease/index` of what workers gave back. */
   readonly #released = new Set<string>();
@@ -86,6 +88,8 @@ export class MessageObserver {
         this.#workers.set(link, message.worker);
         process.heard.set(message.worker, { link, at: this.#world.now });
         return;
+      case 'job':
+        return this.#toldOfCode(link, message.job, message.code.sha256);
       case 'ack':
         return this.#acked(message);
       case 'tasks':
@@ -95,6 +99,14 @@ export class MessageObserver {
       case 'revoke':
         return this.#world.sometimes('tasks were revoked');
     }
+  }
+
+  #toldOfCode(link: Link, job: JobId, sha256: string): void {
+    const codes = this.#codes.get(link) ?? new Map<JobId, string>();
+    this.#codes.set(link, codes);
+    const before = codes.get(job);
+    codes.set(job, sha256);
+    if (before !== undefined && before !== sha256) this.#world.sometimes('a worker was given another code of a job');
   }
 
   #acked(ack: ServerToWorker & { kind: 'ack' }): void {

@@ -17,6 +17,7 @@ import {
   prints,
   type Result,
   resultFor,
+  slownessOf,
 } from './tasks.ts';
 import { callOff, type Happening } from './world.ts';
 
@@ -135,7 +136,7 @@ export class ModelRunner implements Runner {
 
   /** Does the tasks until the time of a chunk is up, or one of them ends it otherwise. */
   #work(execution: Execution): { readonly how: Behaviour; readonly after: number; readonly index: number } {
-    const { chunk, plan, number, results, ends } = execution;
+    const { chunk, job, plan, number, results, ends } = execution;
     const healed = this.#life.machine.stage.healed;
     this.#checkInputs(execution);
     let after = 0;
@@ -145,7 +146,7 @@ export class ModelRunner implements Runner {
         results.push({ status: ValueStatus.failed, text: failureText('this worker is broken') });
       } else {
         const how = this.#behaviour(plan, number, index);
-        after += costOf(plan, number, index) * this.#worker.slowness;
+        after += costOf(plan, number, index) * this.#worker.slowness * slownessOf(job.code);
         if (how === 'crashes' || how === 'hangs' || how === 'poison') return { how, after, index };
         results.push(
           how === 'works'

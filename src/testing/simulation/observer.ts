@@ -206,7 +206,8 @@ export class Observer {
 
   /** S9, for a generation that is over. */
   #budget(job: SeenJob): void {
-    if (this.suspensions > 0) return;
+    // Nor is what failed with a code of several that never succeeded on its worker (R33).
+    if (this.suspensions > 0 || job.spec.variants !== undefined) return;
     for (const { index, failures } of job.overcharged())
       this.#world.fail('S9', `task ${job.id}/${index} failed ${failures} times with ${job.spec.retries} retries`);
   }

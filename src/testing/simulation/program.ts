@@ -6,7 +6,7 @@ import type { ClientLife } from './client-life.ts';
 import type { Stage } from './machine.ts';
 import type { JobPlan } from './plan.ts';
 import { Reading } from './reading.ts';
-import { codeOf, firstInput, INPUT_STEP, inputOf, jobName } from './tasks.ts';
+import { codeOf, firstInput, INPUT_STEP, inputOf, jobName, variantsOf } from './tasks.ts';
 
 /** Milliseconds until a program asks again that was told that the farm is full or busy. */
 const AGAIN = [100, 2_000] as const;
@@ -17,6 +17,9 @@ const DIGESTION = [0.1, 30] as const;
 interface Place {
   job: Job;
 }
+
+/** Milliseconds after which nothing arrives any more of what a process sent before it died. */
+const LAST_WORDS = 30_000;
 
 /** What a program does with one job, through as many lives as its process has. What it must not forget is kept here. */
 export class Program {
@@ -69,7 +72,8 @@ export class Program {
       resources: this.plan.resources,
       ...(timeout === undefined ? {} : { timeout }),
     };
-    const code = { code: codeOf(this.plan, this.number), sourceName: jobName(this.number) };
+    const variants = variantsOf(this.plan, this.number);
+    const code = { code: codeOf(this.plan, this.number), sourceName: jobName(this.number), variants };
     return this.#insist(life, () => life.farm.map(code, this.#inputs(life), options));
   }
 
@@ -112,6 +116,7 @@ export class Program {
   async #pauseLater(life: ClientLife, at: Place): Promise<void> {
     const { pause } = this.plan;
     if (pause === undefined || this.#pause === 'over') return;
+    const isLater = this.#pause === 'asked';
     if (this.#pause === 'no') {
       await life.sleep(pause.after);
       this.#pause = 'asked';
@@ -120,6 +125,11 @@ export class Program {
       await life.sleep(pause.for);
     }
     await this.#insist(life, () => at.job.resume(), 'conflict');
+    if (isLater) {
+      // The last words of the life before may have come after these.
+      await life.sleep(LAST_WORDS);
+      await this.#insist(life, () => at.job.resume(), 'conflict');
+    }
     this.#pause = 'over';
   }
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { TaskCode } from '../../client/task-code.ts';
 import { ValueStatus } from '../../model/envelope.ts';
 import type { JobPlan } from './plan.ts';
 import { hashed } from './random.ts';
@@ -79,6 +80,18 @@ export function resultFor(plan: JobPlan, number: number, index: number): Result 
 export function failureText(message: string): string {
   return `${JSON.stringify({ kind: 'error', name: 'Error', message })},`;
 }
+
+/** Every third job has another code for its tasks, which takes longer; how much longer is told by its name. */
+export function variantsOf(plan: JobPlan, number: number): TaskCode[] {
+  if (number % 3 !== 1) return [];
+  return [{ code: `${codeOf(plan, number)} // slower`, sourceName: `slower ${SLOWER}` }];
+}
+
+export function slownessOf({ sourceName }: { readonly sourceName: string }): number {
+  return sourceName === `slower ${SLOWER}` ? SLOWER : 1;
+}
+
+const SLOWER = 3;
 
 /** The code of a job is told by its text; that of a big one only claims to be big. */
 export function codeOf(plan: JobPlan, number: number): string {

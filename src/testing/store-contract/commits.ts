@@ -185,10 +185,11 @@ function refusals(makeHome: MakeHome): void {
 }
 
 function otherRecords(makeHome: MakeHome): void {
-  rule('D9 a blob that a job refers to is not garbage, nor is its code', makeHome, async (s) => {
-    const job = await s.job({ code: { runner: 'js', sha256: 'cc', size: 1, sourceName: 'a.ts' } });
+  rule('D9 a blob that a job refers to is not garbage, nor are its codes', makeHome, async (s) => {
+    const code = { runner: 'js', sha256: 'cc', size: 1, sourceName: 'a.ts' } as const;
+    const job = await s.job({ code, variants: [{ ...code, runner: 'wasi', sha256: 'ee' }] });
     await s.commit({ kind: 'blobRef', job, sha256: 'aa' }, { kind: 'blobRef', job, sha256: 'aa' });
-    assert.deepEqual(await s.store.unreferenced(['aa', 'bb', 'cc', 'dd']), ['bb', 'dd']);
+    assert.deepEqual(await s.store.unreferenced(['aa', 'bb', 'cc', 'dd', 'ee']), ['bb', 'dd']);
     assert.deepEqual(await s.store.unreferenced([]), []);
   });
 

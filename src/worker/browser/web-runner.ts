@@ -14,7 +14,8 @@ import { packetOf } from './slot-messages.ts';
 interface Life {
   readonly number: number;
   readonly port: MessagePort;
-  readonly jobs: Set<number>;
+  /** Jobs that it was told of, and the code of each that it was told last. */
+  readonly jobs: Map<number, string>;
   readonly modules: Set<string>;
 }
 
@@ -108,7 +109,7 @@ export class WebRunner implements Runner {
     this.#lives += 1;
     const number = this.#lives;
     const port = this.#frame.start(number);
-    const life: Life = { number, port, jobs: new Set(), modules: new Set() };
+    const life: Life = { number, port, jobs: new Map(), modules: new Set() };
     port.addEventListener('message', ({ data }: MessageEvent<FromSlot>) => this.#heard(place, life, data));
     // The frame is gone, and all slots with it: the browser may have run out of memory. Not every browser tells.
     port.addEventListener('close', () => {
@@ -143,8 +144,8 @@ export class WebRunner implements Runner {
     missing?: Readonly<Record<string, string>>,
   ): void {
     const { id, lease, runs, farm, column } = chunk;
-    if (!life.jobs.has(job.job)) {
-      life.jobs.add(job.job);
+    if (life.jobs.get(job.job) !== job.code.sha256) {
+      life.jobs.set(job.job, job.code.sha256);
       life.modules.add(job.code.sha256);
       const { code, memory, range } = job;
       const isText = code.runner !== 'wasi';

@@ -30,7 +30,11 @@ test('P3 P7: the first message is a hello that says what the worker is', async (
     runners: ['js', 'node', 'wasi'],
     held: [],
   };
-  assert.deepEqual(hello, { ...said, labels: { room: 'attic' }, resources: { gpu: 1 } });
+  assert.deepEqual(hello, {
+    ...said,
+    labels: { arch: process.arch, os: process.platform, room: 'attic' },
+    resources: { gpu: 1 },
+  });
 });
 
 test('P9 P10: every task of a batch is reported once', async (t) => {

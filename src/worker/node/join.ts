@@ -130,7 +130,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
         device: options.device ?? 'node',
         slots: options.slots ?? defaultSlots(),
         runners: ['js', 'node', 'wasi', ...others.keys()],
-        labels: options.labels ?? {},
+        labels: { arch: os.arch(), os: os.platform(), ...options.labels },
         resources: options.resources ?? {},
         memory: availableMemory(),
         platform: `${os.platform()} ${os.arch()}, Node ${process.version}`,

@@ -181,8 +181,9 @@ export class JsRunner implements Runner {
 
   #hand(process: TaskProcess, chunk: Chunk, job: JobFacts, missing?: Record<string, string>): void {
     const { id, lease, runs, farm, column } = chunk;
-    if (!process.jobs.has(job.job)) {
-      process.jobs.add(job.job);
+    // What came before with another code has ended: only chunks with the same code wait behind each other.
+    if (process.jobs.get(job.job) !== job.code.sha256) {
+      process.jobs.set(job.job, job.code.sha256);
       process.modules.add(job.code.sha256);
       const { code, memory, range } = job;
       process.send({

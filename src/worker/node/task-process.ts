@@ -47,8 +47,8 @@ export class TaskProcess {
   readonly directory: string;
   /** Undefined: what the machine has. */
   readonly #limit: MemoryLimit | undefined;
-  /** Jobs it has been told of. */
-  readonly jobs = new Set<number>();
+  /** Jobs that it was told of, and the code of each that it was told last. */
+  readonly jobs = new Map<number, string>();
   /** Modules it has loaded: they are never unloaded. */
   readonly modules = new Set<string>();
   readonly #child: ChildProcess;

@@ -28,8 +28,15 @@ interface Place {
 }
 
 interface KnownCode {
+  readonly sha256: string;
   readonly code: ExecCode;
   readonly template: CommandTemplate;
+}
+
+/** Code that is no command. */
+interface CodeFault {
+  readonly sha256: string;
+  readonly failure: WorkerFailure;
 }
 
 /** Runs commands, one after the other in each slot. */
@@ -38,7 +45,7 @@ export class ExecRunner implements ClosableRunner {
   readonly #commands: CommandHost;
   readonly #env: Readonly<Record<string, string>>;
   readonly #places = new Map<number, Place>();
-  readonly #codes = new Map<number, KnownCode | WorkerFailure>();
+  readonly #codes = new Map<number, KnownCode | CodeFault>();
   #closed = false;
 
   constructor(host: RunnerHost, env: Readonly<Record<string, string>>) {
@@ -112,9 +119,10 @@ export class ExecRunner implements ClosableRunner {
     const outcomes = new ColumnWriter();
     const begun = performance.now();
     let done = 0;
-    if ('kind' in known) {
+    if ('failure' in known) {
+      const { failure } = known;
       for (const count = countRuns(chunk.runs); done < count && outcomes.byteLength < CHUNK_BYTES; done++) {
-        outcomes.appendRecord(statusOfFailure(known), known);
+        outcomes.appendRecord(statusOfFailure(failure), failure);
       }
     } else {
       const inputs = openInputs(chunk, job, known.code, this.#commands);
@@ -179,15 +187,17 @@ export class ExecRunner implements ClosableRunner {
     return place.shell;
   }
 
-  #codeOf(job: JobFacts): KnownCode | WorkerFailure {
+  #codeOf(job: JobFacts): KnownCode | CodeFault {
     const known = this.#codes.get(job.job);
-    if (known !== undefined) return known;
-    let read: KnownCode | WorkerFailure;
+    const { sha256 } = job.code;
+    if (known?.sha256 === sha256) return known;
+    let read: KnownCode | CodeFault;
     try {
       const code = readExecCode(readFileSync(this.#host.codePath(job.code), 'utf8'));
-      read = { code, template: new CommandTemplate(code) };
+      read = { sha256, code, template: new CommandTemplate(code) };
     } catch (error) {
-      read = { kind: 'error', name: 'TaskCodeError', message: (error as Error).message };
+      const failure = { kind: 'error', name: 'TaskCodeError', message: (error as Error).message } as const;
+      read = { sha256, failure };
     }
     this.#codes.set(job.job, read);
     return read;
