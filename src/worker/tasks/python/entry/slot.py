@@ -60,9 +60,10 @@ class Slot:
         self._path, self._environment = list(sys.path), dict(os.environ)
         sys.stdout, sys.stderr = output.Stream(self._host, "stdout"), output.Stream(self._host, "stderr")
 
-    def load(self, order, code):
-        """`order` in JSON; `code`: the bytes of its file."""
+    def load(self, order, code, chunk):
+        """`order` in JSON; `code`: the bytes of its file; `chunk`: its first, of which all is said that is said meanwhile."""
         order = json.loads(order)
+        self._host.begin(chunk, 0)
         job = self._jobs[order["job"]] = chunks.Job(order)
         os.makedirs(_directory(order["job"]), exist_ok=True)
         self._enter(order["job"])

@@ -1,0 +1,22 @@
+/**
+ * What a worker says among its runners if it can run Python once it is given Pyodide: a server that has it counts the
+ * worker among those that run `python`.
+ */
+export const PYODIDE = 'pyodide';
+
+/** What Pyodide is made of, by the names under which it looks for it. */
+export const PYODIDE_FILES = [
+  'pyodide.mjs',
+  'pyodide.asm.mjs',
+  'pyodide.asm.wasm',
+  'python_stdlib.zip',
+  'pyodide-lock.json',
+] as const;
+
+export type PyodideFile = (typeof PYODIDE_FILES)[number];
+
+/** The Pyodide that a server gives to its workers; each file is at `/v1/pyodide/SHA256`. */
+export interface PyodideManifest {
+  readonly version: string;
+  readonly files: Readonly<Record<PyodideFile, { readonly sha256: string; readonly size: number }>>;
+}
