@@ -132,7 +132,11 @@ interface Parts {
 }
 
 /** Everything around the core, not yet listening. */
-async function assemble(core: Core, log: Logger, { dataDir, lenders, pyodide: isWanted }: ServerConfig): Promise<Parts> {
+async function assemble(
+  core: Core,
+  log: Logger,
+  { dataDir, lenders, pyodide: isWanted }: ServerConfig,
+): Promise<Parts> {
   const tokens = new Tokens(
     { list: () => core.store.listTokens(), write: (token) => core.loop.write([{ kind: 'token', token }]) },
     systemClock,

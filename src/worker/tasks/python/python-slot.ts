@@ -84,5 +84,10 @@ function plain({ buffer, byteOffset, length }: Uint8Array): Uint8Array {
 
 /** Python may wait for promises only where the engine can put its stack aside. */
 async function call<Args extends unknown[], Result>(method: Callable<Args, Result>, ...args: Args): Promise<Result> {
-  return 'Suspending' in WebAssembly ? await method.callPromising(...args) : method(...args);
+  try {
+    return 'Suspending' in WebAssembly ? await method.callPromising(...args) : method(...args);
+  } catch (error) {
+    // It is over with the interpreter: by os._exit, or by a fault in it. The line of Pyodide's that threw is a book.
+    throw new Error(`Python came to its end: ${(error as Error).message}`);
+  }
 }

@@ -29,7 +29,10 @@ class Host(output.Output):
             if hasattr(awaitable, "close"):
                 awaitable.close()
             raise OSError("this browser cannot wait inside of Python (it lacks JavaScript Promise Integration): no async def, no ctx.blob")
-        return run_sync(awaitable)
+        error, result = run_sync(_ended(awaitable))
+        if error is not None:
+            raise error
+        return result
 
     def read_blob(self, sha256):
         return self._platform.readBlob(sha256).to_bytes()
@@ -97,6 +100,14 @@ class Slot:
         os.environ.clear()
         os.environ.update(self._environment)
         os.chdir(_directory(number))
+
+
+async def _ended(awaitable):
+    """What became of it: what is not an Exception, such as sys.exit, would end the loop that it runs in."""
+    try:
+        return None, await awaitable
+    except BaseException as error:
+        return error, None
 
 
 def _directory(number):

@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { after, describe, test } from 'node:test';
+import type { Browser } from 'playwright-core';
+import { noBrowser, openBrowser } from '../support/browser.ts';
+import { repository } from '../support/directories.ts';
+import { lendPage, recordsOf, workersOf } from '../support/lent-page.ts';
+import { assertQuiet } from '../support/opened-page.ts';
+import { ServedFarm } from '../support/served-farm.ts';
+import { waitFor } from '../support/wait.ts';
+
+const browser = (noBrowser === false ? await openBrowser({ after }) : undefined) as Browser;
+const pi = readFileSync(path.join(repository, 'examples/python/task.py'), 'utf8');
+
+/** What works alike wherever Python runs, and what fails alike. */
+const VARIED = `import asyncio, datetime, math, os, sys
+async def task(input, ctx):
+    await asyncio.sleep(0)
+    what, *values = input
+    if what == "kinds": return {"big": 2**70, "set": {1}, "map": {1: 2}, "odd": [math.nan, -0.0], "bytes": b"ab"}
+    if what == "blob": return ctx.blob(ctx.blob(b"x" * values[0])["sha256"])
+    if what == "text": return "x" * values[0]
+    if what == "divide": return 1 / values[0]
+    if what == "exit": sys.exit(values[0])
+    if what == "file":
+        if os.path.exists("f"): return "found"
+        with open("f", "w") as file: file.write("x")
+        return "written"
+    print(what, flush=True)
+    return [what, *values]
+`;
+
+describe('Python in a page', { skip: noBrowser }, () => {
+  test('a job is shared by a page and a worker on Node, and gives what it gives on either', async (t) => {
+    const farm = await ServedFarm.start(t);
+    const worker = await farm.join(1);
+    const inputs = Array.from({ length: 12 }, () => 40_000);
+    const ask = async (): Promise<unknown[]> =>
+      (await recordsOf(farm, await farm.submit({ code: pi, runner: 'python', sourceName: 'task.py', inputs }))).map(
+        ({ value }) => value,
+      );
+    const alone = await ask();
+    const opened = await lendPage(t, browser, farm, 1);
+    const begun = performance.now();
+    const shared = await ask();
+    const seconds = (performance.now() - begun) / 1_000;
+    t.diagnostic(`the first job in Python took a page and Node ${seconds.toFixed(1)} s`);
+    assert.deepEqual(shared, alone);
+    await worker.stop();
+    await waitFor(async () => (await workersOf(farm)).every(({ kind }) => kind === 'browser'), { what: 'Node to go' });
+    assert.deepEqual(await ask(), alone);
+    assertQuiet(opened);
+  });
+
+  test('the first task comes within 6 seconds, and all kinds of tasks end as on Node', async (t) => {
+    const farm = await ServedFarm.start(t);
+    const inputs = [
+      ['kinds'],
+      ['blob', 100_000],
+      ['text', 100_000],
+      ['divide', 0],
+      ['exit', 3],
+      ['says', 'é', 1.5],
+      ['file'],
+      ['file'],
+    ];
+    const ask = async (): Promise<unknown[]> => {
+      const job = await farm.submit({
+        code: VARIED,
+        runner: 'python',
+        sourceName: 'varied.py',
+        inputs,
+        maxFailures: 9,
+      });
+      return (await recordsOf(farm, job)).map(({ status, value, error, blob }) => ({ status, value, error, blob }));
+    };
+    await lendPage(t, browser, farm, 1);
+    const begun = performance.now();
+    const inPage = await ask();
+    const seconds = (performance.now() - begun) / 1_000;
+    t.diagnostic(`the first tasks in Python came after ${seconds.toFixed(1)} s`);
+    assert.deepEqual(await ask(), inPage, 'nothing of the first job is there for the second');
+    const worker = await farm.join(1);
+    const pages = (await workersOf(farm)).filter(({ kind }) => kind === 'browser');
+    for (const { id } of pages) await farm.ask('POST', `/v1/workers/${id}/drain`);
+    const onNode = await ask();
+    assert.deepEqual(inPage, onNode);
+    assert.match(JSON.stringify(inPage[3]), /ZeroDivisionError.*File \\"varied\.py\\", line 8, in task/);
+    await worker.stop();
+    assert.ok(seconds < 60);
+  });
+});
