@@ -1,4 +1,6 @@
 import { travelsInline } from '../model/job.ts';
+import { needsPython } from '../model/python.ts';
+import { TaskCodeError } from './code/task-code-error.ts';
 import { FarmError } from './farm-error.ts';
 import { Feed, type Inputs } from './feed.ts';
 import { InputWriter } from './input-writer.ts';
@@ -56,6 +58,7 @@ export async function submitBody(
   if (deterministic === true && runner !== 'wasi') {
     throw new TypeError(`the option deterministic is for WebAssembly programs, and ${sourceName} is none`);
   }
+  if (runner === 'python' && around.lacksPython) throw new TaskCodeError(needsPython(sourceName));
   const { sha256, size } = around.hash(code);
   const named = {
     ...(JSON.parse(JSON.stringify({ ...more, after: after?.map(idOf) })) as SentOptions),

@@ -20,3 +20,8 @@ export interface PyodideManifest {
   readonly version: string;
   readonly files: Readonly<Record<PyodideFile, { readonly sha256: string; readonly size: number }>>;
 }
+
+/** Why a task does not run on a farm for one program alone, on a machine that has nothing to run it. */
+export function needsPython(sourceName: string): string {
+  return `${sourceName} needs Python: install python3, or Pyodide beside manyhands (npm install pyodide)`;
+}

@@ -143,7 +143,8 @@ export class Shapes {
 }
 
 function lacksRunner(runner: Runner): string {
-  return runner === 'exec' ? 'does not allow commands' : `has no runner '${runner}'`;
+  if (runner === 'exec') return 'does not allow commands';
+  return runner === 'python' ? 'does not run Python' : `has no runner '${runner}'`;
 }
 
 function keyOf(spec: JobSpec): string {

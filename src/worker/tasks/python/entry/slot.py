@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 
 from pyodide.ffi import JsException, can_run_sync, run_sync, to_js
 
@@ -53,23 +54,46 @@ class Host(output.Output):
             raise OSError(error.message) from None
 
 
+class Place:
+    """Where the tasks of one job are: a directory for what they write, and the modules that they found in it."""
+
+    def __init__(self, number):
+        self.directory = f"/home/job-{number}"
+        self.temporary = f"/tmp/job-{number}"
+        self.modules = {}
+        os.makedirs(self.directory)
+        os.makedirs(self.temporary)
+
+    def keep(self):
+        """Takes its modules away, for as long as another job is here."""
+        for name, module in list(sys.modules.items()):
+            if str(getattr(module, "__file__", None) or "").startswith(f"{self.directory}/"):
+                self.modules[name] = sys.modules.pop(name)
+
+    def remove(self):
+        for left in (self.directory, self.temporary):
+            shutil.rmtree(left, ignore_errors=True)
+
+
 class Slot:
-    """The jobs of a slot. Each has a directory and a module of its own; what one leaves behind, the next does not find."""
+    """The jobs of a slot. Each has a module and a place of its own; what one leaves behind, the others do not find."""
 
     def __init__(self, platform):
         self._host = Host(platform)
         self._jobs = {}
-        self._current = None
+        self._places = {}
+        self._here = None
         self._path, self._environment = list(sys.path), dict(os.environ)
         sys.stdout, sys.stderr = output.Stream(self._host, "stdout"), output.Stream(self._host, "stderr")
 
     def load(self, order, code, chunk):
         """`order` in JSON; `code`: the bytes of its file; `chunk`: its first, of which all is said that is said meanwhile."""
         order = json.loads(order)
+        number = order["job"]
         self._host.begin(chunk, 0)
-        job = self._jobs[order["job"]] = chunks.Job(order)
-        os.makedirs(_directory(order["job"]), exist_ok=True)
-        self._enter(order["job"])
+        job = self._jobs[number] = chunks.Job(order)
+        self._places[number] = Place(number)
+        self._enter(number)
         job.load(code.to_bytes(), self._host.wait)
 
     def run(self, order, data):
@@ -80,26 +104,30 @@ class Slot:
         return to_js([json.dumps({"done": done, "blobs": outcomes.blobs}), outcomes.pack()])
 
     def forget(self, number):
-        directory = _directory(number)
+        self._leave()
         self._jobs.pop(number, None)
-        os.chdir("/")
-        self._current = None
-        for name, module in list(sys.modules.items()):
-            if str(getattr(module, "__file__", None) or "").startswith(f"{directory}/"):
-                del sys.modules[name]
-        sys.modules.pop("task", None)
-        for left in (directory, "/tmp"):
-            shutil.rmtree(left, ignore_errors=True)
-        os.makedirs("/tmp", exist_ok=True)
+        self._places.pop(number).remove()
 
     def _enter(self, number):
-        if self._current == number:
+        if self._here == number:
             return
-        self._current = number
-        sys.path[:] = [_directory(number), *self._path]
+        self._leave()
+        self._here, place = number, self._places[number]
+        sys.path[:] = [place.directory, *self._path]
+        sys.modules.update(place.modules)
         os.environ.clear()
-        os.environ.update(self._environment)
-        os.chdir(_directory(number))
+        os.environ.update(self._environment, TMPDIR=place.temporary)
+        os.chdir(place.directory)
+        # It is asked for anew.
+        tempfile.tempdir = None
+
+    def _leave(self):
+        if self._here is None:
+            return
+        self._places[self._here].keep()
+        self._here = None
+        sys.modules.pop("task", None)
+        os.chdir("/")
 
 
 async def _ended(awaitable):
@@ -108,7 +136,3 @@ async def _ended(awaitable):
         return None, await awaitable
     except BaseException as error:
         return error, None
-
-
-def _directory(number):
-    return f"/home/job-{number}"
