@@ -5,7 +5,7 @@ import { after, describe, test } from 'node:test';
 import type { Browser } from 'playwright-core';
 import { noBrowser, openBrowser } from '../support/browser.ts';
 import { repository } from '../support/directories.ts';
-import { lendPage, recordsOf, workersOf } from '../support/lent-page.ts';
+import { lendPage, recordsOf, valuesOf, workersOf } from '../support/lent-page.ts';
 import { assertQuiet } from '../support/opened-page.ts';
 import { ServedFarm } from '../support/served-farm.ts';
 import { waitFor } from '../support/wait.ts';
@@ -34,26 +34,26 @@ async def task(input, ctx):
 describe('Python in a page', { skip: noBrowser }, () => {
   test('a job is shared by a page and a worker on Node, and gives what it gives on either', async (t) => {
     const farm = await ServedFarm.start(t);
-    const worker = await farm.join(1);
-    const inputs = Array.from({ length: 12 }, () => 40_000);
-    const ask = async (): Promise<unknown[]> =>
-      (await recordsOf(farm, await farm.submit({ code: pi, runner: 'python', sourceName: 'task.py', inputs }))).map(
-        ({ value }) => value,
-      );
-    const alone = await ask();
+    const ask = async (tasks: number): Promise<unknown[]> => {
+      const inputs = Array.from({ length: tasks }, () => 50_000);
+      return valuesOf(farm, await farm.submit({ code: pi, runner: 'python', sourceName: 'task.py', inputs }));
+    };
     const opened = await lendPage(t, browser, farm, 1);
     const begun = performance.now();
-    const shared = await ask();
-    const seconds = (performance.now() - begun) / 1_000;
-    t.diagnostic(`the first job in Python took a page and Node ${seconds.toFixed(1)} s`);
-    assert.deepEqual(shared, alone);
-    await worker.stop();
-    await waitFor(async () => (await workersOf(farm)).every(({ kind }) => kind === 'browser'), { what: 'Node to go' });
-    assert.deepEqual(await ask(), alone);
+    const inPage = await ask(12);
+    t.diagnostic(`the first job in Python in a page took ${((performance.now() - begun) / 1_000).toFixed(1)} s`);
+    const worker = await farm.join(1);
+    // Node has to start Pyodide first, which takes as long as it takes.
+    const shared = await waitFor(() => sharedBy(farm, () => ask(60)), { what: 'a job of both', timeout: 60_000 });
+    assert.deepEqual(shared.slice(0, 12), inPage);
+    await opened.page.close();
+    await waitFor(async () => (await workersOf(farm)).every(({ kind }) => kind === 'node'), { what: 'the page to go' });
+    assert.deepEqual(await ask(60), shared);
     assertQuiet(opened);
+    await worker.stop();
   });
 
-  test('the first task comes within 6 seconds, and all kinds of tasks end as on Node', async (t) => {
+  test('all kinds of tasks end as on Node', async (t) => {
     const farm = await ServedFarm.start(t);
     const inputs = [
       ['kinds'],
@@ -76,10 +76,7 @@ describe('Python in a page', { skip: noBrowser }, () => {
       return (await recordsOf(farm, job)).map(({ status, value, error, blob }) => ({ status, value, error, blob }));
     };
     await lendPage(t, browser, farm, 1);
-    const begun = performance.now();
     const inPage = await ask();
-    const seconds = (performance.now() - begun) / 1_000;
-    t.diagnostic(`the first tasks in Python came after ${seconds.toFixed(1)} s`);
     assert.deepEqual(await ask(), inPage, 'nothing of the first job is there for the second');
     const worker = await farm.join(1);
     const pages = (await workersOf(farm)).filter(({ kind }) => kind === 'browser');
@@ -88,6 +85,17 @@ describe('Python in a page', { skip: noBrowser }, () => {
     assert.deepEqual(inPage, onNode);
     assert.match(JSON.stringify(inPage[3]), /ZeroDivisionError.*File \\"varied\.py\\", line 8, in task/);
     await worker.stop();
-    assert.ok(seconds < 60);
   });
 });
+
+/** What a job gave of which a page and Node each had tasks; else undefined. */
+async function sharedBy(farm: ServedFarm, ask: () => Promise<unknown[]>): Promise<unknown[] | undefined> {
+  const done = async (): Promise<Record<string, number>> => {
+    const { workers } = await farm.json<{ workers: { kind: string; done: number }[] }>('GET', '/v1/workers');
+    return Object.fromEntries(workers.map(({ kind, done: tasks }) => [kind, tasks]));
+  };
+  const before = await done();
+  const values = await ask();
+  const after = await done();
+  return ['browser', 'node'].every((kind) => (after[kind] ?? 0) > (before[kind] ?? 0)) ? values : undefined;
+}

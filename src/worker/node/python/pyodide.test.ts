@@ -37,7 +37,7 @@ const files = moduleFiles(suite, {
   'fails.py': 'def task(input):\n    return 1 / input\n',
 });
 
-test('a worker without Python runs it by what its server gives it, the first task within 6 seconds', async (t) => {
+test('a worker without Python runs it by what its server gives it', async (t) => {
   const begun = performance.now();
   assert.deepEqual(await farm.run(files('first.py'), 1), ['first', 1]);
   t.diagnostic(`the first task came after ${((performance.now() - begun) / 1_000).toFixed(1)} s`);
