@@ -32,7 +32,7 @@ export async function runJob(module: string, args: string[], options: RunOptions
   const run = new JobRun(say);
   const { farm, api } = await open();
   try {
-    if (farm.embedded && code.runner === 'python') await demandPython(module);
+    if (farm.embedded && (code.runner === 'python' || code.runner === 'venv')) await demandPython(module);
     const jobs = await namedJobs(options, api);
     const source = jobs.source === undefined ? inputs : farm.job(jobs.source);
     const job = await farm.map(code, source, { ...jobOptions(options), ...(jobs.after && { after: jobs.after }) });

@@ -58,7 +58,8 @@ export async function submitBody(
   if (deterministic === true && runner !== 'wasi') {
     throw new TypeError(`the option deterministic is for WebAssembly programs, and ${sourceName} is none`);
   }
-  if (runner === 'python' && around.lacksPython) throw new TaskCodeError(needsPython(sourceName));
+  if ((runner === 'python' || runner === 'venv') && around.lacksPython)
+    throw new TaskCodeError(needsPython(sourceName));
   const { sha256, size } = around.hash(code);
   const named = {
     ...(JSON.parse(JSON.stringify({ ...more, after: after?.map(idOf) })) as SentOptions),

@@ -25,3 +25,10 @@ export interface PyodideManifest {
 export function needsPython(sourceName: string): string {
   return `${sourceName} needs Python: install python3, or Pyodide beside manyhands (npm install pyodide)`;
 }
+
+/** Whether a file says what it needs installed, as scripts of Python do (PEP 723): comments between two marks, in TOML. */
+export function namesRequirements(code: string): boolean {
+  const [, block = ''] = /^# \/\/\/ script[ \t]*\r?\n((?:#(?: .*)?\r?\n)*?)# \/\/\/[ \t]*\r?$/m.exec(code) ?? [];
+  const toml = block.replace(/^# ?/gm, '');
+  return /^dependencies\s*=\s*\[[^\]]*["']/m.test(toml);
+}

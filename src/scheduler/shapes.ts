@@ -144,6 +144,7 @@ export class Shapes {
 
 function lacksRunner(runner: Runner): string {
   if (runner === 'exec') return 'does not allow commands';
+  if (runner === 'venv') return 'does not install what files of Python name';
   return runner === 'python' ? 'does not run Python' : `has no runner '${runner}'`;
 }
 

@@ -117,7 +117,7 @@ async function specOf(core: Core, body: NewJob, key: string | undefined): Promis
   if (deterministic === true && runner !== 'wasi') {
     throw new Problem('invalid', '"deterministic" is for code whose "runner" is "wasi"');
   }
-  const named = sourceName ?? name ?? (runner === 'python' ? 'task.py' : 'task.js');
+  const named = sourceName ?? name ?? (runner === 'python' || runner === 'venv' ? 'task.py' : 'task.js');
   const about = {
     runner: runner ?? runnerFor(code),
     sourceName: named,
