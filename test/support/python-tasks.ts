@@ -77,12 +77,17 @@ export async function logsOf(server: RunningServer, job: number): Promise<readon
   return ((await answer.json()) as { logs: Told[] }).logs;
 }
 
-/** What tasks in Python do wherever they run. `crashes`: how a process tells of `os._exit(4)` and of `os.abort()`. */
-export function checkPython(
-  { farm, server }: { farm: Farm; server: RunningServer },
-  files: (name: string) => URL,
-  crashes: readonly [exit: string | number, abort: string | number],
-): void {
+interface Asking {
+  readonly farm: Farm;
+  readonly server: RunningServer;
+  readonly files: (name: string) => URL;
+  readonly task: URL;
+  run<Out = unknown>(input: unknown, options?: object): Promise<Out>;
+  failure(input: unknown, options?: object): Promise<TaskError>;
+  ends(inputs: unknown[], options: object): Promise<unknown[]>;
+}
+
+function asking({ farm, server }: { farm: Farm; server: RunningServer }, files: (name: string) => URL): Asking {
   const task = files('task.py');
   const run = <Out = unknown>(input: unknown, options?: object): Promise<Out> =>
     farm.run<(input: unknown) => Out>(task, input, options) as Promise<Out>;
@@ -102,6 +107,22 @@ export function checkPython(
       return [record.error.kind, record.error.exitCode ?? record.error.signal];
     });
   };
+  return { farm, server, files, task, run, failure, ends };
+}
+
+/** What tasks in Python do wherever they run. `crashes`: how a process tells of `os._exit(4)` and of `os.abort()`. */
+export function checkPython(
+  served: { farm: Farm; server: RunningServer },
+  files: (name: string) => URL,
+  crashes: readonly [exit: string | number, abort: string | number],
+): void {
+  const asked = asking(served, files);
+  checkValues(asked);
+  checkFailures(asked);
+  checkEnds(asked, crashes);
+}
+
+function checkValues({ farm, files, run }: Asking): void {
   it('run once for each input, in order, also if they take no context, or no input', async () => {
     const job = await farm.map<(n: number) => number>(files('no-context.py'), [1, 2.5, 3]);
     assert.deepEqual(await job.values(), [2, 3.5, 4]);
@@ -159,7 +180,9 @@ export function checkPython(
     assert.equal((await run<string>(['text', 200_000])).length, 200_000);
     assert.equal(JSON.stringify(await run(['deep', 900])), '['.repeat(901) + ']'.repeat(901));
   });
+}
 
+function checkFailures({ farm, files, failure }: Asking): void {
   it('fail with the lines of their author', async () => {
     const { cause } = await failure(['inverse', 0]);
     assert.deepEqual([cause.name, cause.message], ['ZeroDivisionError', 'division by zero']);
@@ -200,7 +223,12 @@ export function checkPython(
     );
     assert.equal(await said('odd.py'), 'the name task in the task module odd.py is no function');
   });
+}
 
+function checkEnds(
+  { farm, server, task, run, failure, ends }: Asking,
+  crashes: readonly [exit: string | number, abort: string | number],
+): void {
   it('end alone: by sys.exit, by a crash, by their time limit', async () => {
     const inputs = [['exit', 3], ['exit', 'bye'], ['die', 4], 'abort', ['echo', 'lives']];
     const told = await ends(inputs, { maxFailures: 10 });
