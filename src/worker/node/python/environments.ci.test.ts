@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
 import { pathToFileURL } from 'node:url';
@@ -14,7 +15,8 @@ import { makesEnvironments } from './venv-runner.ts';
 
 const suite = { after };
 const python = findPython();
-const noEnvironments = (python === undefined || !makesEnvironments(python)) && 'python3 makes no environments here';
+const makes = python !== undefined && spawnSync(python, ['-c', 'import ensurepip, venv']).status === 0;
+const noEnvironments = !makes && 'python3 makes no environments here';
 
 /** A wheel is a zip with a module, and files that say what it is: no index is asked for it. */
 const WHEEL = `import sys, zipfile
@@ -83,4 +85,15 @@ describe('files of Python that name requirements', { skip: noEnvironments }, asy
     const { reasons } = await bare.json<{ reasons: string[] }>('GET', `/v1/jobs/${job}/explain`);
     assert.match(reasons.join(), /^No worker installs what a file of Python names: join one with --allow python whose/);
   });
+});
+
+it('a Python that lacks the part for environments is known by where it lies', (t) => {
+  const usr = temporaryDirectory(t, 'usr');
+  for (const folder of ['bin', 'lib/python3.9']) mkdirSync(path.join(usr, folder), { recursive: true });
+  const program = path.join(usr, 'bin/python3.9');
+  writeFileSync(program, '');
+  symlinkSync('python3.9', path.join(usr, 'bin/python3'));
+  assert.equal(makesEnvironments(path.join(usr, 'bin/python3')), false);
+  mkdirSync(path.join(usr, 'lib/python3.9/ensurepip'));
+  assert.equal(makesEnvironments(path.join(usr, 'bin/python3')), true);
 });

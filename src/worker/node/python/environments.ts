@@ -52,7 +52,11 @@ export class Environments {
   async #make(path: string, requirements: readonly string[], say: (line: string) => void): Promise<string> {
     await rm(path, { recursive: true, force: true });
     say(`making an environment for ${requirements.join(', ')}`);
-    await this.#run([this.#python, '-m', 'venv', path], say);
+    await this.#run([this.#python, '-m', 'venv', path], say).catch((error: Error) => {
+      throw new Error(
+        `its python3 makes no virtual environments (on Debian: apt install python3-venv): ${error.message}`,
+      );
+    });
     const program = join(path, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
     const options = ['--disable-pip-version-check', '--no-input', '--no-color', '--progress-bar', 'off'];
     await this.#run([program, '-m', 'pip', 'install', ...options, '--', ...requirements], say);

@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process';
+import { existsSync, realpathSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import type { CodeRef } from '../../../model/job.ts';
 import { LOG_MESSAGE_BYTES } from '../../../model/limits.ts';
 import { countRuns } from '../../../model/runs.ts';
@@ -10,9 +11,14 @@ import type { ClosableRunner } from '../runners.ts';
 import { Environments } from './environments.ts';
 import type { PythonRunner } from './python-runner.ts';
 
-/** Whether this Python can make virtual environments; that of some systems lacks a part of itself. */
+/**
+ * Whether this Python can make virtual environments: that of some systems lacks a part of itself. Seen from where it lies, since
+ * a worker that starts has no time to ask it; of one that does not lie as usual it is told when the first is made.
+ */
 export function makesEnvironments(python: string): boolean {
-  return spawnSync(python, ['-c', 'import ensurepip, venv']).status === 0;
+  const program = realpathSync(python);
+  const library = join(dirname(dirname(program)), 'lib', basename(program));
+  return !/^python3\.\d+$/.test(basename(program)) || !existsSync(library) || existsSync(join(library, 'ensurepip'));
 }
 
 type RunnerOf = (program: string, report: (event: SlotEvent) => void) => PythonRunner;
