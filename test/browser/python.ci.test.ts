@@ -5,7 +5,7 @@ import { after, describe, test } from 'node:test';
 import type { Browser } from 'playwright-core';
 import { noBrowser, openBrowser } from '../support/browser.ts';
 import { repository } from '../support/directories.ts';
-import { lendPage, recordsOf, valuesOf, workersOf } from '../support/lent-page.ts';
+import { lendPage, recordsOf, valuesOf } from '../support/lent-page.ts';
 import { assertQuiet } from '../support/opened-page.ts';
 import { ServedFarm } from '../support/served-farm.ts';
 import { waitFor } from '../support/wait.ts';
