@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { makeTarball } from '../scripts/tarball.ts';
@@ -30,6 +30,11 @@ for await (const record of typed.results({ ordered: false })) {
   if (record.status === 'done') count += record.value satisfies number > 0 ? 1 : 0;
 }
 console.log(JSON.stringify(values), sum, count);
+`;
+
+const PYTHON_PROGRAM = `import { connect } from 'manyhands';
+await using farm = await connect();
+await farm.map(new URL('./task.py', import.meta.url), [1]).catch((error) => console.log(error.message));
 `;
 
 /** Of which the compiler must refuse every line. */
@@ -120,6 +125,23 @@ describe('the package, installed from its tarball', { concurrency: false }, () =
       }
     });
   }
+
+  test('where there is no Python it says what to install, and with Pyodide beside it runs', async (t) => {
+    const bin = await nodeOf(t, PINNED);
+    const env = { PATH: bin, MANYHANDS_URL: undefined, XDG_STATE_HOME: temporaryDirectory(t, 'state') };
+    const node = path.join(bin, 'node');
+    const command = path.join(project, 'node_modules/manyhands/dist/cli/entry/manyhands.mjs');
+    writeFileSync(path.join(project, 'task.py'), 'def task(x): return x * 2\n');
+    writeFileSync(path.join(project, 'python.mjs'), PYTHON_PROGRAM);
+    const ask = () => run(t, [node, command, 'run', 'task.py', '21', '--quiet'], { cwd: project, env });
+    const advice = 'task.py needs Python: install python3, or Pyodide beside manyhands (npm install pyodide)';
+    assert.deepEqual(await ask(), { code: 1, signal: null, stdout: '', stderr: `manyhands: ${advice}\n` });
+    const program = await run(t, [node, 'python.mjs'], { cwd: project, env });
+    assert.equal(program.stdout, `${advice}\n`, program.stderr);
+    // As `npm install pyodide` leaves it.
+    symlinkSync(path.join(repository, 'node_modules/pyodide'), path.join(project, 'node_modules/pyodide'));
+    assert.deepEqual(await ask(), { code: 0, signal: null, stdout: '42\n', stderr: '' });
+  });
 
   test('on a Node that is too old it says in one line what it needs', async (t) => {
     const bin = await nodeOf(t, TOO_OLD);

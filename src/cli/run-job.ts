@@ -4,6 +4,8 @@ import type { Farm } from '../client/farm.ts';
 import type { Job } from '../client/job.ts';
 import { revive } from '../client/json-form.ts';
 import { Range } from '../client/range.ts';
+import type { Runner } from '../model/job.ts';
+import { needsPython } from '../model/python.ts';
 import { VARIANTS } from '../model/variant-limits.ts';
 import { findPython } from '../worker/node/python/python-runner.ts';
 import type { Api } from './api.ts';
@@ -38,9 +40,7 @@ export async function runJob(module: string, args: string[], options: RunOptions
   const run = new JobRun(say);
   const { farm, api } = await open();
   try {
-    if (farm.embedded && runners.every((runner) => runner === 'python') && findPython() === undefined) {
-      throw new CommandError(`${module} needs python3, which this machine does not have`, ExitCode.failed);
-    }
+    if (farm.embedded && runners.every(isPython)) await demandPython(module);
     const jobs = await namedJobs(options, api);
     const source = jobs.source === undefined ? inputs : farm.job(jobs.source);
     const job = await farm.map(code, source, { ...jobOptions(options), ...(jobs.after && { after: jobs.after }) });
@@ -76,6 +76,17 @@ async function codeOf(module: string, { variant = [] }: RunOptions) {
     ...variant.map((each) => codeOfFile(each)),
   ]);
   return { ...code, variants };
+}
+
+function isPython(runner: Runner): boolean {
+  return runner === 'python' || runner === 'venv';
+}
+
+/** A server of this command alone would wait for it for ever. */
+async function demandPython(module: string): Promise<void> {
+  if (findPython() !== undefined) return;
+  const { PyodideFiles } = await import('../server/pyodide.ts');
+  if (PyodideFiles.find() === undefined) throw new CommandError(needsPython(module), ExitCode.failed);
 }
 
 /** All of them, or the failure of the first one in the list that fails. */

@@ -20,6 +20,7 @@ export type StartEmbedded = (options: {
 interface OwnFarm extends Embedded {
   readonly url: string;
   readonly token: string;
+  readonly runsPython: boolean;
   /** Resolves when it has ended, whoever wanted that. */
   readonly ended: Promise<string>;
 }
@@ -57,7 +58,8 @@ async function open(
   signal: AbortSignal | undefined,
   embedded?: OwnFarm,
 ): Promise<Farm> {
-  const around = nodeSurroundings(url, token);
+  const lacksPython = embedded?.runsPython === false;
+  const around = { ...nodeSurroundings(url, token), lacksPython };
   const wire = new Wire(around);
   const farm = new Farm(wire, around, url.origin, embedded);
   const abort = (): void => {

@@ -10,6 +10,8 @@ export interface Surroundings {
   code(task: URL | TaskFunctionLike): Promise<TaskCode>;
   /** SHA-256 in hex of bytes, or of a text in UTF-8, and their size. */
   hash(what: string | Uint8Array): { sha256: string; size: number };
+  /** Of a farm for this program alone, on a machine without Python: its tasks would wait for ever. */
+  readonly lacksPython?: boolean;
   /** Monotonic milliseconds. */
   now(): number;
   /** From 0 up to and without 1. */

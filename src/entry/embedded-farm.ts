@@ -3,8 +3,10 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FarmProcessNews } from '../client/node/farm-process.ts';
+import { PyodideFiles } from '../server/pyodide.ts';
 import { startServer } from '../server/server.ts';
 import { startWorker } from '../worker/node/join.ts';
+import { findPython } from '../worker/node/python/python-runner.ts';
 
 /**
  * A server and a worker for one program, in a process beside it: `connect` starts it where there is no server. It ends,
@@ -30,7 +32,8 @@ try {
   const server = await startServer({ dataDir: join(home, 'data'), port: 0, logLevel: 'error', onBroken });
   const worker = startWorker({ url: server.joinUrl, allow: ['python'], ...(slots > 0 && { slots }) });
   if (!(await worker.joined)) throw new Error((await worker.ended).reason);
-  tell({ kind: 'ready', url: server.url, token: server.adminToken, home });
+  const runsPython = findPython() !== undefined || PyodideFiles.find() !== undefined;
+  tell({ kind: 'ready', url: server.url, token: server.adminToken, home, runsPython });
   await gone;
   await worker.stop('the program that it worked for has ended');
   await server.close();

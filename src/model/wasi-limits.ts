@@ -14,6 +14,9 @@ export const WASI_FILES_BYTES = 1024 * MiB;
  */
 export const WASI_PROCESS_BYTES = 192 * MiB;
 
+/** Bytes of a process beside what a task in Python takes: Node, the interpreter with its library, and all that is compiled of them. */
+export const PYODIDE_PROCESS_BYTES = 384 * MiB;
+
 /** Bytes of memories of programs that have ended, in jobs with a memory limit, after which they are collected: they count as the next one's. */
 export const WASI_GARBAGE_BYTES = 16 * MiB;
 

@@ -26,6 +26,7 @@ export const CodeShape = Type.Object({
     Type.Literal('node'),
     Type.Literal('wasi'),
     Type.Literal('python'),
+    Type.Literal('venv'),
     Type.Literal('exec'),
   ]),
   sha256: Sha256,

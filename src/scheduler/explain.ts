@@ -1,5 +1,5 @@
 import type { JobId, Millis, TaskIndex, WorkerId } from '../model/ids.ts';
-import { codesOf } from '../model/job.ts';
+import { codesOf, type Runner } from '../model/job.ts';
 import { POISON_WORKERS } from '../model/limits.ts';
 import type { BlockState } from './block-state.ts';
 import type { OpenJob } from './job-state.ts';
@@ -170,8 +170,9 @@ function whyNotNow(state: State, job: OpenJob): string[] {
   if (before !== undefined) return [`It comes after job ${before}, which has not ended.`];
   const { shape } = job;
   if (state.workers.size === 0) return ['No worker is connected.'];
-  if (codesOf(job.spec).every(({ runner }) => runner === 'exec') && !someAllowsCommands(state))
-    return ['No worker allows commands: join one with --allow exec.'];
+  const runners = codesOf(job.spec).map(({ runner }) => runner);
+  const advice = runners.map((runner) => (someHas(state, runner) ? undefined : ADVICE[runner]));
+  if (advice.every((each) => each !== undefined)) return [...new Set(advice)];
   if (shape.fits.size === 0) return ['No connected worker can run it.', ...misfits(state, shape)];
   const open = [...shape.fits].filter((worker) => worker.open);
   if (open.length === 0) return ['Every worker that could run it is draining, silent or set aside.', ...closed(shape)];
@@ -190,8 +191,16 @@ function whyNotNow(state: State, job: OpenJob): string[] {
   ];
 }
 
-function someAllowsCommands({ workers }: State): boolean {
-  for (const { facts } of workers.values()) if (facts.runners.includes('exec')) return true;
+/** What to do where no worker runs such tasks. */
+const ADVICE: Partial<Record<Runner, string>> = {
+  exec: 'No worker allows commands: join one with --allow exec.',
+  venv: 'No worker installs what a file of Python names: join one with --allow python whose python3 can make virtual environments (on Debian: apt install python3-venv).',
+  python:
+    'No worker runs Python: install Pyodide beside the server and start it again (npm install pyodide), or join a worker that has python3 with --allow python.',
+};
+
+function someHas({ workers }: State, runner: Runner): boolean {
+  for (const { facts } of workers.values()) if (facts.runners.includes(runner)) return true;
   return false;
 }
 

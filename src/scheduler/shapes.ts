@@ -1,4 +1,4 @@
-import { type CodeRef, codesOf, type JobSpec } from '../model/job.ts';
+import { type CodeRef, codesOf, type JobSpec, type Runner } from '../model/job.ts';
 import { IDLE_SHAPES } from '../model/limits.ts';
 import { formatSize } from '../model/size.ts';
 import { canRun, type WorkerFacts } from '../model/worker.ts';
@@ -149,9 +149,15 @@ function lacksCode(facts: WorkerFacts, codes: readonly CodeRef[]): string {
 }
 
 function lackOf({ runners, labels }: WorkerFacts, { runner, requires = {} }: CodeRef): string {
-  if (!runners.includes(runner)) return runner === 'exec' ? 'does not allow commands' : `has no runner '${runner}'`;
+  if (!runners.includes(runner)) return lacksRunner(runner);
   const [label, value] = Object.entries(requires).find(([name, wanted]) => labels[name] !== wanted)!;
   return `lacks the label ${label}=${value} for its runner '${runner}'`;
+}
+
+function lacksRunner(runner: Runner): string {
+  if (runner === 'exec') return 'does not allow commands';
+  if (runner === 'venv') return 'does not install what files of Python name';
+  return runner === 'python' ? 'does not run Python' : `has no runner '${runner}'`;
 }
 
 function keyOf(spec: JobSpec): string {

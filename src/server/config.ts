@@ -17,6 +17,8 @@ export interface ServerOptions {
   readonly allowOrigins?: readonly string[];
   /** Milliseconds after which ended jobs are forgotten; default: never. */
   readonly keep?: number;
+  /** Whether workers without Python are given the Pyodide that is installed beside the server, if there is one; default: yes. */
+  readonly pyodide?: boolean;
   /** pino's levels; `silent`: nothing. */
   readonly logLevel?: string;
   /** The data cannot be trusted any more: the process should end. */
@@ -32,6 +34,7 @@ export interface ServerConfig {
   readonly publicUrl: URL | undefined;
   readonly lenders: readonly string[];
   readonly keep: number | undefined;
+  readonly pyodide: boolean;
 }
 
 const PORT = 7070;
@@ -61,6 +64,7 @@ export function configOf(options: ServerOptions): ServerConfig {
     publicUrl: options.publicUrl === undefined ? undefined : siteUrl(options.publicUrl, 'the public URL'),
     lenders: (options.allowOrigins ?? []).map((origin) => siteUrl(origin, 'an allowed origin').origin),
     keep: options.keep,
+    pyodide: options.pyodide ?? true,
   };
 }
 

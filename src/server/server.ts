@@ -25,6 +25,7 @@ import { allRoutes } from './http/routes.ts';
 import { createLog } from './log.ts';
 import { Metrics } from './metrics.ts';
 import { CloseCode } from './peer.ts';
+import { PyodideFiles } from './pyodide.ts';
 import { attachSocket } from './sockets.ts';
 import { StoreTrouble } from './store-trouble.ts';
 
@@ -131,7 +132,11 @@ interface Parts {
 }
 
 /** Everything around the core, not yet listening. */
-async function assemble(core: Core, log: Logger, { dataDir, lenders }: ServerConfig): Promise<Parts> {
+async function assemble(
+  core: Core,
+  log: Logger,
+  { dataDir, lenders, pyodide: isWanted }: ServerConfig,
+): Promise<Parts> {
   const tokens = new Tokens(
     { list: () => core.store.listTokens(), write: (token) => core.loop.write([{ kind: 'token', token }]) },
     systemClock,
@@ -154,6 +159,8 @@ async function assemble(core: Core, log: Logger, { dataDir, lenders }: ServerCon
   core.onFault = (error) => log.error({ err: error }, 'a request failed by a fault of the server');
   core.workerGateway.onRefused = ({ id, identity }, code, detail) =>
     log.warn({ worker: id, token: identity.token, code }, `a worker was refused: ${detail}`);
+  const pyodide = isWanted ? PyodideFiles.find() : undefined;
+  core.workerGateway.givesPyodide = pyodide !== undefined;
   const clients = new ClientGateway(core, systemClock);
   const metrics = new Metrics({
     tallies: () => core.tallies,
@@ -165,7 +172,8 @@ async function assemble(core: Core, log: Logger, { dataDir, lenders }: ServerCon
     connections: () => listener.connections(),
     feedReaders: () => feed.readers,
   });
-  const router = new Router(allRoutes({ core, feed, authority, metrics, dataDir, lenders }), authority, log);
+  const routes = allRoutes({ core, feed, authority, metrics, dataDir, lenders, pyodide });
+  const router = new Router(routes, authority, log);
   router.onAnswer = (route, method, status, seconds) => metrics.answered(route, method, status, seconds);
   const listener = createListener({
     router,

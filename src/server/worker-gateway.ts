@@ -3,6 +3,7 @@ import { type PackedColumn, ValueStatus } from '../model/envelope.ts';
 import type { JobId, WorkerId } from '../model/ids.ts';
 import type { Runner } from '../model/job.ts';
 import { BROWSER_LEASE_TIME, HELLO_TIME, LEASE_TIME, PING_INTERVAL, REBUILD_INTERVAL } from '../model/limits.ts';
+import { PYODIDE } from '../model/python.ts';
 import type { Write } from '../model/records.ts';
 import { countRuns, indexesOf, type Run } from '../model/runs.ts';
 import type { HeldLease, WorkerFacts } from '../model/worker.ts';
@@ -37,6 +38,8 @@ export class WorkerGateway implements Gateway {
   readonly #connections = new Map<WorkerId, WorkerConnection>();
   /** Tasks by what their outcomes turned out to be. */
   readonly verdicts: Record<Verdict, number> = { recorded: 0, duplicate: 0, superseded: 0, unknown: 0 };
+  /** This server has Pyodide for workers that can run Python by it. */
+  givesPyodide = false;
   /** For the log: a worker broke a rule, or may not be here. */
   onRefused: (worker: WorkerConnection, code: string, detail: string) => void = () => {};
 
@@ -134,7 +137,7 @@ export class WorkerGateway implements Gateway {
       name: hello.name,
       kind: hello.device,
       slots: hello.slots,
-      runners: hello.runners as Runner[],
+      runners: this.#runnersOf(hello),
       labels: hello.labels,
       resources: hello.resources,
       ...(hello.memory === undefined ? {} : { memory: hello.memory }),
@@ -165,6 +168,11 @@ export class WorkerGateway implements Gateway {
       const job = this.#loop.scheduler?.jobOfLease(lease, id);
       if (job !== undefined) connection.outbox.brings(job);
     }
+  }
+
+  #runnersOf({ runners }: Hello): Runner[] {
+    const runsPython = this.givesPyodide && runners.includes(PYODIDE) && !runners.includes('python');
+    return [...runners.filter((name) => name !== PYODIDE), ...(runsPython ? ['python'] : [])] as Runner[];
   }
 
   /** @internal */

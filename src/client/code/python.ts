@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { namesRequirements } from '../../model/python.ts';
 import { locate } from './locate.ts';
 import { TaskCodeError } from './task-code-error.ts';
 import type { TextModule } from './task-module.ts';
@@ -21,5 +22,5 @@ export async function pythonModule(file: URL | string, cwd: string): Promise<Tex
       `the task module ${sourceName} has no function task, which is called for each input; add: def task(input, ctx): ...`,
     );
   }
-  return { code, sourceName, runner: 'python' };
+  return { code, sourceName, runner: namesRequirements(code) ? 'venv' : 'python' };
 }

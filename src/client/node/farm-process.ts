@@ -5,7 +5,13 @@ import { FarmError } from '../farm-error.ts';
 
 /** What the process of an embedded farm says to the program that started it. */
 export type FarmProcessNews =
-  | { readonly kind: 'ready'; readonly url: string; readonly token: string; readonly home: string }
+  | {
+      readonly kind: 'ready';
+      readonly url: string;
+      readonly token: string;
+      readonly home: string;
+      readonly runsPython: boolean;
+    }
   | { readonly kind: 'failed'; readonly reason: string };
 
 /** Milliseconds that it has to end by itself. */
@@ -15,16 +21,18 @@ const PATIENCE = 5_000;
 export class FarmProcess {
   readonly url: string;
   readonly token: string;
+  readonly runsPython: boolean;
   /** Resolves with a sentence when the process is gone, whoever wanted that. */
   readonly ended: Promise<string>;
   readonly #child: ChildProcess;
 
-  private constructor(child: ChildProcess, ended: Promise<string>, { url, token, home }: Ready) {
+  private constructor(child: ChildProcess, ended: Promise<string>, { url, token, home, runsPython }: Ready) {
     this.#child = child;
     // It removes its files itself, unless it was killed.
     this.ended = ended.finally(() => rm(home, { recursive: true, force: true, maxRetries: 3 }).catch(() => {}));
     this.url = url;
     this.token = token;
+    this.runsPython = runsPython;
   }
 
   /** `entry`: the module that the process runs. Rejects with a FarmError if it could not start. */

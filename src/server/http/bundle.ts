@@ -16,6 +16,7 @@ export async function bundleForBrowsers(entry: URL): Promise<string> {
     target: 'es2022',
     minify: true,
     charset: 'utf8',
+    loader: { '.py': 'text' },
     legalComments: 'none',
     logLevel: 'silent',
   });

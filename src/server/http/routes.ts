@@ -2,6 +2,7 @@ import type { Authority } from '../auth/authority.ts';
 import type { Core } from '../core.ts';
 import type { Feed } from '../feed.ts';
 import type { Metrics } from '../metrics.ts';
+import type { PyodideFiles } from '../pyodide.ts';
 import { backupRoutes } from './backup.ts';
 import { blobRoutes } from './blobs.ts';
 import { eventRoutes } from './events.ts';
@@ -11,6 +12,7 @@ import { jobRoutes } from './jobs.ts';
 import { logRoutes } from './logs.ts';
 import { apiRoute } from './openapi.ts';
 import { pageRoutes } from './pages.ts';
+import { pyodideRoutes } from './pyodide.ts';
 import { resultFileRoutes } from './result-files.ts';
 import { resultRoutes } from './results.ts';
 import type { Route } from './route.ts';
@@ -29,10 +31,11 @@ export interface RouteParts {
   readonly dataDir: string;
   /** Origins of other pages that lend their visitors' devices. */
   readonly lenders: readonly string[];
+  readonly pyodide: PyodideFiles | undefined;
 }
 
 /** Everything this server answers to over HTTP. Making the table asks nothing of the parts. */
-export function allRoutes({ core, feed, authority, metrics, dataDir, lenders }: RouteParts): Route[] {
+export function allRoutes({ core, feed, authority, metrics, dataDir, lenders, pyodide }: RouteParts): Route[] {
   const routes: Route[] = [
     submitRoute(core),
     ...jobRoutes(core),
@@ -44,6 +47,7 @@ export function allRoutes({ core, feed, authority, metrics, dataDir, lenders }: 
     ...logRoutes(core),
     ...workerRoutes(core, feed),
     ...blobRoutes(core.blobs),
+    ...pyodideRoutes(pyodide),
     ...eventRoutes(feed),
     ...tokenRoutes(authority),
     ...backupRoutes(core, dataDir),

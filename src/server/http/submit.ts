@@ -156,7 +156,7 @@ async function codeOf(core: Core, { code, runner, deterministic, requires, sourc
   }
   const about = {
     runner: runner ?? runnerFor(code),
-    sourceName: sourceName ?? (runner === 'python' ? 'task.py' : 'task.js'),
+    sourceName: sourceName ?? (runner === 'python' || runner === 'venv' ? 'task.py' : 'task.js'),
     ...(deterministic && { deterministic }),
     ...(requires && { requires }),
   } as const;

@@ -1,5 +1,6 @@
 import { isFailure } from '../../model/envelope.ts';
 import type { JobId } from '../../model/ids.ts';
+import { PYODIDE } from '../../model/python.ts';
 import { readColumn, statusOf } from '../../protocol/column.ts';
 import type { WorkerEnd } from '../driver.ts';
 import { Driver } from '../driver.ts';
@@ -11,6 +12,7 @@ import { deviceOf } from './device.ts';
 import { FarmHttp } from './farm-http.ts';
 import { parseJoinLink } from './join-link.ts';
 import { PageLife, type PauseWhen } from './page-life.ts';
+import { PyodideStore } from './pyodide-store.ts';
 import { WebRunner } from './web-runner.ts';
 
 export interface BrowserWorkerOptions {
@@ -72,14 +74,15 @@ export class BrowserWorker extends EventTarget {
     });
     const http = new FarmHttp(base, token);
     const codes = new Codes(http);
-    this.#runner = new WebRunner(base, http, codes, (event) => this.#heard(event));
+    const pyodide = new PyodideStore(http);
+    this.#runner = new WebRunner(base, http, { codes, pyodide }, (event) => this.#heard(event));
     this.#driver = new Driver(
       {
         key: randomKey(),
         name: options.name ?? `${browser} on ${system}`,
         device: 'browser',
         slots,
-        runners: ['js', 'wasi'],
+        runners: ['js', 'wasi', PYODIDE],
         labels: options.labels ?? {},
         resources: {},
         platform: `${system}, ${browser} ${version}`.trim(),
@@ -88,7 +91,10 @@ export class BrowserWorker extends EventTarget {
       {
         runner: this.#counted(this.#runner),
         connect: (_, events) => new Connection(base, http, events),
-        provideCode: (ref, inline) => codes.provide(ref, inline),
+        provideCode: async (ref, inline) => {
+          await codes.provide(ref, inline);
+          if (ref.runner === 'python') await pyodide.provide();
+        },
         status: (status) => this.#status(status),
       },
     );

@@ -45,6 +45,11 @@ export class FarmHttp {
     });
   }
 
+  /** Anything that is there for those who work. */
+  get(path: string): Promise<Response> {
+    return persistently(() => this.#ask('GET', path));
+  }
+
   async putBlob(sha256: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     await persistently(() => this.#ask('PUT', `/v1/blobs/${sha256}`, bytes, 'application/octet-stream'));
   }

@@ -1,13 +1,18 @@
+import type { PyodideFile } from '../../model/python.ts';
 import type { FromTask, ToTask } from '../tasks/task-channel.ts';
 
 /** Blobs that travel with a message, by their SHA-256. */
 export type Blobs = ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
+
+export type PyodideParts = Readonly<Record<PyodideFile, Blob>>;
 
 /** What passes between a page and a slot, over a port of the slot's own. `bytes`: the column of a chunk, a blob, or code. */
 export interface SlotPacket<Message = unknown> {
   readonly message: Message;
   readonly bytes?: Uint8Array<ArrayBuffer>;
   readonly blobs?: Blobs;
+  /** Before the first job in Python: the files of Pyodide, by name. */
+  readonly pyodide?: PyodideParts;
 }
 
 export type ToSlot = SlotPacket<ToTask>;

@@ -1,13 +1,13 @@
 import type { BlobRef } from '../../model/envelope.ts';
-import type { WorkerFailure } from '../failures.ts';
-import type { JobOrder, TaskPlatform } from '../tasks/executor.ts';
+import type { JobOrder, LoadedTask, SlotHost, TaskPlatform } from '../tasks/executor.ts';
+import { PythonSlot } from '../tasks/python/python-slot.ts';
 import type { FailureWords } from '../tasks/task-failure.ts';
-import type { TaskFunction } from '../tasks/task-module.ts';
 import { loadTask } from '../tasks/task-module.ts';
 import { loadProgram } from '../tasks/wasi/program.ts';
 import { sha256 } from './sha256.ts';
 import { inspect } from './slot-console.ts';
-import type { Blobs, FromSlot } from './slot-messages.ts';
+import type { Blobs, FromSlot, PyodideParts } from './slot-messages.ts';
+import { openPyodide } from './slot-pyodide.ts';
 import { SourceMap } from './source-map.ts';
 
 /** What tasks need of a Web Worker: modules are texts, blobs come and go with messages. */
@@ -18,6 +18,8 @@ export class SlotPlatform implements TaskPlatform {
   readonly #results = new Map<string, Uint8Array>();
   readonly #made = new Map<string, Uint8Array>();
   readonly #modules: Loaded[] = [];
+  readonly #python = new PythonSlot(() => openPyodide(this.#pyodide), this);
+  #pyodide: PyodideParts | undefined;
   readonly #turns = new MessageChannel();
   #next: (() => void)[] = [];
 
@@ -31,13 +33,19 @@ export class SlotPlatform implements TaskPlatform {
     this.#turns.port1.start();
   }
 
-  async load(order: JobOrder, bytes: Uint8Array | undefined): Promise<TaskFunction | WorkerFailure> {
+  async load(order: JobOrder, bytes: Uint8Array | undefined, host: SlotHost): Promise<LoadedTask> {
     const { module, code, memory } = order;
+    if (code.runner === 'python') return this.#python.load(order, bytes ?? new Uint8Array(), host);
     if (bytes !== undefined) return loadProgram(bytes, { code, ...(memory !== undefined && { memory }) });
     const { sourceName } = code;
     const address = URL.createObjectURL(new Blob([module], { type: 'text/javascript' }));
     this.#modules.push({ address, sourceName, text: module, map: undefined });
     return loadTask(() => import(address), sourceName, this.words);
+  }
+
+  /** What the first job in Python needs. */
+  takePyodide(parts: PyodideParts): void {
+    this.#pyodide = parts;
   }
 
   take(chunk: number, blobs: Blobs | undefined): void {

@@ -6,8 +6,9 @@ import type { FromTask, ToTask } from '../tasks/task-channel.ts';
 import { checkedMessage } from '../tasks/task-messages.ts';
 import type { Codes } from './codes.ts';
 import type { FarmHttp } from './farm-http.ts';
+import type { PyodideStore } from './pyodide-store.ts';
 import { SlotFrame } from './slot-frame.ts';
-import type { FromSlot } from './slot-messages.ts';
+import type { FromSlot, PyodideParts } from './slot-messages.ts';
 import { packetOf } from './slot-messages.ts';
 
 /** A slot's Web Worker, from its start to its end. */
@@ -17,6 +18,8 @@ interface Life {
   /** Jobs that it was told of, and the code of each that it was told last. */
   readonly jobs: Map<number, string>;
   readonly modules: Set<string>;
+  /** It has been given Pyodide. */
+  hasPyodide: boolean;
 }
 
 interface Place {
@@ -34,15 +37,22 @@ export class WebRunner implements Runner {
   readonly #frame: SlotFrame;
   readonly #http: FarmHttp;
   readonly #codes: Codes;
+  readonly #pyodide: PyodideStore;
   readonly #report: (event: SlotEvent) => void;
   readonly #places = new Map<number, Place>();
   #lives = 0;
   #closed = false;
 
-  constructor(base: URL, http: FarmHttp, codes: Codes, report: (event: SlotEvent) => void) {
+  constructor(
+    base: URL,
+    http: FarmHttp,
+    { codes, pyodide }: { codes: Codes; pyodide: PyodideStore },
+    report: (event: SlotEvent) => void,
+  ) {
     this.#frame = new SlotFrame(base, (life, reason) => this.#dead(life, reason));
     this.#http = http;
     this.#codes = codes;
+    this.#pyodide = pyodide;
     this.#report = report;
   }
 
@@ -109,7 +119,7 @@ export class WebRunner implements Runner {
     this.#lives += 1;
     const number = this.#lives;
     const port = this.#frame.start(number);
-    const life: Life = { number, port, jobs: new Map(), modules: new Set() };
+    const life: Life = { number, port, jobs: new Map(), modules: new Set(), hasPyodide: false };
     port.addEventListener('message', ({ data }: MessageEvent<FromSlot>) => this.#heard(place, life, data));
     // The frame is gone, and all slots with it: the browser may have run out of memory. Not every browser tells.
     port.addEventListener('close', () => {
@@ -148,13 +158,16 @@ export class WebRunner implements Runner {
       life.jobs.set(job.job, job.code.sha256);
       life.modules.add(job.code.sha256);
       const { code, memory, range } = job;
-      const isText = code.runner !== 'wasi';
+      const isText = code.runner !== 'wasi' && code.runner !== 'python';
       const order = {
         ...({ kind: 'job', job: job.job, code, module: isText ? this.#codes.text(code.sha256) : '' } as const),
         ...(memory !== undefined && { memory }),
         ...(range && { range }),
       };
-      say(life, order, isText ? undefined : this.#codes.bytes(code.sha256));
+      const isFirst = code.runner === 'python' && !life.hasPyodide;
+      life.hasPyodide ||= isFirst;
+      const bytes = isText ? undefined : this.#codes.bytes(code.sha256);
+      say(life, order, bytes, undefined, isFirst ? this.#pyodide.parts : undefined);
     }
     const order = { kind: 'chunk', id, job: job.job, lease, runs, farm, ...(missing && { missing }) } as const;
     say(life, order, column, blobs);
@@ -283,7 +296,13 @@ export class WebRunner implements Runner {
   }
 }
 
-function say(life: Life, message: ToTask, bytes?: Uint8Array, blobs?: ReadonlyMap<string, Uint8Array>): void {
+function say(
+  life: Life,
+  message: ToTask,
+  bytes?: Uint8Array,
+  blobs?: ReadonlyMap<string, Uint8Array>,
+  pyodide?: PyodideParts,
+): void {
   const { packet, transfer } = packetOf(message, bytes, blobs);
-  life.port.postMessage(packet, transfer);
+  life.port.postMessage({ ...packet, ...(pyodide && { pyodide }) }, transfer);
 }

@@ -30,6 +30,8 @@ export function commandOf(confinement: Confinement, directory: string, heap: num
     `--allow-fs-write=${withSlash(directory)}`,
     // Versions before 25 know no such flag and deny no network.
     ...(network && knows('--allow-net') ? ['--allow-net'] : []),
+    // Python (Pyodide) waits for promises; versions from 25 on can without it.
+    ...(Number.parseInt(process.versions.node, 10) < 25 ? ['--experimental-wasm-jspi'] : []),
     // SQLite does not ask the permission model which files it may open, and addons ask nobody.
     '--no-addons',
     '--no-experimental-sqlite',

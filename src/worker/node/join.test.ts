@@ -27,7 +27,7 @@ test('P3 P7: the first message is a hello that says what the worker is', async (
     name: 'oak',
     device: 'node',
     slots: 3,
-    runners: ['js', 'node', 'wasi'],
+    runners: ['js', 'node', 'wasi', 'pyodide'],
     held: [],
   };
   assert.deepEqual(hello, {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import os from 'node:os';
 import type { CodeRef } from '../../model/job.ts';
+import { PYODIDE } from '../../model/python.ts';
 import { type ConnectionEvents, Driver, type WorkerEnd } from '../driver.ts';
 import type { SlotEvent } from '../runner.ts';
 import type { SessionInput, WorkerStatus } from '../session-io.ts';
@@ -16,6 +17,7 @@ import type { JoinAddress } from './join-url.ts';
 import { parseJoinUrl } from './join-url.ts';
 import { JsRunner } from './js-runner.ts';
 import { otherRunners } from './other-runners.ts';
+import { PyodideStore } from './python/pyodide-store.ts';
 import { Runners } from './runners.ts';
 
 /** Kinds of tasks that the owner of a machine has to allow. */
@@ -112,7 +114,9 @@ export class Worker extends EventEmitter<WorkerEvents> {
     const confinement = { ...directories, network: options.denyNetwork !== true, env: environment(options.env ?? []) };
     const blobs = new BlobFiles(blobDirectory, this.#http, this.#stopped.signal, { limit: options.cacheSize, kept });
     const report = (event: SlotEvent): void => this.#handle(event);
-    this.#js = new JsRunner(confinement, blobs, this.#code.path, (event) => this.#runner.heardOfJs(event));
+    const pyodide = new PyodideStore(directories.code, this.#http);
+    const heard = (event: SlotEvent): void => this.#runner.heardOfJs(event);
+    this.#js = new JsRunner(confinement, blobs, this.#code.path, heard, { pyodide: pyodide.path });
     const codePath = ({ sha256 }: Pick<CodeRef, 'sha256'>): string => this.#code.path(sha256);
     const name = options.name ?? os.hostname();
     const others = otherRunners({ options, name, confinement, root: directories.root, blobs, codePath, report });
@@ -120,7 +124,10 @@ export class Worker extends EventEmitter<WorkerEvents> {
     const device = {
       runner: this.#runner,
       connect: (attempt: number, events: ConnectionEvents) => this.#connect(attempt, events),
-      provideCode: (code: CodeRef, inline: string | undefined) => this.#code.provide(code, inline),
+      provideCode: async (code: CodeRef, inline: string | undefined) => {
+        await this.#code.provide(code, inline);
+        if (code.runner === 'python' && !others.has('python')) await pyodide.provide();
+      },
       status: (status: WorkerStatus) => this.#status(status),
     };
     this.#driver = new Driver(
@@ -129,7 +136,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
         name,
         device: options.device ?? 'node',
         slots: options.slots ?? defaultSlots(),
-        runners: ['js', 'node', 'wasi', ...others.keys()],
+        runners: ['js', 'node', 'wasi', PYODIDE, ...others.keys()],
         labels: { arch: os.arch(), os: os.platform(), ...options.labels },
         resources: options.resources ?? {},
         memory: availableMemory(),

@@ -41,21 +41,24 @@ export class JsRunner implements Runner {
   readonly #codePath: (sha256: string) => string;
   readonly #report: (event: SlotEvent) => void;
   readonly #command: CommandOf | undefined;
+  readonly #pyodide: (() => string) | undefined;
   readonly #places = new Map<number, Place>();
   #closed = false;
 
+  /** `pyodide`: where it lies, for jobs in Python that are given to processes of Node. */
   constructor(
     confinement: Confinement,
     blobs: BlobFiles,
     codePath: (sha256: string) => string,
     report: (event: SlotEvent) => void,
-    command?: CommandOf,
+    { command, pyodide }: { command?: CommandOf; pyodide?: () => string } = {},
   ) {
     this.#confinement = confinement;
     this.#blobs = blobs;
     this.#codePath = codePath;
     this.#report = report;
     this.#command = command;
+    this.#pyodide = pyodide;
   }
 
   /** The processes, for people who look. */
@@ -142,7 +145,7 @@ export class JsRunner implements Runner {
 
   /** A process with the job's memory limit, and not one that is full of modules. */
   #processFor(place: Place, job: JobFacts): TaskProcess {
-    const limit = memoryLimitOf(job);
+    const limit = memoryLimitOf(job, this.#pyodide !== undefined);
     const old = place.process as TaskProcess;
     const full = old.modules.size >= PROCESS_MODULES && !old.modules.has(job.code.sha256);
     if ((old.isLimitedBy(limit) && !full) || place.chunks.length > 1) return old;
@@ -191,6 +194,7 @@ export class JsRunner implements Runner {
         job: job.job,
         module: this.#codePath(code.sha256),
         code,
+        ...(code.runner === 'python' && this.#pyodide !== undefined && { pyodide: this.#pyodide() }),
         ...(memory !== undefined && { memory }),
         ...(range && { range }),
       });

@@ -5,6 +5,7 @@ import type { Confinement } from './confinement.ts';
 import { ExecRunner } from './exec/exec-runner.ts';
 import type { WorkerOptions } from './join.ts';
 import { findPython, PythonRunner } from './python/python-runner.ts';
+import { makesEnvironments, VenvRunner } from './python/venv-runner.ts';
 import type { ClosableRunner } from './runners.ts';
 
 /** What a runner may use of the worker that it belongs to. */
@@ -33,7 +34,10 @@ export function otherRunners(host: RunnerHost): Map<RunnerName, ClosableRunner> 
   const python = options.allow?.includes('python') ? findPython() : undefined;
   if (python !== undefined) {
     const pathOf = (sha256: string): string => codePath({ sha256 });
-    runners.set('python', new PythonRunner(python, confinement, blobs, pathOf, report));
+    const runnerOf = (program: string, hear: (event: SlotEvent) => void): PythonRunner =>
+      new PythonRunner(program, confinement, blobs, pathOf, hear);
+    runners.set('python', runnerOf(python, report));
+    if (makesEnvironments(python)) runners.set('venv', new VenvRunner(python, host, runnerOf));
   }
   return runners;
 }

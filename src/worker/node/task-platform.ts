@@ -1,5 +1,5 @@
 import { createHash, hash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { constants, readFileSync, writeFileSync } from 'node:fs';
 import { lstat, open, rename } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -8,11 +8,14 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { BLOB_CHUNK_BYTES } from '../../model/limits.ts';
 import type { TaskPlatform } from '../tasks/executor.ts';
+import type { PythonSlot, Sources } from '../tasks/python/python-slot.ts';
 import type { StoredBlob } from '../tasks/task-channel.ts';
 import { loadTask } from '../tasks/task-module.ts';
 
 /** Where this program's own files lie: their lines say nothing to the author of a task. */
 const own = new URL('../', import.meta.url).href;
+
+const sources = new URL('../tasks/python/entry/slot.py', import.meta.url);
 
 /** What tasks need of a process of Node: modules and blobs are files. */
 export function nodePlatform(directories: { blobs: string; own: string }): TaskPlatform {
@@ -22,11 +25,16 @@ export function nodePlatform(directories: { blobs: string; own: string }): TaskP
     inspect: (thrown: unknown) => inspect(thrown, { depth: 2 }),
     authorsLines: (stack: string) => authorsLines(stack, code),
   };
-  return {
+  let python: Promise<PythonSlot> | undefined;
+  const platform: TaskPlatform = {
     words,
-    async load(order) {
-      const { module: path, code: ref, memory } = order;
+    async load(order, _, host) {
+      const { module: path, code: ref, memory, pyodide } = order;
       code = dirname(path) + sep;
+      if (pyodide !== undefined) {
+        python ??= pythonSlot(pyodide, platform);
+        return (await python).load(order, readFileSync(path), host);
+      }
       if (ref.runner !== 'wasi') return loadTask(() => import(pathToFileURL(path).href), ref.sourceName, words);
       const { loadProgram } = await import('../tasks/wasi/program.ts');
       return loadProgram(readFileSync(path), { code: ref, ...(memory !== undefined && { memory }), collect });
@@ -35,6 +43,22 @@ export function nodePlatform(directories: { blobs: string; own: string }): TaskP
     storeBlob: (bytes) => storeBlob(directories.own, bytes),
     soon: setImmediate,
   };
+  return platform;
+}
+
+/** Both are loaded only where a task is in Python. `directory`: where the files of Pyodide lie. */
+async function pythonSlot(directory: string, platform: TaskPlatform): Promise<PythonSlot> {
+  const { PythonSlot, SOURCES } = await import('../tasks/python/python-slot.ts');
+  const { startPyodide } = await import('../tasks/python/pyodide.ts');
+  const open = async () => {
+    const loader = (await import(pathToFileURL(join(directory, 'pyodide.mjs')).href)) as object;
+    // It asks Node for the numbers of flags of files, in a way that tasks are not permitted.
+    Object.defineProperty(process, 'binding', { configurable: true, value: () => ({ fs: constants }) });
+    const pyodide = await startPyodide(loader, { indexURL: directory });
+    const texts = SOURCES.map((name) => [name, readFileSync(new URL(`${name}.py`, sources), 'utf8')]);
+    return { pyodide, sources: Object.fromEntries(texts) as Sources };
+  };
+  return new PythonSlot(open, platform);
 }
 
 /** The collector of garbage, which a program has to ask for by a flag; this one may be set while it runs. */

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rm, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { MEMORY_WATCH_INTERVAL, STDERR_TAIL_BYTES, TASK_PROCESS_BYTES } from '../../model/limits.ts';
-import { WASI_PROCESS_BYTES } from '../../model/wasi-limits.ts';
+import { PYODIDE_PROCESS_BYTES, WASI_PROCESS_BYTES } from '../../model/wasi-limits.ts';
 import type { JobFacts, SlotDeath } from '../runner.ts';
 import type { ToTask } from '../tasks/task-channel.ts';
 import { encodeChannelFrame, FROM_WORKER, FrameReader, TO_WORKER } from './channel.ts';
@@ -31,12 +31,15 @@ export interface MemoryLimit {
   readonly resident: number;
 }
 
-/** The limit of a job's processes. A WebAssembly program has its own, so its process is only kept from growing without end. */
-export function memoryLimitOf({ memory, code }: JobFacts): MemoryLimit | undefined {
+/**
+ * The limit of a job's processes. A WebAssembly program has its own, so its process is only kept from growing without end.
+ * `pyodide`: what is in Python runs in WebAssembly too, and beside it lies all that Pyodide is.
+ */
+export function memoryLimitOf({ memory, code }: JobFacts, pyodide: boolean): MemoryLimit | undefined {
   if (memory === undefined) return undefined;
-  return code.runner === 'wasi'
-    ? { heap: undefined, resident: memory + WASI_PROCESS_BYTES }
-    : { heap: memory, resident: memory + TASK_PROCESS_BYTES };
+  if (code.runner === 'wasi') return { heap: undefined, resident: memory + WASI_PROCESS_BYTES };
+  if (code.runner === 'python' && pyodide) return { heap: undefined, resident: memory + PYODIDE_PROCESS_BYTES };
+  return { heap: memory, resident: memory + TASK_PROCESS_BYTES };
 }
 
 const MiB = 1024 * 1024;

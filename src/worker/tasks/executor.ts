@@ -14,13 +14,31 @@ import { failureOf, failureOfResult } from './task-failure.ts';
 import type { TaskFunction } from './task-module.ts';
 
 export type JobOrder = ToTask & { readonly kind: 'job' };
-type ChunkOrder = ToTask & { readonly kind: 'chunk' };
+export type ChunkOrder = ToTask & { readonly kind: 'chunk' };
+
+/** A task as it is called: for each input, or, in another language that reads and packs values itself, for whole chunks. */
+export type LoadedTask = TaskFunction | ChunkRunner | WorkerFailure;
+
+export interface ChunkRunner {
+  /** `done`: how many of the chunk's tasks have ended. */
+  runChunk(
+    order: ChunkOrder,
+    bytes: Uint8Array,
+  ): Promise<{ readonly done: number; readonly column: Uint8Array; readonly blobs: readonly StoredBlob[] }>;
+  forget(): void;
+}
+
+/** What of its slot a {@link ChunkRunner} uses. */
+export interface SlotHost extends Pick<ContextHost, 'getBlob' | 'putBlob'> {
+  readonly place: Readonly<Place>;
+  send(message: FromTask): void;
+}
 
 /** What the place where tasks run has for them: a process of Node, a Web Worker of a browser. */
 export interface TaskPlatform {
   readonly words: FailureWords;
   /** The task of a job. `bytes`: what came beside the order. */
-  load(order: JobOrder, bytes: Uint8Array | undefined): Promise<TaskFunction | WorkerFailure>;
+  load(order: JobOrder, bytes: Uint8Array | undefined, host: SlotHost): Promise<LoadedTask>;
   /** A blob among the inputs, which was brought here before. */
   readBlob(sha256: string): Uint8Array;
   /** Keeps a result where the worker finds it. */
@@ -32,7 +50,7 @@ export interface TaskPlatform {
 interface LoadedJob {
   readonly order: JobOrder;
   readonly bytes: Uint8Array | undefined;
-  task: TaskFunction | WorkerFailure | undefined;
+  task: LoadedTask | undefined;
 }
 
 /** What runs now, for whoever wants to know whose output this is. */
@@ -69,7 +87,9 @@ export class Executor {
   }
 
   forgetJob(job: number): void {
+    const task = this.#jobs.get(job)?.task;
     this.#jobs.delete(job);
+    if (isChunkRunner(task)) task.forget();
   }
 
   runChunk(order: ChunkOrder, bytes: Uint8Array): void {
@@ -107,12 +127,20 @@ export class Executor {
     const job = this.#jobs.get(order.job);
     if (job === undefined) throw new Error(`a chunk of job ${order.job} came before the job`);
     if (job.task === undefined) {
-      job.task = await this.#platform.load(job.order, job.bytes);
+      job.task = await this.#platform.load(job.order, job.bytes, {
+        ...this.#host,
+        place: this.place,
+        send: this.#send,
+      });
       this.#send({ kind: 'started', chunk: order.id });
+    }
+    const begun = performance.now();
+    if (isChunkRunner(job.task)) {
+      const { done, column, blobs } = await job.task.runChunk(order, bytes);
+      return this.#end(order, done, begun, column, blobs);
     }
     const count = order.runs.reduce((sum, run) => sum + run.count, 0);
     const outcomes = new Outcomes(count, this.#platform);
-    const begun = performance.now();
     let done = 0;
     if (typeof job.task === 'function') {
       const input = this.#inputs(order, job.order, bytes);
@@ -121,8 +149,12 @@ export class Executor {
     } else {
       for (; done < count && outcomes.hasRoom; done++) outcomes.fail(job.task);
     }
-    const micros = (performance.now() - begun) * 1_000;
     const { column, blobs } = outcomes.finish();
+    this.#end(order, done, begun, column, blobs);
+  }
+
+  #end(order: ChunkOrder, done: number, begun: number, column: Uint8Array, blobs: readonly StoredBlob[]): void {
+    const micros = (performance.now() - begun) * 1_000;
     this.#send({ kind: 'done', chunk: order.id, done, micros, ...(blobs.length > 0 && { blobs }) }, column);
   }
 
@@ -234,6 +266,10 @@ class Outcomes {
 export function isFull(error: unknown): boolean {
   const { code } = (error ?? {}) as { code?: unknown };
   return code === 'ENOSPC' || code === 'EDQUOT';
+}
+
+function isChunkRunner(task: LoadedTask | undefined): task is ChunkRunner {
+  return typeof task === 'object' && 'runChunk' in task;
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -13,6 +13,8 @@ export type ToTask =
       readonly job: number;
       readonly module: string;
       readonly code: CodeRef;
+      /** Of Python without one of its own: on Node, the directory that Pyodide lies in. */
+      readonly pyodide?: string;
       /** Bytes that a task may use. */
       readonly memory?: number;
       readonly range?: RangeInputs;

@@ -34,12 +34,14 @@ function work(port: MessagePort): void {
   const output = new TaskOutput(executor.place, send);
   installConsole(output);
   watchEnd((reason) => send({ kind: 'failed', reason }));
-  port.addEventListener('message', ({ data: { message, bytes, blobs: given } }: MessageEvent<ToSlot>) => {
+  port.addEventListener('message', ({ data: { message, bytes, blobs: given, pyodide } }: MessageEvent<ToSlot>) => {
     if (message.kind === 'chunk') {
       platform.take(message.id, given);
       executor.runChunk(message, bytes ?? new Uint8Array());
-    } else if (message.kind === 'job') executor.noteJob(message, bytes);
-    else if (message.kind === 'abort') executor.abort(message.chunk);
+    } else if (message.kind === 'job') {
+      if (pyodide !== undefined) platform.takePyodide(pyodide);
+      executor.noteJob(message, bytes);
+    } else if (message.kind === 'abort') executor.abort(message.chunk);
     else if (message.kind === 'forget') executor.forgetJob(message.job);
     else blobs.settle(message, bytes);
   });

@@ -33,7 +33,7 @@ export class PythonRunner implements ClosableRunner {
       program ??= realProgram(python);
       return leashed(program, ['-B', host, directory]);
     };
-    this.#processes = new JsRunner(confinement, blobs, codePath, (event) => this.#heard(event), command);
+    this.#processes = new JsRunner(confinement, blobs, codePath, (event) => this.#heard(event), { command });
   }
 
   /** Nothing: a process is started when a job asks for it. */

@@ -1,6 +1,5 @@
 """A task in Python: loads the file of a job, calls its function, and says in words what went wrong."""
 
-import asyncio
 import inspect
 import linecache
 import sys
@@ -58,8 +57,11 @@ class Context:
         return self._host.get_blob(what) if isinstance(what, str) else self._host.put_blob(bytes(what))
 
 
-def load(source, name):
-    """The function `task` of a file, called with an input and a context. Raises a Failure that is every task's."""
+def load(source, name, wait):
+    """The module of a file, and its function `task`, called with an input and a context; `wait` runs a coroutine to its end.
+
+    Raises a Failure that is every task's.
+    """
     linecache.cache[name] = (len(source), None, source.splitlines(True), name)
     module = types.ModuleType("task")
     module.__file__ = name
@@ -80,10 +82,10 @@ def load(source, name):
         )
     if not callable(task):
         raise code_failure(f"the name task in the task module {name} is no function")
-    return _caller(task)
+    return module, _caller(task, wait)
 
 
-def _caller(task):
+def _caller(task, wait):
     """A task may leave out its context, or both, and may be a coroutine."""
     count = 2
     try:
@@ -100,8 +102,7 @@ def _caller(task):
         call = lambda input, ctx: task()
     if not inspect.iscoroutinefunction(task):
         return call
-    loop = asyncio.new_event_loop()
-    return lambda input, ctx: loop.run_until_complete(call(input, ctx))
+    return lambda input, ctx: wait(call(input, ctx))
 
 
 def code_failure(message, error=None, name=None):
