@@ -25,6 +25,7 @@ import { allRoutes } from './http/routes.ts';
 import { createLog } from './log.ts';
 import { Metrics } from './metrics.ts';
 import { CloseCode } from './peer.ts';
+import { PollSessions } from './polls/poll-sessions.ts';
 import { attachSocket } from './sockets.ts';
 import { StoreTrouble } from './store-trouble.ts';
 
@@ -73,7 +74,7 @@ async function serve(
   core.onSaved = () => trouble.saved();
   await core.start();
   const parts = await assemble(core, log, config);
-  const { authority, listener, feed, clients } = parts;
+  const { authority, listener, feed, clients, polls } = parts;
   const { tokens, guard } = authority;
   const housekeeping = new Housekeeping({ core, clock: systemClock, log, keep: config.keep });
   housekeeping.start();
@@ -83,6 +84,7 @@ async function serve(
     core.workerGateway.close(CloseCode.restart, 'the server stops');
     clients.close(CloseCode.restart, 'the server stops');
     feed.close();
+    polls.close();
     tokens.close();
     await listener.close(STOP_TIME);
     core.stop();
@@ -128,6 +130,7 @@ interface Parts {
   readonly listener: Listener;
   readonly feed: Feed;
   readonly clients: ClientGateway;
+  readonly polls: PollSessions;
 }
 
 /** Everything around the core, not yet listening. */
@@ -165,7 +168,8 @@ async function assemble(core: Core, log: Logger, { dataDir, lenders }: ServerCon
     connections: () => listener.connections(),
     feedReaders: () => feed.readers,
   });
-  const router = new Router(allRoutes({ core, feed, authority, metrics, dataDir, lenders }), authority, log);
+  const polls = new PollSessions({ gateway: core.workerGateway, loop: core.loop, clock: systemClock });
+  const router = new Router(allRoutes({ core, feed, authority, metrics, polls, dataDir, lenders }), authority, log);
   router.onAnswer = (route, method, status, seconds) => metrics.answered(route, method, status, seconds);
   const listener = createListener({
     router,
@@ -182,7 +186,7 @@ async function assemble(core: Core, log: Logger, { dataDir, lenders }: ServerCon
     core.workerGateway.cut(token, why);
     clients.cut(token, why);
   });
-  return { authority, listener, feed, clients };
+  return { authority, listener, feed, clients, polls };
 }
 
 async function openStore(dataDir: string): Promise<Store> {

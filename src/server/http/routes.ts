@@ -2,6 +2,7 @@ import type { Authority } from '../auth/authority.ts';
 import type { Core } from '../core.ts';
 import type { Feed } from '../feed.ts';
 import type { Metrics } from '../metrics.ts';
+import type { PollSessions } from '../polls/poll-sessions.ts';
 import { backupRoutes } from './backup.ts';
 import { blobRoutes } from './blobs.ts';
 import { eventRoutes } from './events.ts';
@@ -11,6 +12,7 @@ import { jobRoutes } from './jobs.ts';
 import { logRoutes } from './logs.ts';
 import { apiRoute } from './openapi.ts';
 import { pageRoutes } from './pages.ts';
+import { pollRoutes } from './polls.ts';
 import { resultFileRoutes } from './result-files.ts';
 import { resultRoutes } from './results.ts';
 import type { Route } from './route.ts';
@@ -26,13 +28,14 @@ export interface RouteParts {
   readonly feed: Feed;
   readonly authority: Authority;
   readonly metrics: Metrics;
+  readonly polls: PollSessions;
   readonly dataDir: string;
   /** Origins of other pages that lend their visitors' devices. */
   readonly lenders: readonly string[];
 }
 
 /** Everything this server answers to over HTTP. Making the table asks nothing of the parts. */
-export function allRoutes({ core, feed, authority, metrics, dataDir, lenders }: RouteParts): Route[] {
+export function allRoutes({ core, feed, authority, metrics, polls, dataDir, lenders }: RouteParts): Route[] {
   const routes: Route[] = [
     submitRoute(core),
     ...jobRoutes(core),
@@ -43,6 +46,7 @@ export function allRoutes({ core, feed, authority, metrics, dataDir, lenders }: 
     ...timelineRoutes(core),
     ...logRoutes(core),
     ...workerRoutes(core, feed),
+    ...pollRoutes(polls),
     ...blobRoutes(core.blobs),
     ...eventRoutes(feed),
     ...tokenRoutes(authority),
