@@ -59,12 +59,14 @@ export interface PollCall {
   readonly name: string;
   readonly sent?: number;
   readonly seen?: number;
+  /** Ends the answer, in another way than usual. */
+  readonly transmit?: (text: string) => void;
 }
 
 /** Throws a {@link Problem}. */
 export async function answerPoll(
   polls: PollSessions,
-  { request, response, identity, name, sent = 0, seen = 0 }: PollCall,
+  { request, response, identity, name, sent = 0, seen = 0, transmit = (text) => void response.end(text) }: PollCall,
 ): Promise<void> {
   const lines = await readLines(request);
   const left = new AbortController();
@@ -73,7 +75,7 @@ export async function answerPoll(
   const said = await polls.poll(identity, name, { sent, seen, lines, gone: left.signal });
   const text = said.map((line) => `${line}\n`).join('');
   response.writeHead(200, { 'content-type': TYPE, 'content-length': Buffer.byteLength(text) });
-  response.end(text);
+  transmit(text);
 }
 
 async function readLines(request: IncomingMessage): Promise<string[]> {

@@ -68,7 +68,7 @@ export class PollSession implements Peer {
     const line = frame as string;
     this.#bytes += line.length;
     // Who takes nothing asks for nothing either, but what is said to him has an end all the same. (F-11)
-    if (this.#bytes > OUTGOING_BYTES_MOST) return this.#lose('takes nothing of what it is told');
+    if (this.#bytes > OUTGOING_BYTES_MOST) return this.lose('takes nothing of what it is told');
     this.#lines.push(line);
     // What is decided together leaves together.
     this.#clock.defer(() => this.#wake?.());
@@ -82,6 +82,23 @@ export class PollSession implements Peer {
       this.#connection.closed(reason);
     });
     this.#watch(POLL_LAST_WORDS_TIME);
+  }
+
+  /** The worker has all that was said. */
+  get isCaughtUp(): boolean {
+    return this.#lines.length === 0;
+  }
+
+  /** Answers the poll that waits, also with nothing. */
+  hurry(): void {
+    this.#wake?.();
+  }
+
+  /** Ends without a word. */
+  lose(reason: string): void {
+    this.#lines = [];
+    this.#bytes = 0;
+    this.close(0, reason);
   }
 
   /** Takes what the worker says, and gives what there is to say to it, once there is something. Throws a {@link Problem}. */
@@ -161,14 +178,8 @@ export class PollSession implements Peer {
       // Who waits is there; and when this machine slept, silence proves nothing.
       if (this.#asking > 0 || this.#clock.now() > due + LATE_TICK) this.#watch(patience);
       else if (this.#over !== undefined) this.#forget();
-      else this.#lose('was silent for too long');
+      else this.lose('was silent for too long');
     });
-  }
-
-  #lose(reason: string): void {
-    this.#lines = [];
-    this.#bytes = 0;
-    this.close(0, reason);
   }
 
   /** Nothing is waited for any more. */
