@@ -137,6 +137,15 @@ export const OUTGOING_BYTES = 8 * MiB;
 /** Bytes that may wait for a worker that takes nothing, before it is cut: first batches for many slots fit. */
 export const OUTGOING_BYTES_MOST = 64 * MiB;
 
+/** Workers that speak by polls (P26): as many as sockets that a process may usually have. */
+export const POLL_SESSIONS = 1_024;
+/** Bytes of what one poll says: a few messages as large as may be. */
+export const POLL_BYTES = 4 * FRAME_BYTES;
+/** Milliseconds until the next poll, after one was cut: who is alive asks again at once, as a socket that was cut is opened again. */
+export const POLL_CUT_TIME = 5_000;
+/** Milliseconds in which what was said last can still be fetched, after a session has ended. */
+export const POLL_LAST_WORDS_TIME = 15_000;
+
 /** Bytes of one client's requests that are being dealt with, above which no more is read of it: twice what an honest one sends. */
 export const CLIENT_REQUEST_BYTES = 2 * INPUT_WINDOW_BYTES;
 

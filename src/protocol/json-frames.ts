@@ -133,12 +133,14 @@ function failedItem(failed: unknown, where: string): EncodedItem {
   const signal = textIn(failed, 'signal');
   const exitCode = own(failed, 'exitCode');
   const cause = causeIn(failed, ERROR_CAUSES);
+  const value = objectIn(failed, 'value');
   const failure: TaskFailure = {
     kind,
     ...namedIn(failed),
     ...(stack === undefined ? {} : { stack: stack.slice(0, ERROR_STACK_BYTES) }),
     ...(typeof exitCode === 'number' ? { exitCode } : {}),
     ...(signal === undefined ? {} : { signal: signal.slice(0, ERROR_MESSAGE_BYTES) }),
+    ...(value === undefined ? {} : { value }),
     ...(cause === undefined ? {} : { cause }),
   };
   return { status, bytes: record(failure) };
@@ -163,6 +165,12 @@ function causeIn(error: object, room: number): FailureCause | undefined {
 function own(object: unknown, key: string): unknown {
   if (typeof object !== 'object' || object === null || !Object.hasOwn(object, key)) return undefined;
   return (object as Readonly<Record<string, unknown>>)[key];
+}
+
+/** What a failed command has printed (P24). */
+function objectIn(object: unknown, key: string): object | undefined {
+  const value = own(object, key);
+  return typeof value === 'object' && value !== null && !nestedDeeper(value, VALUE_DEPTH) ? value : undefined;
 }
 
 function textIn(object: unknown, key: string): string | undefined {

@@ -96,6 +96,11 @@ export class Scheduler {
     return worker === undefined ? undefined : workerView(worker);
   }
 
+  /** Under which it issues leases. */
+  get epoch(): Epoch {
+    return this.#state.epoch;
+  }
+
   /** The job of a lease that this worker has; undefined: it has no such lease. */
   jobOfLease(lease: LeaseId, worker: WorkerId): JobId | undefined {
     const known = this.#state.leases.get(lease);

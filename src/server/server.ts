@@ -25,6 +25,7 @@ import { allRoutes } from './http/routes.ts';
 import { createLog } from './log.ts';
 import { Metrics } from './metrics.ts';
 import { CloseCode } from './peer.ts';
+import { PollSessions } from './polls/poll-sessions.ts';
 import { PyodideFiles } from './pyodide.ts';
 import { attachSocket } from './sockets.ts';
 import { StoreTrouble } from './store-trouble.ts';
@@ -74,7 +75,7 @@ async function serve(
   core.onSaved = () => trouble.saved();
   await core.start();
   const parts = await assemble(core, log, config);
-  const { authority, listener, feed, clients } = parts;
+  const { authority, listener, feed, clients, polls } = parts;
   const { tokens, guard } = authority;
   const housekeeping = new Housekeeping({ core, clock: systemClock, log, keep: config.keep });
   housekeeping.start();
@@ -84,6 +85,7 @@ async function serve(
     core.workerGateway.close(CloseCode.restart, 'the server stops');
     clients.close(CloseCode.restart, 'the server stops');
     feed.close();
+    polls.close();
     tokens.close();
     await listener.close(STOP_TIME);
     core.stop();
@@ -129,6 +131,7 @@ interface Parts {
   readonly listener: Listener;
   readonly feed: Feed;
   readonly clients: ClientGateway;
+  readonly polls: PollSessions;
 }
 
 /** Everything around the core, not yet listening. */
@@ -172,7 +175,8 @@ async function assemble(
     connections: () => listener.connections(),
     feedReaders: () => feed.readers,
   });
-  const routes = allRoutes({ core, feed, authority, metrics, dataDir, lenders, pyodide });
+  const polls = new PollSessions({ gateway: core.workerGateway, loop: core.loop, clock: systemClock });
+  const routes = allRoutes({ core, feed, authority, metrics, polls, dataDir, lenders, pyodide });
   const router = new Router(routes, authority, log);
   router.onAnswer = (route, method, status, seconds) => metrics.answered(route, method, status, seconds);
   const listener = createListener({
@@ -190,7 +194,7 @@ async function assemble(
     core.workerGateway.cut(token, why);
     clients.cut(token, why);
   });
-  return { authority, listener, feed, clients };
+  return { authority, listener, feed, clients, polls };
 }
 
 async function openStore(dataDir: string): Promise<Store> {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { WebSocket } from 'ws';
 import { type Cleanup, cleanUp } from './cleanup.ts';
+import { type PollFault, pollSession } from './faulty-polls.ts';
 
 type Runs = readonly (readonly [number, number])[];
 
@@ -16,7 +17,7 @@ interface Said {
   readonly range?: { readonly start: number; readonly step: number };
 }
 
-type Say = (message: { kind: string; [field: string]: unknown }) => void;
+export type Say = (message: { kind: string; [field: string]: unknown }) => void;
 
 /** What a worker does wrong. */
 export interface Fault {
@@ -33,6 +34,8 @@ export interface Fault {
   readonly wrongValue?: boolean;
   readonly failsAsValue?: boolean;
   readonly stays?: boolean;
+  /** It polls, in place of a socket. */
+  readonly polls?: PollFault;
 }
 
 /** A worker in the text subprotocol that does what the sample does, but for its fault. */
@@ -76,20 +79,21 @@ export function faultyWorker(t: Cleanup, link: URL, fault: Fault): void {
     }
   };
 
-  const connect = (): void => {
+  const hello = () => {
     if (fault.forgetsKey) key = randomBytes(16).toString('hex');
+    return helloOf(key, kept.keys(), fault);
+  };
+
+  const connect = (): void => {
+    if (fault.polls !== undefined)
+      return pollUntilEnd(t, link, fault.polls, { hello, hear, isLeaving: () => isLeaving });
     const address = `${link.origin.replace('http', 'ws')}${fault.path ?? '/v1/worker'}`;
     const socket = new WebSocket(address, 'manyhands.v1.json', { headers: { authorization: `Bearer ${token}` } });
     cleanUp(t, () => socket.terminate());
     const say: Say = (message) => socket.send(JSON.stringify(message));
     socket.on('error', () => {});
     socket.on('open', () => {
-      const held = [...kept.keys()].map((name) => {
-        const [lease, index] = name.split(' ').map(Number);
-        return { lease, runs: [[index, 1]] };
-      });
-      const facts = { name: 'faulty', device: 'other', slots: 1, runners: ['js'], labels: {}, resources: {}, held };
-      say({ kind: 'hello', protocol: 1, key, ...facts, ...fault.hello });
+      say(hello());
       if (fault.early) say({ kind: 'beat' });
     });
     let turn = Promise.resolve();
@@ -108,6 +112,27 @@ function outcomeOf(input: unknown, fault: Fault): object {
     return fault.failsAsValue ? { value: 'unlucky' } : { failed: { kind: 'error', name: 'Error', message: 'unlucky' } };
   if (typeof input === 'number') return { value: fault.wrongValue ? input + 2 : input * 2 };
   return { value: input };
+}
+
+function helloOf(key: string, kept: Iterable<string>, fault: Fault) {
+  const held = [...kept].map((name) => {
+    const [lease, index] = name.split(' ').map(Number);
+    return { lease, runs: [[index, 1]] };
+  });
+  const facts = { name: 'faulty', device: 'other', slots: 1, runners: ['js'], labels: {}, resources: {}, held };
+  return { kind: 'hello', protocol: 1, key, ...facts, ...fault.hello };
+}
+
+function pollUntilEnd(
+  t: Cleanup,
+  link: URL,
+  fault: PollFault,
+  mind: { hello(): object; hear(message: Said, say: Say): Promise<void>; isLeaving(): boolean },
+): void {
+  const stop = new AbortController();
+  cleanUp(t, () => stop.abort());
+  const hear = (text: string, say: Say) => mind.hear(JSON.parse(text) as Said, say);
+  void pollSession(link, fault, { ...mind, hear, stop: stop.signal });
 }
 
 /** Fetches code of each hash once. */

@@ -22,7 +22,7 @@ export function addConformance(program: Command, finish: Finish): void {
     .description('play the server to a worker that you wrote, and say which rules of the protocol it keeps')
     .option('--host <address>', 'where to listen', '127.0.0.1')
     .option('--port <port>', 'the port, 0 for a free one', wholeNumber('--port', 0, 65_535), 0)
-    .option('--runner <name>', 'the runner to examine (default: js or python, whichever it offers)')
+    .option('--runner <name>', 'the runner to examine (default: js, python or exec, whichever it offers)')
     .option(
       '--code <file>',
       'a task for it: doubles a number, gives back anything else, fails at 13, takes half a second for 14',
@@ -30,7 +30,7 @@ export function addConformance(program: Command, finish: Finish): void {
     .option('--json', 'print a line of JSON for each rule')
     .addHelpText(
       'after',
-      '\nIt prints a link; start the worker with it. Exit code: 0 all rules are kept, 1 some are not.',
+      '\nIt prints a link; start the worker with it: it may open a WebSocket, or poll. Exit code: 0 all rules are kept, 1 some are not.',
     )
     .action(async (options: ConformanceOptions) => finish(await examine(options)));
 }
@@ -48,13 +48,13 @@ async function examine({ host, port, runner, code, json }: ConformanceOptions): 
   else print(`start your worker with ${link}\n`);
   let [kept, broken] = [0, 0];
   for await (const verdict of new Examination(door, { runner, code: text, workTime: WORK_TIME }).run()) {
-    if (verdict.kept) kept += 1;
-    else broken += 1;
-    const { rule, what, detail } = verdict;
+    const { rule, what, detail, skipped } = verdict;
+    if (!verdict.kept) broken += 1;
+    else if (!skipped) kept += 1;
     if (json) printJson(verdict);
     else
       print(
-        `${verdict.kept ? 'kept  ' : 'BROKEN'} ${rule.padEnd(4)} ${what}${detail === undefined ? '' : `: ${detail}`}\n`,
+        `${skipped ? 'no    ' : verdict.kept ? 'kept  ' : 'BROKEN'} ${rule.padEnd(4)} ${what}${detail === undefined ? '' : `: ${detail}`}\n`,
       );
   }
   door.close();

@@ -29,6 +29,10 @@ test('the worker of this project keeps every rule that is examined', async (t) =
   assert.deepEqual(broken(verdicts), []);
   assert.ok(verdicts.length > 20);
   assert.equal(verdicts.at(-1)?.what, 'does not come back afterwards');
+  assert.deepEqual(
+    verdicts.filter(({ skipped }) => skipped).map(({ rule }) => rule),
+    ['P26'],
+  );
 });
 
 const faults: Record<string, Fault> = {
@@ -50,6 +54,12 @@ const faults: Record<string, Fault> = {
     failsAsValue: true,
     found: ['P5 a task that fails is told as a failure, with its name and message'],
   },
+  'none, by polls': { polls: {}, found: [] },
+  'what has not arrived is counted': {
+    polls: { countsUnanswered: true },
+    found: ['P26 repeats a poll that has no answer'],
+  },
+  'half a line is counted': { polls: { countsHalves: true }, found: ['P26 loses nothing of an answer that is cut'] },
   'it stays': { stays: true, found: ['P14 leaves when it is dismissed'] },
 };
 

@@ -1,14 +1,15 @@
 import { isFailure } from '../../model/envelope.ts';
 import type { Runner } from '../../model/job.ts';
 import { HELLO_TIME, PING_INTERVAL } from '../../model/limits.ts';
-import { indexesOf, runsOf } from '../../model/runs.ts';
+import { runsOf } from '../../model/runs.ts';
 import { readColumn, statusOf } from '../../protocol/column.ts';
-import { fromWireRuns, toWireRuns, type WireRuns } from '../../protocol/shapes.ts';
+import { toWireRuns } from '../../protocol/shapes.ts';
 import { decodeColumn } from '../../protocol/values/column.ts';
 import type { Hello } from '../../protocol/worker-messages.ts';
 import type { Door } from './door.ts';
-import { sampleCode } from './sample-code.ts';
-import type { Seat } from './seat.ts';
+import { haveAccidents } from './poll-accidents.ts';
+import { outputOf, sampleCode, sampleValues } from './sample-code.ts';
+import { indexesIn, type Seat } from './seat.ts';
 import { EndOfExamination, type Verdict, Verdicts } from './verdicts.ts';
 
 export interface ExaminationOptions {
@@ -26,11 +27,6 @@ const ARRIVAL_TIME = 15 * 60_000;
 const BACK_TIME = 60_000;
 /** Milliseconds in which nothing is expected. */
 const QUIET = 300;
-
-/** Runs that are not sorted, or overlap, say nothing (P6). */
-function indexesIn(wire: WireRuns): number[] {
-  return [...indexesOf(fromWireRuns(wire) ?? [])];
-}
 
 /** Plays the server to one worker, and tells which rules it keeps. */
 export class Examination {
@@ -55,6 +51,7 @@ export class Examination {
       () => this.#failsOne(),
       () => this.#fetchesCode(),
       () => this.#takesRange(),
+      () => haveAccidents(this.#door, this.#seat, this.#verdicts, (indexes) => this.#works(indexes)),
       () => this.#comesBack(),
       () => this.#givesBack(),
       () => this.#stopsRevoked(),
@@ -164,7 +161,7 @@ export class Examination {
       const values = decodeColumn(read.lengths, plain, read.bytes);
       return indexesIn(message.runs).map((index, i) => ({
         index,
-        value: values[i],
+        value: isFailure(statusOf(read, i)) ? values[i] : outputOf(this.#code.runner, values[i]),
         failed: isFailure(statusOf(read, i)),
         job: message.job,
       }));
@@ -190,9 +187,9 @@ export class Examination {
 
   async #computes(): Promise<void> {
     this.#notice(1, { inline: this.#text });
-    const values = [1, 2.5, 'ü😀\n', true, { a: [1, { b: '' }] }];
+    const { inputs, outputs } = sampleValues(this.#code.runner);
     const indexes = [0, 1, 5, 6, 7];
-    const lease = this.#grant(1, indexes, values);
+    const lease = this.#grant(1, indexes, inputs);
     const done = await this.#finishes(lease, indexes);
     this.#verdicts.demand('P9', 'runs each task of a lease', done, this.#once(lease, indexes));
     const problem = this.#once(lease, indexes);
@@ -202,7 +199,7 @@ export class Examination {
       problem === undefined && this.#outcomes(lease).every(({ job }) => job === 1),
       problem ?? 'it named another job',
     );
-    const expected = JSON.stringify([2, 5, 'ü😀\n', true, { a: [1, { b: '' }] }]);
+    const expected = JSON.stringify(outputs);
     const got = JSON.stringify(
       this.#outcomes(lease)
         .sort((a, b) => a.index - b.index)
@@ -275,6 +272,17 @@ export class Examination {
       `of 15, 20, 25 it made ${got.join(', ')}`,
     );
     this.#ack(lease, [1, 2, 3]);
+  }
+
+  /** Each in a lease of its own; what became of them otherwise than it should. */
+  async #works(indexes: readonly number[]): Promise<string | undefined> {
+    let problem: string | undefined;
+    const leases = indexes.map((index) => [this.#grant(2, [index], [index]), [index]] as const);
+    for (const [lease, index] of leases) {
+      if (await this.#finishes(lease, index)) this.#ack(lease, index);
+      problem ??= this.#once(lease, index);
+    }
+    return problem;
   }
 
   async #comesBack(): Promise<void> {

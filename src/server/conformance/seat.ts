@@ -1,47 +1,58 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { WebSocket } from 'ws';
 import type { PackedColumn } from '../../model/envelope.ts';
+import { indexesOf } from '../../model/runs.ts';
 import { packColumn, readColumn } from '../../protocol/column.ts';
 import { type Decoded, decodeWorkerMessage, encodeFrame, encodeJsonFrame } from '../../protocol/frames.ts';
 import { itemTexts } from '../../protocol/json-frames.ts';
+import { fromWireRuns, type WireRuns } from '../../protocol/shapes.ts';
 import { encodeColumn } from '../../protocol/values/column.ts';
 import type { ServerToWorker, WorkerMessage } from '../../protocol/worker-messages.ts';
 
 export type Heard = Decoded<WorkerMessage>;
 
+/** What carries the messages of one connection, a socket or polls. */
+export interface Wire {
+  /** They are those of the subprotocol in text. */
+  readonly isText: boolean;
+  /** It is made of polls (P26). */
+  readonly isPolled: boolean;
+  send(frame: string | Uint8Array): void;
+  /** The worker has to show that it lives, and has heard what was said. */
+  ping(): void;
+  cut(): void;
+}
+
 /** The server's end of one connection of the worker that is examined. */
 export class Seat {
-  /** Its subprotocol is the one in text. */
-  readonly isText: boolean;
   readonly heard: Heard[] = [];
   /** What it said that is no message, in one sentence. */
   garbage: string | undefined;
   isOver = false;
-  readonly #socket: WebSocket;
-  #pongs = 0;
+  readonly wire: Wire;
+  #signs = 0;
   #wake: () => void = () => {};
 
-  constructor(socket: WebSocket) {
-    this.#socket = socket;
-    this.isText = socket.protocol.endsWith('.json');
-    socket.on('message', (data: Buffer, isBinary: boolean) => this.#hear(isBinary ? data : data.toString()));
-    socket.on('pong', () => {
-      this.#pongs += 1;
-      this.#wake();
-    });
-    socket.on('close', () => {
-      this.isOver = true;
-      this.#wake();
-    });
-    socket.on('error', () => {});
+  constructor(wire: Wire) {
+    this.wire = wire;
   }
 
-  #hear(frame: Buffer | string): void {
+  hear(frame: Uint8Array | string): void {
     try {
-      this.heard.push(decodeWorkerMessage(frame, this.isText));
+      this.heard.push(decodeWorkerMessage(frame, this.wire.isText));
     } catch (error) {
       this.garbage ??= (error as Error).message;
     }
+    this.#wake();
+  }
+
+  /** It has shown that it lives. */
+  lives(): void {
+    this.#signs += 1;
+    this.#wake();
+  }
+
+  end(): void {
+    this.isOver = true;
     this.#wake();
   }
 
@@ -53,17 +64,17 @@ export class Seat {
   say(message: ServerToWorker, values?: readonly unknown[]): void {
     const strange = { ...message, fromALaterVersion: { anything: true } } as unknown as ServerToWorker;
     const column = values === undefined ? undefined : columnOf(values);
-    if (this.isText) {
+    if (this.wire.isText) {
       const items = column === undefined ? undefined : itemTexts(readColumn(column)).map((text) => text ?? 'null');
-      this.#socket.send(encodeJsonFrame(strange, items));
-    } else this.#socket.send(encodeFrame(strange, column));
+      this.wire.send(encodeJsonFrame(strange, items));
+    } else this.wire.send(encodeFrame(strange, column));
   }
 
   /** Resolves when it has read all that was said so far, or says that it is alive; false: it did not, in time. */
   async settled(millis: number): Promise<boolean> {
-    const [pongs, beats] = [this.#pongs, this.of('beat').length];
-    this.#socket.ping();
-    return this.until(() => this.#pongs > pongs || this.of('beat').length > beats, millis);
+    const [signs, beats] = [this.#signs, this.of('beat').length];
+    this.wire.ping();
+    return this.until(() => this.#signs > signs || this.of('beat').length > beats, millis);
   }
 
   /** False: it was not so in time, or the connection ended before. */
@@ -82,8 +93,13 @@ export class Seat {
 
   /** As a cable that is pulled: nothing is said. */
   cut(): void {
-    this.#socket.terminate();
+    this.wire.cut();
   }
+}
+
+/** Runs that are not sorted, or overlap, say nothing (P6). */
+export function indexesIn(wire: WireRuns): number[] {
+  return [...indexesOf(fromWireRuns(wire) ?? [])];
 }
 
 function columnOf(values: readonly unknown[]): PackedColumn {

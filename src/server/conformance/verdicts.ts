@@ -3,8 +3,10 @@ export interface Verdict {
   readonly rule: string;
   readonly what: string;
   readonly kept: boolean;
-  /** What it did instead. */
+  /** What it did instead, or why it was not looked at. */
   readonly detail?: string;
+  /** It is no rule for this worker. */
+  readonly skipped?: true;
 }
 
 /** The examination cannot go on. */
@@ -19,6 +21,11 @@ export class Verdicts {
   judge(rule: string, what: string, kept: boolean, detail?: string): void {
     if (kept && this.#all.some((verdict) => verdict.what === what)) return;
     this.#all.push({ rule, what, kept, ...(kept || detail === undefined ? {} : { detail }) });
+  }
+
+  /** It does not concern this worker. */
+  skip(rule: string, what: string, detail: string): void {
+    this.#all.push({ rule, what, kept: true, skipped: true, detail });
   }
 
   /** Throws {@link EndOfExamination} where it is not kept. */

@@ -36,6 +36,7 @@ const NOWHERE: Record<string, string> = {
   worker: 'aaaaaaaaaa',
   sha256: 'a'.repeat(64),
   token: 'nobody',
+  session: 'b'.repeat(32),
   file: 'nothing.js',
 };
 

@@ -2,6 +2,7 @@ import type { Authority } from '../auth/authority.ts';
 import type { Core } from '../core.ts';
 import type { Feed } from '../feed.ts';
 import type { Metrics } from '../metrics.ts';
+import type { PollSessions } from '../polls/poll-sessions.ts';
 import type { PyodideFiles } from '../pyodide.ts';
 import { backupRoutes } from './backup.ts';
 import { blobRoutes } from './blobs.ts';
@@ -12,6 +13,7 @@ import { jobRoutes } from './jobs.ts';
 import { logRoutes } from './logs.ts';
 import { apiRoute } from './openapi.ts';
 import { pageRoutes } from './pages.ts';
+import { pollRoutes } from './polls.ts';
 import { pyodideRoutes } from './pyodide.ts';
 import { resultFileRoutes } from './result-files.ts';
 import { resultRoutes } from './results.ts';
@@ -28,6 +30,7 @@ export interface RouteParts {
   readonly feed: Feed;
   readonly authority: Authority;
   readonly metrics: Metrics;
+  readonly polls: PollSessions;
   readonly dataDir: string;
   /** Origins of other pages that lend their visitors' devices. */
   readonly lenders: readonly string[];
@@ -35,7 +38,7 @@ export interface RouteParts {
 }
 
 /** Everything this server answers to over HTTP. Making the table asks nothing of the parts. */
-export function allRoutes({ core, feed, authority, metrics, dataDir, lenders, pyodide }: RouteParts): Route[] {
+export function allRoutes({ core, feed, authority, metrics, polls, dataDir, lenders, pyodide }: RouteParts): Route[] {
   const routes: Route[] = [
     submitRoute(core),
     ...jobRoutes(core),
@@ -46,6 +49,7 @@ export function allRoutes({ core, feed, authority, metrics, dataDir, lenders, py
     ...timelineRoutes(core),
     ...logRoutes(core),
     ...workerRoutes(core, feed),
+    ...pollRoutes(polls),
     ...blobRoutes(core.blobs),
     ...pyodideRoutes(pyodide),
     ...eventRoutes(feed),

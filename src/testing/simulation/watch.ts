@@ -70,6 +70,8 @@ export class Watch {
   /** What a crash would make of it now is the same as what is (R5, D2). */
   #checkRebuilt(process: ServerProcess, live: Scheduler): void {
     const { world, host } = this.#stage;
+    // Another has taken the disk over, and this one will hear of it at its next commit.
+    if (live.epoch !== host.disk.epoch) return world.sometimes('a server that was replaced did not know it yet');
     const now = process.now();
     const rebuilt = new Scheduler({
       epoch: host.disk.epoch,
