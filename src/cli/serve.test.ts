@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, statSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { renderUnicodeCompact } from 'uqr';
@@ -165,7 +166,8 @@ describe('join', () => {
       .split('\n')
       .map((text) => JSON.parse(text) as Record<string, unknown>)
       .filter(({ name }) => name === 'blue one');
-    assert.deepEqual([view?.labels, view?.resources], [{ colour: 'blue' }, { gpu: 2 }]);
+    const own = { arch: os.arch(), os: os.platform() };
+    assert.deepEqual([view?.labels, view?.resources], [{ ...own, colour: 'blue' }, { gpu: 2 }]);
     worker.signal('SIGINT');
     assert.deepEqual([(await worker.exit()).code, worker.stdout, worker.stderr], [0, '', '']);
   });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
+import { cleanUp } from '../../test/support/cleanup.ts';
 import { clientFarm, moduleFiles } from '../../test/support/client-farm.ts';
 import { repository } from '../../test/support/directories.ts';
 import { waitFor } from '../../test/support/wait.ts';
@@ -10,7 +11,8 @@ import type { Job } from './job.ts';
 import type { TaskContext } from './task.ts';
 import { variants } from './variants.ts';
 
-const { farm, server } = await clientFarm({ after });
+// Python only where a worker's own may be used: by Pyodide all of them would run it.
+const { farm, server } = await clientFarm({ after }, {}, { pyodide: false });
 const python = moduleFiles({ after }, { 'double.py': 'def task(input):\n    return input * 2\n' })('double.py');
 const count = pathToFileURL(path.join(repository, 'examples/wasm/count.wasm'));
 
@@ -73,7 +75,7 @@ test('R33: why a worker has a variant is told, in words and with what was measur
   assert.deepEqual((await job.values()).slice(-400), expected);
 });
 
-test('R33: a worker that can run one variant only gets that one', async () => {
+test('R33: a worker that can run one variant only gets that one', async (t) => {
   const task = variants({
     python,
     exec: { command: 'echo {}', requires: { arch: process.arch, os: process.platform } },
@@ -83,18 +85,19 @@ test('R33: a worker that can run one variant only gets that one', async () => {
     farm.run(variants({ exec: { command: 'echo {}' } }), ['x'], { signal: AbortSignal.timeout(300) }),
   );
   const snake = startWorker({ url: server.joinUrl, slots: 1, name: 'snake', allow: ['python'] });
+  cleanUp(t, () => snake.stop());
   await snake.joined;
   assert.deepEqual(await waiting, ['hands', 'hands'], 'Python repeats a list');
   assert.deepEqual(await (await farm.map(task, [1, 2])).values(), [2, 4]);
   await snake.stop();
   const shell = startWorker({ url: server.joinUrl, slots: 1, name: 'shell', allow: ['exec'] });
+  cleanUp(t, () => shell.stop());
   await shell.joined;
   const values = await (await farm.map(task, [['many'], ['hands']])).values();
   assert.deepEqual(
     values.map((value) => (value as { stdout: string }).stdout),
     ['many\n', 'hands\n'],
   );
-  await shell.stop();
 });
 
 test('variants are few, and each is what its name says', async () => {

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { connectWith } from '../../src/client/connect.ts';
 import type { Farm } from '../../src/client/farm.ts';
+import type { ServerOptions } from '../../src/server/config.ts';
 import { type RunningServer, startServer } from '../../src/server/server.ts';
 import { startWorker, type Worker, type WorkerOptions } from '../../src/worker/node/join.ts';
 import { type Cleanup, cleanUp } from './cleanup.ts';
@@ -12,8 +13,9 @@ import { temporaryDirectory } from './directories.ts';
 export async function clientFarm(
   t: Cleanup,
   options: Partial<WorkerOptions> = {},
+  more: Pick<ServerOptions, 'pyodide'> = {},
 ): Promise<{ server: RunningServer; worker: Worker; farm: Farm; connectAgain(): Promise<Farm> }> {
-  const server = await startServer({ dataDir: temporaryDirectory(t, 'sdk'), port: 0, logLevel: 'silent' });
+  const server = await startServer({ dataDir: temporaryDirectory(t, 'sdk'), port: 0, logLevel: 'silent', ...more });
   cleanUp(t, () => server.close());
   const worker = startWorker({ url: server.joinUrl, slots: 1, name: 'test', ...options });
   cleanUp(t, () => worker.stop());
