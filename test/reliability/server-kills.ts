@@ -14,6 +14,8 @@ const CLIENTS = 3;
 
 export interface KillsOptions {
   readonly cycles: number;
+  /** Milliseconds after which no other cycle is begun. */
+  readonly time?: number;
   /** Tasks that wait for a worker that never comes, so that there is something to recover. */
   readonly backlog: number;
 }
@@ -34,7 +36,10 @@ export interface KillsReport {
  * Kills a server at random instants, again and again, while a client and two workers use it. Then lets everything come to
  * its end, and compares what the client was told with what the server says and with what lies on its disk.
  */
-export async function killServer(t: TestContext, { cycles, backlog }: KillsOptions): Promise<KillsReport> {
+export async function killServer(
+  t: TestContext,
+  { cycles, time = Number.POSITIVE_INFINITY, backlog }: KillsOptions,
+): Promise<KillsReport> {
   const served = await Served.start(t);
   const farms = await Promise.all(Array.from({ length: CLIENTS }, () => served.connect()));
   const farm = farms[0] as Farm;
@@ -56,7 +61,7 @@ export async function killServer(t: TestContext, { cycles, backlog }: KillsOptio
   const recoveries: number[] = [];
   let early = 0;
   const killing = (async () => {
-    for (let cycle = 0; cycle < cycles; cycle++) {
+    for (let cycle = 0; cycle < cycles && performance.now() < began + time; cycle++) {
       await live(served);
       await served.kill();
       const usual = recoveries.at(-1) ?? 500;
@@ -86,7 +91,7 @@ export async function killServer(t: TestContext, { cycles, backlog }: KillsOptio
   await served.stop();
   checkRecords(served.dataDir);
   recoveries.sort((a, b) => a - b);
-  return { cycles, early, seconds, acked: journal.acked, tasks, longTasks, recoveries };
+  return { cycles: recoveries.length, early, seconds, acked: journal.acked, tasks, longTasks, recoveries };
 }
 
 /**
