@@ -1,8 +1,10 @@
-// Run by `npm ci` in the repository, and by the first `npx` there: writes the libraries of many small files as one file each, for
-// src/cli/entry/libraries.mjs.
+// Run by `npm ci` in the repository, by the first `npx` there, and before tests: writes what consists of many small files as one
+// file each. See src/cli/entry/libraries.mjs and src/worker/node/task-program.ts.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { taskProgram } from '../src/worker/node/task-program.ts';
 import { bundleLibraries } from './bundled-libraries.ts';
+import { bundleTaskProcess } from './bundled-task-process.ts';
 
 const root = path.join(import.meta.dirname, '..');
 const cache = path.join(root, 'node_modules/.cache/manyhands');
@@ -19,6 +21,7 @@ if (!isFresh()) {
   // Last, so that a process never finds names of files that are not there yet.
   writeFileSync(list, JSON.stringify({ versions: versions(), names }));
 }
+if (taskProgram().endsWith('.ts')) await bundleTaskProcess(root);
 
 /** Programs may be reading them: they are not written again without need. */
 function isFresh(): boolean {

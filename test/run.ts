@@ -1,5 +1,6 @@
 // Runs the tests: `npm test` all of them, `npm test -- src/model` those whose path contains a word. Files named
 // *.ci.test.ts are slow or need the registry; they run only when named in full, as by .ci/run.
+import { spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
@@ -109,6 +110,7 @@ function choose(words: string[]): { files: string[]; leftToCi: string[] } {
   return { files: wanted.filter((file) => !leftToCi.includes(file)), leftToCi };
 }
 
+spawnSync(process.execPath, [path.join(root, 'scripts/prepare.ts')], { stdio: 'inherit' });
 const words = process.argv.slice(2);
 const { files, leftToCi } = choose(words);
 const total = { passed: 0, failed: 0, skipped: [] as string[], failures: [] as string[] };

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { delimiter, dirname, isAbsolute, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { taskProgram } from './task-program.ts';
 
 /** What task processes may do. */
 export interface Confinement {
@@ -14,9 +15,6 @@ export interface Confinement {
   /** Their whole environment. */
   readonly env: Readonly<Record<string, string>>;
 }
-
-/** The build turns the name into that of the compiled file. */
-const entry = fileURLToPath(new URL('../entry/task-process.ts', import.meta.url));
 
 /** Everything the program of a task process itself is made of. */
 const program = [packageOf(import.meta.filename), ...['devalue', '@bjorn3/browser_wasi_shim'].flatMap(installed)];
@@ -40,7 +38,7 @@ export function commandOf(confinement: Confinement, directory: string, heap: num
     '--disable-warning=SecurityWarning',
     ...(heap === undefined ? [] : [`--max-old-space-size=${heap}`]),
   ];
-  return leashed(process.execPath, [...flags, entry, blobs]);
+  return leashed(process.execPath, [...flags, taskProgram(), blobs]);
 }
 
 /** The program and its arguments such that it ends when this process does. */

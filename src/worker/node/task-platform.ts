@@ -2,7 +2,7 @@ import { createHash, hash } from 'node:crypto';
 import { constants, readFileSync, writeFileSync } from 'node:fs';
 import { lstat, open, rename } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -13,7 +13,9 @@ import type { StoredBlob } from '../tasks/task-channel.ts';
 import { loadTask } from '../tasks/task-module.ts';
 
 /** Where this program's own files lie: their lines say nothing to the author of a task. */
-const own = new URL('../', import.meta.url).href;
+const folder = new URL('../', import.meta.url);
+/** As an address, and as the path that stands in a map of sources. */
+const own = [folder.href, fileURLToPath(folder)];
 
 const sources = new URL('../tasks/python/entry/slot.py', import.meta.url);
 
@@ -118,7 +120,7 @@ export function readBlob(path: string): Uint8Array {
 function authorsLines(stack: string, code: string): string {
   return stack
     .split('\n')
-    .filter((line) => !(/^\s+at /.test(line) && (line.includes(own) || line.includes('node:internal'))))
+    .filter((line) => !(/^\s+at /.test(line) && [...own, 'node:internal'].some((place) => line.includes(place))))
     .map((line) => (/^\s+at /.test(line) ? line.replace(pathToFileURL(code).href, '').replace(code, '') : line))
     .join('\n');
 }
