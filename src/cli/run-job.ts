@@ -4,8 +4,7 @@ import type { Farm } from '../client/farm.ts';
 import type { Job } from '../client/job.ts';
 import { revive } from '../client/json-form.ts';
 import { Range } from '../client/range.ts';
-import type { Runner } from '../model/job.ts';
-import { needsPython } from '../model/python.ts';
+import { isPython, needsPython } from '../model/python.ts';
 import { VARIANTS } from '../model/variant-limits.ts';
 import { findPython } from '../worker/node/python/python-runner.ts';
 import type { Api } from './api.ts';
@@ -76,10 +75,6 @@ async function codeOf(module: string, { variant = [] }: RunOptions) {
     ...variant.map((each) => codeOfFile(each)),
   ]);
   return { ...code, variants };
-}
-
-function isPython(runner: Runner): boolean {
-  return runner === 'python' || runner === 'venv';
 }
 
 /** A server of this command alone would wait for it for ever. */

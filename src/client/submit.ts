@@ -1,5 +1,5 @@
 import { type CodeRef, travelsInline } from '../model/job.ts';
-import { needsPython } from '../model/python.ts';
+import { isPython, needsPython } from '../model/python.ts';
 import { TaskCodeError } from './code/task-code-error.ts';
 import { FarmError } from './farm-error.ts';
 import { Feed, type Inputs } from './feed.ts';
@@ -55,7 +55,7 @@ export async function submitBody(around: Surroundings, task: TaskCode, options: 
   if (deterministic === true && ![task, ...variants].some(({ runner }) => runner === 'wasi')) {
     throw new TypeError(`the option deterministic is for WebAssembly programs, and ${sourceName} is none`);
   }
-  if (around.lacksPython && [task, ...variants].every(({ runner }) => runner === 'python' || runner === 'venv'))
+  if (around.lacksPython && [task, ...variants].every(({ runner }) => isPython(runner)))
     throw new TaskCodeError(needsPython(sourceName));
   const named = {
     ...(JSON.parse(JSON.stringify({ ...more, after: after?.map(idOf) })) as SentOptions),

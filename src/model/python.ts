@@ -1,3 +1,5 @@
+import type { Runner } from './job.ts';
+
 /**
  * What a worker says among its runners if it can run Python once it is given Pyodide: a server that has it counts the
  * worker among those that run `python`.
@@ -31,4 +33,9 @@ export function namesRequirements(code: string): boolean {
   const [, block = ''] = /^# \/\/\/ script[ \t]*\r?\n((?:#(?: .*)?\r?\n)*?)# \/\/\/[ \t]*\r?$/m.exec(code) ?? [];
   const toml = block.replace(/^# ?/gm, '');
   return /^dependencies\s*=\s*\[[^\]]*["']/m.test(toml);
+}
+
+/** Whether such code is a file of Python, by whatever it is run. */
+export function isPython(runner: Runner | undefined): boolean {
+  return runner === 'python' || runner === 'venv';
 }

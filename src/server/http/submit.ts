@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import Type from 'typebox';
 import type { JobId } from '../../model/ids.ts';
 import { type CodeRef, hasEnded } from '../../model/job.ts';
+import { isPython } from '../../model/python.ts';
 import { VARIANTS } from '../../model/variant-limits.ts';
 import { Submit } from '../../protocol/client-messages.ts';
 import { RangeShape, Sha256, ShortText } from '../../protocol/shapes.ts';
@@ -156,7 +157,7 @@ async function codeOf(core: Core, { code, runner, deterministic, requires, sourc
   }
   const about = {
     runner: runner ?? runnerFor(code),
-    sourceName: sourceName ?? (runner === 'python' || runner === 'venv' ? 'task.py' : 'task.js'),
+    sourceName: sourceName ?? (isPython(runner) ? 'task.py' : 'task.js'),
     ...(deterministic && { deterministic }),
     ...(requires && { requires }),
   } as const;

@@ -75,8 +75,8 @@ class Simulation {
   readonly #watch: Watch;
   readonly #thrown = new Map<string, number>();
   readonly #killed = new Map<string, Set<string>>();
-  /** Tasks that had a second copy. */
-  readonly #copied = new Set<string>();
+  /** Tasks that had a second copy, each with how often a brain had been read from disk when the first was given. */
+  readonly #copied = new Map<string, number>();
   #calm: Traffic | undefined;
 
   constructor(plan: Plan, { trace }: SimulateOptions) {
@@ -177,7 +177,8 @@ class Simulation {
     this.#killed.set(key, killed.add(worker));
     this.world.sometimes('a task killed its worker');
     // Of two copies the death of one goes unnoticed if the brain is read from disk then: nothing there tells it from a goodbye.
-    const unnoticed = this.#copied.has(`${job}/${index}`) && this.#observer.recoveries > 1 ? 1 : 0;
+    const before = this.#copied.get(`${job}/${index}`) ?? Number.POSITIVE_INFINITY;
+    const unnoticed = this.#observer.recoveries > before ? 1 : 0;
     if (killed.size > POISON_WORKERS + unnoticed)
       this.world.fail('S9', `task ${job}/${index} has killed ${killed.size} workers: ${[...killed].join(', ')}`);
   }
@@ -185,7 +186,11 @@ class Simulation {
   #noteChange(change: Change): void {
     if (change.kind === 'speculated') {
       this.world.sometimes('a second copy was started');
-      for (const index of indexesOf(change.runs)) this.#copied.add(`${change.job}/${index}`);
+      const { recoveries } = this.#observer;
+      for (const index of indexesOf(change.runs)) {
+        const task = `${change.job}/${index}`;
+        this.#copied.set(task, this.#copied.get(task) ?? recoveries);
+      }
     }
     if (change.kind !== 'worker' || change.state !== 'suspended') return;
     this.#observer.suspensions++;
