@@ -47,9 +47,9 @@ export async function attend(job: Job, options: AttendOptions): Promise<JobProgr
   try {
     await printAll(arrivals(job, options, ended), options, {
       onFailed: (failed) => failures.tell(failed),
-      beforeWrite: () => {
+      aside: (write) => {
         failures.flush();
-        if (options.out.isTerminal || options.commands !== undefined) bar.clear();
+        return options.out.isTerminal || options.commands !== undefined ? bar.aside(write) : write();
       },
     });
     options.out.start();
@@ -64,7 +64,7 @@ export async function attend(job: Job, options: AttendOptions): Promise<JobProgr
 async function printAll(
   arrivals: AsyncIterable<Arrival>,
   options: AttendOptions,
-  watchers: { onFailed: (failed: Failed) => void; beforeWrite: () => void },
+  watchers: { onFailed: (failed: Failed) => void; aside: (write: () => Promise<void>) => Promise<void> },
 ): Promise<void> {
   const { commands, form, out, ordered } = options;
   if (commands === undefined) return printResults(arrivals, { ...options, ...watchers });

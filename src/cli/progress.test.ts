@@ -40,6 +40,30 @@ describe('the progress bar', () => {
   });
 });
 
+it('the bar steps aside for as long as something is written, comes back, and does not when it is full', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const drawn: string[] = [];
+  const bar = new ProgressBar({ isTTY: true, columns: 80, write: (text) => drawn.push(text) }, { env: {} });
+  const drawnIn = (work: () => void): number => {
+    const before = drawn.length;
+    work();
+    return drawn.length - before;
+  };
+  const tick = () => t.mock.timers.tick(300);
+  bar.update({ total: 4, isOpen: false, done: 1, failed: 0 });
+  assert.equal(drawnIn(tick), 3);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const written = bar.aside(() => promise);
+  assert.equal(drawnIn(tick), 0, 'it would stand in the same line');
+  resolve();
+  return written.then(() => {
+    assert.equal(drawnIn(tick), 3);
+    bar.update({ total: 4, isOpen: false, done: 4, failed: 0 });
+    assert.equal(drawnIn(tick), 0);
+    bar.end();
+  });
+});
+
 it('a rate follows the counts, and forgets', () => {
   const rate = new Rate();
   rate.feed(0, 0);

@@ -90,6 +90,9 @@ export class ProgressBar {
   #standing: Standing | undefined;
   #timer: NodeJS.Timeout | undefined;
   #onScreen = false;
+  /** Something else is being written to the same terminal. */
+  #isAside = false;
+  #wasAside = false;
   #ended = false;
 
   constructor(screen: Screen, { quiet = false, env = process.env as Record<string, string | undefined> } = {}) {
@@ -115,6 +118,18 @@ export class ProgressBar {
     this.#onScreen = false;
   }
 
+  /** Steps aside for what takes its time to be written, as results do. A bar that is full by then has nothing more to tell. */
+  async aside(write: () => Promise<void>): Promise<void> {
+    this.clear();
+    this.#isAside = true;
+    this.#wasAside = true;
+    try {
+      await write();
+    } finally {
+      this.#isAside = false;
+    }
+  }
+
   /** Takes the bar away for good. */
   end(): void {
     this.#ended = true;
@@ -129,7 +144,9 @@ export class ProgressBar {
   #draw(): void {
     const standing = this.#standing;
     if (standing === undefined) return;
-    this.#rate.feed(standing.done + standing.failed, performance.now());
+    const ended = standing.done + standing.failed;
+    this.#rate.feed(ended, performance.now());
+    if (this.#isAside || (this.#wasAside && ended === standing.total && !standing.isOpen)) return;
     // One column stays free: a full line would make some terminals begin the next one.
     const line = drawBar(standing, this.#rate.value, (this.#screen.columns ?? 80) - 1, this.#hasColour);
     this.#screen.write(`\r\x1b[2K${line}`);

@@ -26,7 +26,8 @@ export interface PrintCommandsOptions {
   readonly ordered: boolean;
   readonly farm: Farm;
   readonly onFailed: (failed: Failed) => void;
-  readonly beforeWrite: () => void;
+  /** Does what writes, so that a progress bar can step aside meanwhile. */
+  readonly aside: (write: () => Promise<void>) => Promise<void>;
   /** What stands before each line that the command has printed. */
   readonly tagOf?: ((index: number) => string) | undefined;
 }
@@ -79,17 +80,18 @@ export async function printCommands(arrivals: AsyncIterable<Arrival>, options: P
 }
 
 async function printPiece(piece: Piece, options: PrintCommandsOptions): Promise<void> {
-  const { farm, out, tagOf, beforeWrite, onFailed } = options;
+  const { farm, out, tagOf, aside, onFailed } = options;
   for await (const { index, value, failed } of outcomesIn(piece, farm)) {
     const tag = tagOf?.(index);
     if (value !== undefined) {
-      beforeWrite();
-      await writeOutput(value.stdout, farm, tag, (bytes) =>
-        out.write(out.isTerminal ? printableText(Buffer.from(bytes).toString('utf8')) : bytes),
-      );
-      await writeOutput(value.stderr, farm, tag, async (bytes) => {
-        const isTerminal = process.stderr.isTTY === true;
-        process.stderr.write(isTerminal ? printableText(Buffer.from(bytes).toString('utf8')) : bytes);
+      await aside(async () => {
+        await writeOutput(value.stdout, farm, tag, (bytes) =>
+          out.write(out.isTerminal ? printableText(Buffer.from(bytes).toString('utf8')) : bytes),
+        );
+        await writeOutput(value.stderr, farm, tag, async (bytes) => {
+          const isTerminal = process.stderr.isTTY === true;
+          process.stderr.write(isTerminal ? printableText(Buffer.from(bytes).toString('utf8')) : bytes);
+        });
       });
     }
     if (failed !== undefined) onFailed(failed);

@@ -14,8 +14,8 @@ export interface PrintOptions extends LineOptions {
   readonly out: Out;
   readonly form: 'values' | 'records';
   readonly ordered: boolean;
-  /** Called before each write, so that a progress bar can step aside. */
-  readonly beforeWrite?: () => void;
+  /** Does each write, so that a progress bar can step aside meanwhile. */
+  readonly aside?: (write: () => Promise<void>) => Promise<void>;
 }
 
 /** Bytes after which lines are written while more is at hand: large enough that the call costs nothing. */
@@ -64,9 +64,8 @@ class Lines {
     const bytes = this.#parts.length === 1 ? (this.#parts[0] as Buffer) : Buffer.concat(this.#parts);
     this.#parts = [];
     this.#bytes = 0;
-    this.#options.beforeWrite?.();
-    const { out } = this.#options;
+    const { out, aside = (write) => write() } = this.#options;
     // A terminal would obey control characters in a result; a pipe or a file gets it byte for byte (T-16).
-    await out.write(out.isTerminal ? printableText(bytes.toString('utf8')) : bytes);
+    await aside(() => out.write(out.isTerminal ? printableText(bytes.toString('utf8')) : bytes));
   }
 }
