@@ -114,7 +114,7 @@ async function namedJobs({ after, resultsOf }: RunOptions, api: Api): Promise<{ 
 
 export function jobOptions(options: RunOptions): Parameters<Farm['map']>[2] & object {
   const { name, priority, retries, maxFailures, timeout, requires, cpus, memory, resource: resources } = options;
-  const { deterministic } = options;
+  const { deterministic, spawns } = options;
   const given = Object.entries({
     name,
     priority,
@@ -126,6 +126,7 @@ export function jobOptions(options: RunOptions): Parameters<Farm['map']>[2] & ob
     memory,
     resources,
     deterministic,
+    spawns,
   });
   return Object.fromEntries(given.filter(([, value]) => value !== undefined));
 }

@@ -93,7 +93,7 @@ export class Farm {
   run(task: Source, input?: unknown, options: JobOptions = {}): Promise<unknown> {
     if (this.#closing !== undefined) return Promise.reject(closedError());
     // What can be told from its neighbours only as a job of its own gets one.
-    if (options.signal !== undefined || options.idempotencyKey !== undefined)
+    if (options.signal !== undefined || options.idempotencyKey !== undefined || options.spawns === true)
       return this.#runAlone(task, input, options);
     const code = this.#codeOnce(task);
     if (code instanceof Promise) return code.then((ready) => this.#runShared(task, ready, input, options));

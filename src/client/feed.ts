@@ -1,4 +1,4 @@
-import type { JobProgress } from '../model/job.ts';
+import { type Job, type JobProgress, wasClosedAt } from '../model/job.ts';
 import { INPUT_FLUSH_TIME } from '../model/limits.ts';
 import { FarmError } from './farm-error.ts';
 import type { InputWriter } from './input-writer.ts';
@@ -75,12 +75,13 @@ export class Feed {
    * blocks by time as well as by number, so the same ones can't be sent again place by place: what is there is skipped.
    */
   async goOn(wire: Wire, job: number): Promise<boolean> {
-    const { progress } = (await wire.request({ kind: 'status', job })) as { progress: JobProgress };
+    const { spec, progress } = (await wire.request({ kind: 'status', job })) as Pick<Job, 'spec' | 'progress'>;
     const { total, open } = progress;
-    if (this.#count !== undefined && (open ? total > this.#count : total !== this.#count)) {
+    const count = this.#count;
+    if (count !== undefined && (open ? total > count : !wasClosedAt(count, spec, progress))) {
       throw new FarmError(
         'conflict',
-        `the idempotencyKey belongs to job ${job}, which has ${total} inputs, not ${this.#count}: give another job another key`,
+        `the idempotencyKey belongs to job ${job}, which has ${total} inputs, not ${count}: give another job another key`,
       );
     }
     if (open) this.#writer.skipTo(total);

@@ -29,6 +29,11 @@ export interface JobOptions {
   readonly deterministic?: boolean;
   /** Jobs, or their ids, that must be done before it begins; where one of them fails or is cancelled, so is it. */
   readonly after?: readonly (number | { readonly id: number })[];
+  /**
+   * Its tasks may add others to it, by `ctx.spawn`. It begins once all its own inputs are there, and ends once nothing is left
+   * to do; false.
+   */
+  readonly spawns?: boolean;
   /** Cancels the job. */
   readonly signal?: AbortSignal;
 }
@@ -77,6 +82,7 @@ const rules: Record<keyof JobOptions, Rule> = {
     (value) =>
       Array.isArray(value) && value.length <= AFTER_JOBS && value.every((each) => whole(1, LARGEST)(idOf(each))),
   ],
+  spawns: ['true or false', (value) => typeof value === 'boolean'],
   signal: ['an AbortSignal', (value) => value instanceof AbortSignal],
 };
 

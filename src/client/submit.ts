@@ -27,7 +27,8 @@ export async function submitJob<Out>(
   checkOptions(options);
   options.signal?.throwIfAborted();
   const body = await submitBody(around, code, options);
-  if (inputs instanceof Range) {
+  // What their tasks add has to be stored, and so have their own then.
+  if (inputs instanceof Range && options.spawns !== true) {
     const { job } = await submit(wire, { ...body, range: inputs.toJSON() });
     return track(wire, around, job, options);
   }

@@ -18,6 +18,11 @@ export interface TaskContext {
   blob(sha256: string): Promise<Uint8Array>;
   blob(bytes: Uint8Array): Promise<BlobRef>;
   /**
+   * Adds a task with that input to this job, behind all others, if this one succeeds: exactly once, however often it is
+   * attempted. The job must have been submitted with the option `spawns`. At most 4,096 inputs of 128 KiB together.
+   */
+  spawn(input: unknown): void;
+  /**
    * The path of a file with the bytes of a blob, of any size; to be read until this task ends, and not to be written to.
    * Not in a browser.
    */

@@ -69,6 +69,8 @@ export interface JobSpec {
   readonly after?: readonly JobId[];
   /** The job whose results are its inputs, in the order of that job's tasks; those that are undefined are left out. */
   readonly source?: JobId;
+  /** Its tasks may add others to it: so that these come behind all others, none is handed out before it is closed. */
+  readonly spawns?: boolean;
   /** Wall clock, ms since 1970. */
   readonly submittedAt: number;
   /** Made by an interactive `map`/`run` that stays with its client; cancelled when told so by the client. */
@@ -95,7 +97,7 @@ export interface JobProgress {
   readonly state: JobState;
   /** More inputs may come. */
   readonly open: boolean;
-  /** Tasks known so far; final once `open` is false. */
+  /** Tasks known so far; final once `open` is false, unless its tasks may add others. */
   readonly total: number;
   readonly done: number;
   readonly failed: number;
@@ -118,6 +120,12 @@ export interface JobProgress {
   readonly endedAt?: number;
   /** Why it ended early, in words. */
   readonly reason?: string;
+}
+
+/** Whether so many inputs are all that a closed job came with: behind them may be what its tasks added. */
+export function wasClosedAt(total: number, spec: JobSpec, progress: Pick<JobProgress, 'open' | 'total'>): boolean {
+  if (progress.open) return false;
+  return spec.spawns === true ? total <= progress.total : total === progress.total;
 }
 
 export interface Job {

@@ -73,7 +73,14 @@ export interface TokenRecord {
 export type SchedulerWrite =
   | { readonly kind: 'job'; readonly job: JobId; readonly spec: JobSpec; readonly progress: JobProgress }
   | { readonly kind: 'progress'; readonly job: JobId; readonly progress: JobProgress }
-  | { readonly kind: 'inputs'; readonly job: JobId; readonly first: TaskIndex; readonly count: number }
+  /** `at`: where these inputs stand in the event's column; absent: it has nothing else. */
+  | {
+      readonly kind: 'inputs';
+      readonly job: JobId;
+      readonly first: TaskIndex;
+      readonly count: number;
+      readonly at?: readonly Run[];
+    }
   | { readonly kind: 'block'; readonly block: BlockRecord }
   | { readonly kind: 'blockEnded'; readonly job: JobId; readonly first: TaskIndex }
   | { readonly kind: 'lease'; readonly lease: LeaseRecord }

@@ -29,6 +29,7 @@ export const Submit = Type.Object({
   memory: Type.Optional(Count),
   resources: Type.Optional(Amounts),
   fenced: Type.Optional(Type.Boolean()),
+  spawns: Type.Optional(Type.Boolean()),
   /** Jobs that must be done before it begins. */
   after: Type.Optional(Type.Array(Count, { maxItems: AFTER_JOBS })),
   /** The job whose results are its inputs; then there is no range, and no `inputs` follow. */

@@ -20,6 +20,10 @@ export { fromWireRuns, toWireRuns } from './wire-runs.ts';
 export const WireRuns = Type.Array(Type.Tuple([Index, Count]), { maxItems: 4096 });
 export type WireRuns = Type.Static<typeof WireRuns>;
 
+/** `[task, inputs]` pairs, sorted: how many inputs which task gave its own job. */
+export const WireSpawned = Type.Array(Type.Tuple([Index, Count]), { maxItems: 4096 });
+export type WireSpawned = Type.Static<typeof WireSpawned>;
+
 export const CodeShape = Type.Object({
   runner: Type.Union([
     Type.Literal('js'),

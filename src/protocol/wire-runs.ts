@@ -1,9 +1,14 @@
 import type { Run } from '../model/runs.ts';
 import { pushRun } from '../model/runs.ts';
-import type { WireRuns } from './shapes.ts';
+import type { Spawned } from '../model/spawned.ts';
+import type { WireRuns, WireSpawned } from './shapes.ts';
 
 export function toWireRuns(runs: readonly Run[]): WireRuns {
   return runs.map((run) => [run.start, run.count]);
+}
+
+export function toWireSpawned(spawned: Spawned): WireSpawned {
+  return spawned.map(([task, inputs]) => [task, inputs]);
 }
 
 /** Undefined: not sorted, not disjoint. */

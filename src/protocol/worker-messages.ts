@@ -1,6 +1,18 @@
 import Type from 'typebox';
 import { NEARBY_BLOBS } from '../model/blob-limits.ts';
-import { Amounts, CodeShape, Count, Index, Labels, RangeShape, Sha256, ShortText, Text, WireRuns } from './shapes.ts';
+import {
+  Amounts,
+  CodeShape,
+  Count,
+  Index,
+  Labels,
+  RangeShape,
+  Sha256,
+  ShortText,
+  Text,
+  WireRuns,
+  WireSpawned,
+} from './shapes.ts';
 
 /** What a worker says. Rules P1… are in PROTOCOL.md. Those marked "with a column" carry values. */
 
@@ -21,7 +33,7 @@ export const Hello = Type.Object({
   held: Type.Array(Type.Object({ lease: Index, runs: WireRuns }), { maxItems: 65_536 }),
 });
 
-/** With a column: outcomes in the order of `runs`; statuses tell failures. */
+/** With a column: outcomes in the order of `runs`; statuses tell failures. Behind them, the inputs that tasks gave their job (P28). */
 export const Outcomes = Type.Object({
   kind: Type.Literal('outcomes'),
   lease: Index,
@@ -29,6 +41,7 @@ export const Outcomes = Type.Object({
   runs: WireRuns,
   /** Microseconds that these tasks took on their slot, together. */
   micros: Index,
+  spawned: Type.Optional(WireSpawned),
 });
 
 /** Tasks without an outcome, given back: asked for by `recall`, or because the worker leaves or can't run them (`reason`). */
@@ -95,6 +108,8 @@ export const JobNotice = Type.Object({
   /** What each task takes while it runs, where that is not one slot: the worker never runs more side by side than it has. */
   cpus: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
   resources: Type.Optional(Amounts),
+  /** Its tasks may add others to it (P28). */
+  spawns: Type.Optional(Type.Boolean()),
 });
 
 /** With a column, except for range jobs: the inputs in the order of `runs`. */

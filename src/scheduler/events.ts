@@ -1,6 +1,7 @@
 import type { JobId, LeaseId, Millis, TaskIndex, WorkerId } from '../model/ids.ts';
 import type { BlockRecord, Job, JobSpec } from '../model/job.ts';
 import type { Run } from '../model/runs.ts';
+import type { Spawned } from '../model/spawned.ts';
 import type { HeldLease, WorkerFacts } from '../model/worker.ts';
 
 /** What happened. Requests carry a number that the answer repeats; the shell knows who asked. */
@@ -70,6 +71,8 @@ export interface OutcomesEvent {
   readonly failures: readonly TaskFailed[];
   /** Time the tasks took on their slot, together. */
   readonly elapsedMicros: number;
+  /** What they gave their job, which follows their outcomes in the column. */
+  readonly spawned?: Spawned;
 }
 
 /** A task whose input is, or names, a large blob. */

@@ -4,7 +4,7 @@ import { POISON_WORKERS } from '../model/limits.ts';
 import type { BlockState } from './block-state.ts';
 import type { OpenJob } from './job-state.ts';
 import { holds } from './leases.ts';
-import { awaited } from './pipelines.ts';
+import { awaited, mayBegin } from './pipelines.ts';
 import type { Shape } from './shapes.ts';
 import type { State } from './state.ts';
 import { choiceInWords } from './variants.ts';
@@ -168,6 +168,8 @@ function whyNotNow(state: State, job: OpenJob): string[] {
   if (job.state === 'paused') return ['The job is paused.'];
   const before = awaited(state, job);
   if (before !== undefined) return [`It comes after job ${before}, which has not ended.`];
+  if (!mayBegin(state, job))
+    return ['Its tasks may add others to the job, so that it begins once all inputs that it comes with are there.'];
   const { shape } = job;
   if (state.workers.size === 0) return ['No worker is connected.'];
   const runners = codesOf(job.spec).map(({ runner }) => runner);

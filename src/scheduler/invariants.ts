@@ -3,7 +3,7 @@ import { SETTLED_LEASES } from '../model/limits.ts';
 import { countRuns, intersectRuns } from '../model/runs.ts';
 import type { BlockState } from './block-state.ts';
 import type { OpenJob } from './job-state.ts';
-import { awaited, predecessorsOf } from './pipelines.ts';
+import { mayBegin, predecessorsOf } from './pipelines.ts';
 import type { State } from './state.ts';
 import type { Worker } from './worker-state.ts';
 
@@ -40,7 +40,7 @@ function checkJob(state: State, job: OpenJob): void {
   }
   must(job.unclaimed >= 0, `job ${job.id}: less than no unclaimed tasks`);
   must(job.open || job.total > job.ended, `job ${job.id} is closed, and all its tasks have ended: so should it (R14)`);
-  const waits = job.wantsSlots && awaited(state, job) === undefined;
+  const waits = job.wantsSlots && mayBegin(state, job);
   must(
     state.placeable || waits === (job.lane !== undefined),
     `job ${job.id} ${waits ? 'waits' : 'does not wait'} and is queued wrongly (L1)`,

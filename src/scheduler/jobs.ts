@@ -1,10 +1,10 @@
 import { NEARBY_BLOCKS } from '../model/blob-limits.ts';
 import type { JobId } from '../model/ids.ts';
-import type { JobProgress, JobSpec } from '../model/job.ts';
-import { CLAIM_AHEAD } from '../model/limits.ts';
+import { type JobProgress, type JobSpec, wasClosedAt } from '../model/job.ts';
 import { BlockState } from './block-state.ts';
 import { endIfComplete, endJob } from './ending.ts';
 import type { Event, RequestId } from './events.ts';
+import { appendBlock } from './inputs.ts';
 import { newProgress, OpenJob } from './job-state.ts';
 import { needsOf } from './nearby.ts';
 import { follow } from './pipelines.ts';
@@ -49,25 +49,7 @@ export function addInputs(state: State, event: Of<'inputsAdded'>): void {
   if (event.first < job.total) return;
   const { first, count, large } = event;
   if (large !== undefined && job.needs.size < NEARBY_BLOCKS) job.needs.set(first, needsOf(large));
-  const frontier = job.unclaimed === 0 && !job.claiming;
-  job.total += count;
-  job.unclaimed += count;
-  state.write({ kind: 'inputs', job: job.id, first, count });
-  state.progressChanged(job);
-  if (frontier && claimsAtOnce(job)) {
-    const block = new BlockState(job.id, first, count, job.generation, job.tally);
-    job.addBlock(block);
-    state.blockChanged(block);
-  } else {
-    job.more = true;
-    job.moreSinceClaim = true;
-  }
-  state.jobChanged(job);
-}
-
-/** Few tasks in memory wait, of this job (R16, R23). */
-function claimsAtOnce(job: OpenJob): boolean {
-  return job.ready < CLAIM_AHEAD * Math.max(1, job.shape.slots);
+  appendBlock(state, job, count);
 }
 
 function refuseInputs(job: OpenJob, event: Of<'inputsAdded'>): ['conflict' | 'invalid', string] | undefined {
@@ -83,14 +65,17 @@ function refuseInputs(job: OpenJob, event: Of<'inputsAdded'>): ['conflict' | 'in
 export function close(state: State, event: Of<'jobClosed'>): void {
   const job = find(state, event.job, event.request);
   if (job === undefined) return;
+  // Said again, because the answer got lost.
+  if (wasClosedAt(event.total, job.spec, job)) return state.reply(event.request, { ok: true });
   if (event.total !== job.total) {
     const message = `job ${job.id} has ${job.total} inputs, not ${event.total}: some did not arrive`;
     return state.reply(event.request, { ok: false, code: 'invalid', message });
   }
   state.reply(event.request, { ok: true });
-  if (!job.open) return;
   job.open = false;
   state.progressChanged(job);
+  // What it waited for, where its tasks add others (R34).
+  state.jobChanged(job);
   endIfComplete(state, job);
 }
 

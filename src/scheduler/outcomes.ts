@@ -4,6 +4,7 @@ import { judge } from './black-holes.ts';
 import type { Verdict } from './commands.ts';
 import { endTasks } from './ending.ts';
 import type { OutcomesEvent } from './events.ts';
+import { appendSpawned } from './inputs.ts';
 import type { OpenJob } from './job-state.ts';
 import { closeLease, holds, joinRuns, type Lease, setAway, shrink } from './leases.ts';
 import { mayRetry, retryLater } from './retries.ts';
@@ -97,6 +98,7 @@ function record(state: State, lease: Lease, event: OutcomesEvent, news: readonly
     const { id, workerId, grantedAt } = lease;
     const shared = block.strays > 0 || block.copied.size > 0;
     detach(state, lease, runs);
+    appendSpawned(state, job, event, subtractRuns(runs, failed));
     endTasks(state, job, block, runs, failed, {
       lease: id,
       worker: workerId,

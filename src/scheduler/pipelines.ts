@@ -14,6 +14,11 @@ export function awaited(state: State, { spec }: OpenJob): JobId | undefined {
   return spec.after?.find((id) => state.jobs.has(id));
 }
 
+/** Whether anything of it may be handed out: not before others have ended, nor, where its tasks add others, before its own inputs are complete (R34). */
+export function mayBegin(state: State, job: OpenJob): boolean {
+  return !(job.open && job.spec.spawns === true) && awaited(state, job) === undefined;
+}
+
 export function follow(state: State, job: OpenJob): void {
   for (const id of predecessorsOf(job.spec)) {
     const followers = state.followers.get(id);

@@ -8,7 +8,7 @@ import type { OpenJob } from './job-state.ts';
 import { grant } from './leases.ts';
 import { avoids, takeOrphans } from './losses.ts';
 import { nearby } from './nearby.ts';
-import { awaited } from './pipelines.ts';
+import { mayBegin } from './pipelines.ts';
 import { checkReservations, mayReserve, reserve, unreserve } from './reservations.ts';
 import { speculate } from './speculation.ts';
 import type { State } from './state.ts';
@@ -40,7 +40,7 @@ export function place(state: State): void {
 
 /** Puts a job where it waits for its turn, or out of it. */
 function updateLane(state: State, job: OpenJob): void {
-  const wants = state.jobs.get(job.id) === job && job.wantsSlots && awaited(state, job) === undefined;
+  const wants = state.jobs.get(job.id) === job && job.wantsSlots && mayBegin(state, job);
   if (!wants && job.live.size > 0 && job.state === 'active') state.tails.add(job);
   else state.tails.delete(job);
   const lane = wants ? (job.short ? job.shape.short : job.shape.long) : undefined;

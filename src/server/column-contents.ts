@@ -1,7 +1,8 @@
 import { type BlobRef, isFailure, ValueStatus } from '../model/envelope.ts';
 import { BLOCK_BYTES, ERROR_MESSAGE_BYTES } from '../model/limits.ts';
-import { indexesOf, type Run } from '../model/runs.ts';
-import { type Column, failedPositions, statusOf } from '../protocol/column.ts';
+import { countRuns, indexesOf, type Run } from '../model/runs.ts';
+import { isSpawnedBy, type Spawned } from '../model/spawned.ts';
+import { type Column, failedPositions, readColumn, sliceColumn, statusOf } from '../protocol/column.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
 import type { TaskFailed } from '../scheduler/events.ts';
 
@@ -26,6 +27,16 @@ export function refuseTooLarge(column: Column): void {
 export function refuseOutcomesIn(column: Column): void {
   const refused = column.statuses === undefined ? isFailure(column.allStatus) : column.statuses.some(isFailure);
   if (refused && column.count > 0) throw new ProtocolError('invalid', 'an input with the status of a failure');
+}
+
+/** What tasks give their job follows their outcomes (P28), and is as inputs are. */
+export function refuseSpawned(spawned: Spawned, runs: readonly Run[], column: Column): void {
+  if (!isSpawnedBy(runs, spawned))
+    throw new ProtocolError(
+      'invalid',
+      'inputs spawned by tasks that are not those of the message, or in another order',
+    );
+  refuseOutcomesIn(readColumn(sliceColumn(column, countRuns(runs), column.count)));
 }
 
 /** Which tasks failed, and how. Statuses that only the server gives are refused. */

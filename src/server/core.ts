@@ -1,6 +1,6 @@
 import type { PackedColumn } from '../model/envelope.ts';
 import type { JobId, Millis, TaskIndex, WorkerId } from '../model/ids.ts';
-import { hasEnded, type Job, type JobProgress, type JobSpec } from '../model/job.ts';
+import { hasEnded, type Job, type JobProgress, type JobSpec, wasClosedAt } from '../model/job.ts';
 import type { Write } from '../model/records.ts';
 import { countRuns } from '../model/runs.ts';
 import type { Change } from '../scheduler/commands.ts';
@@ -11,10 +11,11 @@ import type { Store, StoreError } from '../store/store.ts';
 import { tellWhenBroken } from './broken-store.ts';
 import type { Clock } from './clock.ts';
 import { Forgetting } from './forgetting.ts';
+import type { Effect } from './group.ts';
 import { InputCache } from './input-cache.ts';
 import { JobNotices } from './job-notices.ts';
 import { JobReaders } from './job-readers.ts';
-import { type Brain, type Effect, Loop } from './loop.ts';
+import { type Brain, Loop } from './loop.ts';
 import { Pipelines } from './pipelines.ts';
 import { RequestError, Requests } from './requests.ts';
 import type { ResultQuery, ResultSink, ResultStream } from './result-stream.ts';
@@ -180,7 +181,7 @@ export class Core {
 
   async #close(job: JobId, total: number): Promise<void> {
     const known = await this.readJob(job);
-    if (known !== undefined && !known.progress.open && known.progress.total === total) return;
+    if (known !== undefined && wasClosedAt(total, known.spec, known.progress)) return;
     await this.#requests.ask((request) => ({ kind: 'jobClosed', request, job, total }));
   }
 

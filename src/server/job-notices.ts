@@ -78,6 +78,7 @@ export class JobNotices {
       ...(spec.memory === undefined ? {} : { memory: spec.memory }),
       ...(spec.cpus === 1 ? {} : { cpus: spec.cpus }),
       ...(Object.keys(spec.resources).length === 0 ? {} : { resources: { ...spec.resources } }),
+      ...(spec.spawns === true && { spawns: true }),
     };
   }
 

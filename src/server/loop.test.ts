@@ -10,8 +10,9 @@ import { Scheduler } from '../scheduler/scheduler.ts';
 import { MemoryDisk } from '../store/memory/memory-disk.ts';
 import { MemoryStore } from '../store/memory/memory-store.ts';
 import type { StoreError } from '../store/store.ts';
+import type { Effect } from './group.ts';
 import { InputCache } from './input-cache.ts';
-import { type Effect, Loop } from './loop.ts';
+import { Loop } from './loop.ts';
 
 const spec: JobSpec = {
   name: 'job',

@@ -1,23 +1,14 @@
 import type { PackedColumn } from '../model/envelope.ts';
 import type { JobId, Millis } from '../model/ids.ts';
-import { LOOP_BACKLOG_BYTES, REBUILD_INTERVAL, ROW_BYTES } from '../model/limits.ts';
-import type { SchedulerWrite, Write } from '../model/records.ts';
+import { LOOP_BACKLOG_BYTES, REBUILD_INTERVAL } from '../model/limits.ts';
+import type { Write } from '../model/records.ts';
 import type { Command } from '../scheduler/commands.ts';
 import type { Event } from '../scheduler/events.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
 import { type Store, StoreError } from '../store/store.ts';
 import type { Clock } from './clock.ts';
+import { type Effect, Group } from './group.ts';
 import type { InputCache } from './input-cache.ts';
-import { segmentColumn } from './segment-column.ts';
-
-/** A command that acts on the world: all but writes, which the loop itself commits first. */
-export type Effect = Exclude<Command, { kind: 'write' }>;
-
-/** Something of the shell's own that must happen between the effects before and those after it. */
-interface Turn {
-  readonly kind: 'turn';
-  readonly run: () => void;
-}
 
 /** What the loop talks to. Everything it is told is on disk already. */
 export interface Outbox {
@@ -32,15 +23,6 @@ export interface Outbox {
   broken(error: StoreError): void;
 }
 
-interface Group {
-  writes: Write[];
-  effects: (Effect | Turn)[];
-  waiters: { resolve: () => void; reject: (error: Error) => void }[];
-  bytes: number;
-  /** Where in `writes` the row of a job's progress or of a block stands, so that a later one replaces it. */
-  rows: Map<string, number>;
-}
-
 /**
  * The loop of design section 4: events in, one transaction a group, and only then messages out. One commit is in
  * flight while the next group gathers. Nothing leaves before its cause is on disk.
@@ -52,7 +34,7 @@ export class Loop {
   readonly #inputs: InputCache;
   readonly #rebuild: () => Promise<Brain>;
   #brain: Brain | undefined;
-  #gathering: Group = newGroup();
+  #gathering: Group;
   #committing: Group | undefined;
   #flushPlanned = false;
   #cancelAlarm: (() => void) | undefined;
@@ -77,6 +59,7 @@ export class Loop {
     this.#clock = options.clock;
     this.#outbox = options.outbox;
     this.#inputs = options.inputs;
+    this.#gathering = new Group(options.inputs);
     this.#rebuild = options.rebuild;
   }
 
@@ -122,7 +105,9 @@ export class Loop {
     if (this.#brain === undefined || this.#stopped) return false;
     this.counters.events++;
     const commands = this.#brain.scheduler.handle(event, this.#clock.now());
-    this.#take(commands, event, column);
+    const before = this.#gathering.writes.length;
+    this.#gathering.take(commands, event, column);
+    this.counters.writes += this.#gathering.writes.length - before;
     // After the event's own rows: they may speak of a job that is one of those.
     if (extra !== undefined && brings(commands, event)) for (const write of extra) this.#add(write);
     this.#planFlush();
@@ -156,56 +141,8 @@ export class Loop {
     this.#planFlush();
   }
 
-  #take(commands: readonly Command[], event: Event, column: PackedColumn | undefined): void {
-    for (const command of commands) {
-      if (command.kind === 'write') this.#addSchedulerWrite(command.write, event, column);
-      else this.#gathering.effects.push(command);
-    }
-  }
-
-  #addSchedulerWrite(write: SchedulerWrite, event: Event, column: PackedColumn | undefined): void {
-    switch (write.kind) {
-      case 'inputs':
-        if (column === undefined) throw new Error('inputs without bytes');
-        this.#add({ ...write, column });
-        return;
-      case 'segment': {
-        const bytes = segmentColumn(write.segment, write.made, event, column);
-        this.#add({ kind: 'segment', segment: write.segment, column: bytes });
-        return;
-      }
-      case 'block':
-        if (event.kind === 'inputsAdded' && column !== undefined && write.block.first === event.first) {
-          this.#inputs.put(write.block.job, write.block.first, column);
-        }
-        this.#replace(`block ${write.block.job}/${write.block.first}`, write);
-        return;
-      case 'progress':
-        this.#replace(`progress ${write.job}`, write);
-        return;
-      case 'blockEnded':
-        // A later block row of the same name would be a new life of it: it must not take the place of an older one.
-        this.#gathering.rows.delete(`block ${write.job}/${write.first}`);
-        this.#add(write);
-        return;
-      default:
-        this.#add(write);
-    }
-  }
-
-  #replace(row: string, write: Write): void {
-    const at = this.#gathering.rows.get(row);
-    if (at !== undefined) {
-      this.#gathering.writes[at] = write;
-    } else {
-      this.#gathering.rows.set(row, this.#gathering.writes.length);
-      this.#add(write);
-    }
-  }
-
   #add(write: Write): void {
-    this.#gathering.writes.push(write);
-    this.#gathering.bytes += ROW_BYTES + payloadOf(write);
+    this.#gathering.add(write);
     this.counters.writes++;
   }
 
@@ -224,13 +161,13 @@ export class Loop {
     const group = this.#gathering;
     if (brain === undefined || group.writes.length + group.waiters.length === 0) {
       if (group.effects.length > 0) {
-        this.#gathering = newGroup();
+        this.#gathering = new Group(this.#inputs);
         this.#performAll(group);
       }
       this.#whenIdle?.();
       return;
     }
-    this.#gathering = newGroup();
+    this.#gathering = new Group(this.#inputs);
     this.#committing = group;
     const started = this.#clock.now();
     this.#store.commit(group.writes, brain.epoch).then(
@@ -297,7 +234,7 @@ export class Loop {
     const lost = this.#gathering;
     this.#brain = undefined;
     this.#trouble = error;
-    this.#gathering = newGroup();
+    this.#gathering = new Group(this.#inputs);
     this.#cancelAlarm?.();
     this.#alarmAt = undefined;
     this.#inputs.clear();
@@ -370,10 +307,6 @@ export interface Brain {
   readonly epoch: number;
 }
 
-function newGroup(): Group {
-  return { writes: [], effects: [], waiters: [], bytes: 0, rows: new Map() };
-}
-
 function asStoreError(error: unknown): StoreError {
   if (error instanceof StoreError) return error;
   return new StoreError('broken', error instanceof Error ? error.message : String(error), { cause: error });
@@ -382,19 +315,4 @@ function asStoreError(error: unknown): StoreError {
 /** The process must end: a sync failed, another server has taken over, or the data is not what was written. */
 function isTheEnd(error: StoreError): boolean {
   return error.code === 'broken' || error.code === 'fenced' || error.code === 'damaged';
-}
-
-/** Bytes of a row that its kind does not bound. */
-function payloadOf(write: Write): number {
-  switch (write.kind) {
-    case 'inputs':
-    case 'segment':
-      return write.column.length;
-    case 'log':
-      return write.log.text.length;
-    case 'attempt':
-      return write.attempt.message.length;
-    default:
-      return 0;
-  }
 }

@@ -3,7 +3,8 @@ import type { Write } from '../model/records.ts';
 import type { Answer } from '../scheduler/commands.ts';
 import type { Event } from '../scheduler/events.ts';
 import type { StoreError } from '../store/store.ts';
-import type { Effect, Loop } from './loop.ts';
+import type { Effect } from './group.ts';
+import type { Loop } from './loop.ts';
 
 /** A request that could not be done: `code` for programs, `message` for people. */
 export class RequestError extends Error {

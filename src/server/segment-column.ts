@@ -13,7 +13,7 @@ export function segmentColumn(
 ): PackedColumn {
   if (made !== undefined) return madeColumn(made, countRuns(segment.runs));
   if (event.kind !== 'outcomes' || column === undefined) throw new Error('a segment without bytes');
-  if (sameRuns(segment.runs, event.runs)) return column;
+  if (sameRuns(segment.runs, event.runs) && event.spawned === undefined) return column;
   return selectColumn(readColumn(column), positionsOf(segment.runs, event.runs));
 }
 

@@ -56,6 +56,8 @@ export class Submissions {
    * `about`: a digest of what else came with the submit. (F-17)
    */
   submit(asked: SubmitSpec, owner: string, open: boolean, code?: string, about?: string): Promise<Submitted> {
+    if (asked.spawns === true && asked.range !== undefined)
+      throw new RequestError('invalid', 'a job whose tasks add others takes its inputs one by one, not as a range');
     const key = asked.idempotencyKey;
     if (key === undefined) return this.#submitNew(asked, owner, open, code);
     const digest = createHash('sha256')

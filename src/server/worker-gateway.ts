@@ -6,6 +6,7 @@ import { BROWSER_LEASE_TIME, HELLO_TIME, LEASE_TIME, PING_INTERVAL, REBUILD_INTE
 import { PYODIDE } from '../model/python.ts';
 import type { Write } from '../model/records.ts';
 import { countRuns, indexesOf, type Run } from '../model/runs.ts';
+import { countSpawned } from '../model/spawned.ts';
 import type { HeldLease, WorkerFacts } from '../model/worker.ts';
 import { readColumn } from '../protocol/column.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
@@ -18,9 +19,10 @@ import type { BlobStore } from '../store/blobs.ts';
 import type { TokenEnd } from './auth/tokens.ts';
 import { type Mention, mentionedBlobs, namesIn } from './blob-mentions.ts';
 import type { Clock } from './clock.ts';
-import { blobsIn, failuresIn, refuseTooLarge, type ValueBlob } from './column-contents.ts';
+import { blobsIn, failuresIn, refuseSpawned, refuseTooLarge, type ValueBlob } from './column-contents.ts';
+import type { Effect } from './group.ts';
 import type { JobNotices, Missing } from './job-notices.ts';
-import type { Effect, Loop } from './loop.ts';
+import type { Loop } from './loop.ts';
 import { CloseCode, type Connection, type Gateway, type Identity, type Peer } from './peer.ts';
 import { failureColumn } from './segment-column.ts';
 import type { TaskLogs } from './task-logs.ts';
@@ -252,10 +254,12 @@ export class WorkerGateway implements Gateway {
     if (packed === undefined) throw new ProtocolError('invalid', 'outcomes without values');
     const runs = wellFormed(message.runs);
     const column = readColumn(packed);
-    if (runs.length === 0 || column.count !== countRuns(runs)) {
+    const { spawned } = message;
+    if (runs.length === 0 || column.count !== countRuns(runs) + countSpawned(spawned)) {
       throw new ProtocolError('invalid', 'outcomes with more or fewer values than tasks, or of none');
     }
     refuseTooLarge(column);
+    if (spawned !== undefined) refuseSpawned(spawned, runs, column);
     const event = {
       kind: 'outcomes',
       worker: id,
@@ -264,6 +268,7 @@ export class WorkerGateway implements Gateway {
       runs,
       failures: failuresIn(column, runs),
       elapsedMicros: message.micros,
+      ...(spawned !== undefined && { spawned }),
     } as const;
     const blobs = blobsIn(column);
     const mentions = namesIn(column.bytes).filter(({ name }) => this.#blobs.mayHave(name));

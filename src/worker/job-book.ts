@@ -36,7 +36,7 @@ export class JobBook {
       this.#jobs.set(notice.job, [...others, known]);
       return undefined;
     }
-    const { job, name, code, range, timeout, memory, cpus = 1, resources = {} } = notice;
+    const { job, name, code, range, timeout, memory, cpus = 1, resources = {}, spawns } = notice;
     const facts: JobFacts = {
       job,
       name,
@@ -46,6 +46,7 @@ export class JobBook {
       ...(range && { range }),
       ...(timeout !== undefined && { timeout }),
       ...(memory !== undefined && { memory }),
+      ...(spawns === true && { spawns }),
     };
     const noted: KnownJob = { facts, code: 'fetching', mean: undefined, calm: 0, over: false };
     this.#jobs.set(job, [...others, noted]);

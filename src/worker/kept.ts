@@ -2,6 +2,7 @@ import type { PackedColumn } from '../model/envelope.ts';
 import type { JobId, LeaseId } from '../model/ids.ts';
 import type { Run } from '../model/runs.ts';
 import { countRuns, intersectRuns, sameRuns, subtractRuns } from '../model/runs.ts';
+import { type Spawned, spawnedBy } from '../model/spawned.ts';
 import { readColumn, selectColumn } from '../protocol/column.ts';
 import { positionsOf } from './pieces.ts';
 
@@ -12,6 +13,8 @@ export interface Delivery {
   readonly runs: readonly Run[];
   readonly micros: number;
   readonly column: PackedColumn;
+  /** What its tasks gave their job. */
+  readonly spawned?: Spawned;
 }
 
 interface Kept {
@@ -79,11 +82,14 @@ export class KeptOutcomes {
 
 /** A part of a delivery; its time is shared out evenly. */
 export function only(delivery: Delivery, runs: readonly Run[]): Delivery {
+  const { spawned: all, ...whole } = delivery;
   const share = countRuns(runs) / countRuns(delivery.runs);
+  const { spawned, positions } = spawnedBy(runs, all ?? [], delivery.runs);
   return {
-    ...delivery,
+    ...whole,
     runs,
     micros: Math.round(delivery.micros * share),
-    column: selectColumn(readColumn(delivery.column), positionsOf(delivery.runs, runs)),
+    column: selectColumn(readColumn(delivery.column), [...positionsOf(delivery.runs, runs), ...positions]),
+    ...(spawned.length > 0 && { spawned }),
   };
 }

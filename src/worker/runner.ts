@@ -2,6 +2,7 @@ import type { PackedColumn } from '../model/envelope.ts';
 import type { JobId, LeaseId, Millis } from '../model/ids.ts';
 import type { CodeRef, RangeInputs } from '../model/job.ts';
 import type { Run } from '../model/runs.ts';
+import type { Spawned } from '../model/spawned.ts';
 
 /** What a worker knows of a job: its notice, with the defaults filled in. */
 export interface JobFacts {
@@ -17,6 +18,8 @@ export interface JobFacts {
   /** Slots that each task takes; 1 is usual. */
   readonly cpus: number;
   readonly resources: Readonly<Record<string, number>>;
+  /** Its tasks may add others to it. */
+  readonly spawns?: boolean;
 }
 
 /** Some tasks of one lease, to be run in order on one slot. It is reported once. */
@@ -69,7 +72,8 @@ export type SlotEvent =
   | { readonly kind: 'chunkStarted'; readonly slot: number; readonly chunk: number }
   /**
    * The chunk is over: its first `done` tasks have ended as the column says, in `micros` together; the rest have not
-   * been started, because time or room for results ran out.
+   * been started, because time or room for results ran out. `spawned`: what they gave their job, by their places in the
+   * chunk; it follows the outcomes in the column.
    */
   | {
       readonly kind: 'chunkDone';
@@ -78,6 +82,7 @@ export type SlotEvent =
       readonly done: number;
       readonly micros: number;
       readonly column: PackedColumn;
+      readonly spawned?: Spawned;
     }
   /** This device cannot run it now, whatever it is, and nothing of it has an outcome: another may. Why, for people. */
   | { readonly kind: 'chunkReturned'; readonly slot: number; readonly chunk: number; readonly reason: string }

@@ -5,7 +5,7 @@ import { readColumn } from '../protocol/column.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
 import type { WireRuns } from '../protocol/shapes.ts';
 import { PROTOCOL } from '../protocol/version.ts';
-import { fromWireRuns, toWireRuns } from '../protocol/wire-runs.ts';
+import { fromWireRuns, toWireRuns, toWireSpawned } from '../protocol/wire-runs.ts';
 import type { ServerToWorker, Tasks, Welcome, WorkerMessage } from '../protocol/worker-messages.ts';
 import type { Delivery } from './kept.ts';
 import { Link } from './link.ts';
@@ -326,9 +326,11 @@ export class Session {
     this.#emit({ kind: 'status', status: { state: 'ended', reason, failed } });
   }
 
-  #deliver({ lease, job, runs, micros, column }: Delivery): void {
+  #deliver({ lease, job, runs, micros, column, spawned }: Delivery): void {
     if (this.#link.state !== 'open') return;
-    this.#emit({ kind: 'send', message: { kind: 'outcomes', lease, job, runs: toWireRuns(runs), micros }, column });
+    const message = { kind: 'outcomes', lease, job, runs: toWireRuns(runs), micros } as const;
+    const more = spawned === undefined ? {} : { spawned: toWireSpawned(spawned) };
+    this.#emit({ kind: 'send', message: { ...message, ...more }, column });
   }
 
   #send(message: WorkerMessage): void {

@@ -2,16 +2,16 @@ import type { LeaseId, Millis } from '../model/ids.ts';
 import { KEPT_OUTCOME_BYTES } from '../model/limits.ts';
 import type { Run } from '../model/runs.ts';
 import { intersectRuns, pushRun, subtractRuns } from '../model/runs.ts';
-import { readColumn, selectColumn } from '../protocol/column.ts';
+import type { Spawned } from '../model/spawned.ts';
 import { toWireRuns } from '../protocol/wire-runs.ts';
 import type { JobNotice } from '../protocol/worker-messages.ts';
 import type { WorkerFailure } from './failures.ts';
 import { failureColumn, failureOfDeath, howItEnded } from './failures.ts';
 import { chunkSize, JobBook, mayRunAhead, noteTime } from './job-book.ts';
 import type { Delivery } from './kept.ts';
-import { KeptOutcomes } from './kept.ts';
+import { KeptOutcomes, only } from './kept.ts';
 import type { Grant, Piece } from './pieces.ts';
-import { columnOfPiece, cutRuns, positionsOf, runsOfPiece, withoutRuns } from './pieces.ts';
+import { columnOfPiece, cutRuns, runsOfPiece, withoutRuns } from './pieces.ts';
 import type { SlotDeath, SlotEvent } from './runner.ts';
 import type { SessionEffect, SessionOptions } from './session-io.ts';
 import type { Running, Slot } from './slots.ts';
@@ -238,7 +238,7 @@ export class Work {
     const end = piece.from + event.done;
     if (event.done > 0) {
       noteTime(job, event.done, event.micros);
-      this.#conclude(running, cutRuns(piece.grant.runs, piece.from, end), event.column, event.micros);
+      this.#conclude(running, cutRuns(piece.grant.runs, piece.from, end), event.column, event.micros, event.spawned);
     }
     if (end < piece.to) this.#queueAgain(running, { ...piece, from: end });
     this.#tidyJob(piece.grant.job);
@@ -259,12 +259,19 @@ export class Work {
   }
 
   /** Outcomes of tasks that nobody has revoked. */
-  #conclude(running: Running, runs: Run[], column: Delivery['column'], micros: number): void {
+  #conclude(
+    running: Running,
+    runs: Run[],
+    column: Delivery['column'],
+    micros: number,
+    byPosition: Spawned | undefined = undefined,
+  ): void {
     const { lease, job } = running.piece.grant;
     const wanted = running.revoked.length === 0 ? runs : subtractRuns(runs, running.revoked);
     if (wanted.length === 0) return;
-    const wantedColumn = wanted === runs ? column : selectColumn(readColumn(column), positionsOf(runs, wanted));
-    const delivery = { lease, job, runs: wanted, micros: Math.round(micros), column: wantedColumn };
+    const spawned = byPosition && { spawned: byIndex(byPosition, runs) };
+    const all: Delivery = { lease, job, runs, micros: Math.round(micros), column, ...spawned };
+    const delivery = wanted === runs ? all : { ...only(all, wanted), micros: all.micros };
     this.kept.keep(delivery);
     this.#deliver(delivery);
   }
@@ -356,6 +363,11 @@ export class Work {
     this.#jobs.forget(job);
     this.#emit({ kind: 'forgetJob', job });
   }
+}
+
+/** The same, where each task is named by its index and no longer by its place among these. */
+function byIndex(spawned: Spawned, runs: readonly Run[]): Spawned {
+  return spawned.map(([position, inputs]) => [cutRuns(runs, position, position + 1)[0]?.start ?? -1, inputs]);
 }
 
 /** Sorted and joined; the runs are disjoint. */

@@ -21,6 +21,7 @@ export const REACHABLE = [
   'a submit was sent again',
   'a sync failed',
   'a sync failed after all was written',
+  'a task gave its job others',
   'a task killed its worker',
   'a task was adopted after a restart',
   'a task was poison',

@@ -122,10 +122,12 @@ function conditionsOf({
   resources,
   after = [],
   source,
+  spawns,
 }: JobSpec): string | undefined {
   const parts = [
     source === undefined ? '' : `results of job ${source}`,
     after.length === 0 ? '' : `after job ${after.join(', ')}`,
+    spawns === true ? 'its tasks may add others' : '',
     priority === 0 ? '' : `priority ${priority}`,
     retries === 0 ? '' : retries === 1 ? '1 retry' : `${retries} retries`,
     maxFailures === undefined || maxFailures === Number.MAX_SAFE_INTEGER

@@ -31,6 +31,7 @@ export interface RunOptions extends ServerOptions {
   deterministic?: true;
   variant?: string[];
   local?: number;
+  spawns?: boolean;
   after?: string[];
   resultsOf?: string;
 }
@@ -61,6 +62,7 @@ export function addRun(program: Command, finish: Finish): void {
     .option('--max-failures <n>', 'end the job when more tasks failed', wholeNumber('--max-failures', 0))
     .option('--timeout <duration>', 'time limit of one attempt of a task', parseDuration)
     .option('--after <job>', 'only when this job is done; may be given more than once', collect)
+    .option('--spawns', 'tasks may add others to the job (ctx.spawn); it ends once nothing is left to do')
     .option('--requires <key=value>', 'only on workers with this label', collectLabel)
     .option('--cpus <n>', 'CPUs of each task', positiveNumber('--cpus'))
     .option('--memory <size>', 'memory of each task', parseSize)

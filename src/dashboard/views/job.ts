@@ -119,7 +119,7 @@ function aboutOf({ spec, progress }: JobRow, now: number): [string, string][] {
 /** What the submitter asked for, where it is not what is usual. */
 function wishesOf(spec: JobSpec): [string, string][] {
   const { range, priority, weight, retries, maxFailures, timeout, requires, cpus, memory, resources } = spec;
-  const { after = [], source } = spec;
+  const { after = [], source, spawns } = spec;
   const wishes = codesOf(spec).map(({ sourceName, runner, size }, i): [string, string] => [
     i === 0 ? 'Code' : `Variant ${i}`,
     `${sourceName} (${runner}, ${bytes(size)})`,
@@ -131,6 +131,7 @@ function wishesOf(spec: JobSpec): [string, string][] {
   }
   if (source !== undefined) wishes.push(['Inputs', `the results of job ${source}`]);
   if (after.length > 0) wishes.push(['Comes after', `${after.length === 1 ? 'job' : 'jobs'} ${after.join(', ')}`]);
+  if (spawns === true) wishes.push(['Grows', 'its tasks may add others']);
   if (priority !== 0) wishes.push(['Priority', count(priority)]);
   if (weight !== 1) wishes.push(['Weight', String(weight)]);
   if (retries > 0) wishes.push(['Retries', `${count(retries)} a task`]);

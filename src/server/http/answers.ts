@@ -25,6 +25,7 @@ export const Spec = Type.Object({
   memory: Type.Optional(Type.Number({ description: 'Bytes.' })),
   resources: Amounts,
   fenced: Type.Boolean(),
+  spawns: Type.Optional(Type.Boolean({ description: 'Its tasks may add others to it.' })),
   after: Type.Optional(Type.Array(Type.Integer(), { description: 'Jobs that must be done before it begins.' })),
   source: Type.Optional(Type.Integer({ description: 'The job whose results are its inputs.' })),
   submittedAt: Wall,

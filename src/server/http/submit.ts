@@ -16,8 +16,21 @@ import { InputUpload } from './input-upload.ts';
 import { viewOf } from './jobs.ts';
 import { type Call, type Reply, type Route, route, SUBMITTERS } from './route.ts';
 
-const { priority, weight, retries, maxFailures, timeout, requires, cpus, memory, resources, fenced, after, source } =
-  Submit.properties;
+const {
+  priority,
+  weight,
+  retries,
+  maxFailures,
+  timeout,
+  requires,
+  cpus,
+  memory,
+  resources,
+  fenced,
+  after,
+  source,
+  spawns,
+} = Submit.properties;
 
 const CodeText = Type.Union([
   Type.String({ description: 'An ES module with a default export.' }),
@@ -51,7 +64,21 @@ const NewJob = Type.Object(
     range: Type.Optional(RangeShape),
     open: Type.Optional(Type.Boolean({ description: 'More inputs follow, until the job is closed.' })),
     idempotencyKey: Type.Optional(ShortText),
-    ...{ priority, weight, retries, maxFailures, timeout, requires, cpus, memory, resources, fenced, after, source },
+    ...{
+      priority,
+      weight,
+      retries,
+      maxFailures,
+      timeout,
+      requires,
+      cpus,
+      memory,
+      resources,
+      fenced,
+      after,
+      source,
+      spawns,
+    },
   },
   { additionalProperties: false },
 );

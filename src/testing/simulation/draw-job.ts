@@ -15,12 +15,15 @@ export interface JobScene {
 
 /** More tasks than two blocks of a range hold, which only the shortest tasks reach. */
 const MOST_TASKS = 9_000;
+/** Each of them may be followed by several. */
+const MOST_PARENTS = 200;
 
 export function drawJob(random: Random, scene: JobScene): JobPlan {
   const { chaos, clients, workers, quiet } = scene;
   const low = random.logarithmic(scene.scale.cost[0], scene.scale.cost[1] / 3);
   const cost = [low, low * random.pick([1, 3, 30])] as const;
-  const count = drawCount(random, scene, (cost[0] + cost[1]) / 2);
+  const spawns = random.chance(0.15);
+  const count = Math.min(drawCount(random, scene, (cost[0] + cost[1]) / 2), spawns ? MOST_PARENTS : MOST_TASKS);
   const hangs = random.chance(0.15) && count < 500;
   const pillar = workers[0] as WorkerPlan;
   return {
@@ -28,6 +31,7 @@ export function drawJob(random: Random, scene: JobScene): JobPlan {
     at: Math.round(random.next() ** 2 * chaos * 0.7),
     count,
     ...drawInputs(random, scene, count),
+    ...(spawns && { spawns, inputs: { size: Math.ceil(count / random.whole(1, 3)), pause: random.pick([0, 5]) } }),
     reading: random.pick(['messages', 'batches', 'records'] as const),
     order: random.pick(['index', 'completion'] as const),
     credit: Math.round(random.logarithmic(50, 100_000)),

@@ -1,8 +1,9 @@
-import { ValueStatus } from '../../model/envelope.ts';
+import { isFailure, ValueStatus } from '../../model/envelope.ts';
 import { CHUNK_TIME } from '../../model/limits.ts';
-import { indexesOf } from '../../model/runs.ts';
+import { countRuns, indexesOf } from '../../model/runs.ts';
 import { packColumn, readColumn } from '../../protocol/column.ts';
 import type { Chunk, JobFacts, Runner, SlotEvent } from '../../worker/runner.ts';
+import { childrenOf, tasksIn } from './family.ts';
 import type { Life } from './machine.ts';
 import type { JobPlan, WorkerPlan } from './plan.ts';
 import {
@@ -35,6 +36,8 @@ interface Execution {
   readonly plan: JobPlan;
   /** Of the job in the plan. */
   readonly number: number;
+  /** Which tasks of the plan these are: in a job that grows not those of their places. */
+  readonly tasks: readonly number[];
   readonly results: Result[];
   /** When each of them is there, from the start on. */
   readonly ends: number[];
@@ -82,7 +85,8 @@ export class ModelRunner implements Runner {
     if (place === undefined || place.state !== 'ready') return;
     const number = numberOf(job.name);
     const plan = this.#life.machine.stage.plan.jobs[number] as JobPlan;
-    place.executions.push({ chunk, job, plan, number, results: [], ends: [], startedAt: 0 });
+    const tasks = plan.spawns === true ? tasksIn(number, chunk.column as Uint8Array) : [...indexesOf(chunk.runs)];
+    place.executions.push({ chunk, job, plan, number, tasks, results: [], ends: [], startedAt: 0 });
     if (place.executions.length === 1) this.#begin(place);
   }
 
@@ -136,21 +140,22 @@ export class ModelRunner implements Runner {
 
   /** Does the tasks until the time of a chunk is up, or one of them ends it otherwise. */
   #work(execution: Execution): { readonly how: Behaviour; readonly after: number; readonly index: number } {
-    const { chunk, job, plan, number, results, ends } = execution;
+    const { chunk, job, plan, number, tasks, results, ends } = execution;
     const healed = this.#life.machine.stage.healed;
     this.#checkInputs(execution);
     let after = 0;
-    for (const index of indexesOf(chunk.runs)) {
+    for (const [position, index] of [...indexesOf(chunk.runs)].entries()) {
+      const task = tasks[position] as number;
       if (this.#worker.character === 'hole' && !healed) {
         after += 0.1;
         results.push({ status: ValueStatus.failed, text: failureText('this worker is broken') });
       } else {
-        const how = this.#behaviour(plan, number, index);
-        after += costOf(plan, number, index) * this.#worker.slowness * slownessOf(job.code);
+        const how = this.#behaviour(plan, number, task);
+        after += costOf(plan, number, task) * this.#worker.slowness * slownessOf(job.code);
         if (how === 'crashes' || how === 'hangs' || how === 'poison') return { how, after, index };
         results.push(
           how === 'works'
-            ? resultFor(plan, number, index)
+            ? resultFor(plan, number, task)
             : { status: ValueStatus.failed, text: failureText(`task ${index} throws`) },
         );
       }
@@ -167,7 +172,7 @@ export class ModelRunner implements Runner {
   }
 
   /** Whatever way the inputs took, these are the ones of these tasks. */
-  #checkInputs({ chunk, job, number }: Execution): void {
+  #checkInputs({ chunk, job, number, tasks }: Execution): void {
     const { range } = job;
     if (range !== undefined) {
       if (range.start !== firstInput(number) || range.step !== INPUT_STEP) this.#wrongInput(job, `of the range`);
@@ -176,7 +181,9 @@ export class ModelRunner implements Runner {
     const column = chunk.column === undefined ? undefined : readColumn(chunk.column);
     const text = decoder.decode(column?.bytes);
     let wanted = '';
-    for (const index of indexesOf(chunk.runs)) wanted += `${inputOf(number, index)},`;
+    const { family } = this.#life.machine.stage.observer.jobs.get(job.job) ?? {};
+    for (const index of indexesOf(chunk.runs)) wanted += `${inputOf(number, family?.at(index) ?? index)},`;
+    if (tasks.length !== countRuns(chunk.runs)) this.#wrongInput(job, `${tasks.length} inputs`);
     if (text !== wanted) this.#wrongInput(job, text.slice(0, 100));
   }
 
@@ -223,19 +230,32 @@ export class ModelRunner implements Runner {
     );
   }
 
-  #tell(place: Place, { chunk, results, ends, startedAt }: Execution): void {
+  #tell(place: Place, execution: Execution): void {
+    const { chunk, results, ends, startedAt } = execution;
     place.executions.shift();
     const texts = results.map(({ text }) => text);
+    const spawned = spawnedIn(execution);
+    for (const [, inputs] of spawned) texts.push(...inputs);
+    const statuses = texts.map((_, i) => results[i]?.status ?? ValueStatus.json);
     const column = packColumn(
       Uint32Array.from(texts, (text) => text.length),
-      Uint8Array.from(results, ({ status }) => status),
+      Uint8Array.from(statuses),
       encoder.encode(texts.join('')),
     );
+    const more = spawned.length > 0 && { spawned: spawned.map(([at, inputs]) => [at, inputs.length] as const) };
     const micros = Math.round(1_000 * (ends.at(-1) ?? this.#life.machine.stage.world.now - startedAt));
     const done = results.length;
     this.#begin(place);
-    this.#events.report({ kind: 'chunkDone', slot: place.slot, chunk: chunk.id, done, micros, column });
+    this.#events.report({ kind: 'chunkDone', slot: place.slot, chunk: chunk.id, done, micros, column, ...more });
   }
+}
+
+/** What the tasks that worked give their job, by their places, as the wire has it. */
+function spawnedIn({ plan, number, tasks, results }: Execution): [position: number, inputs: string[]][] {
+  return results.flatMap(({ status }, position): [number, string[]][] => {
+    const children = isFailure(status) ? [] : childrenOf(plan, number, tasks[position] as number);
+    return children.length === 0 ? [] : [[position, children.map((child) => `${inputOf(number, child)},`)]];
+  });
 }
 
 async function* once(bytes: Uint8Array): AsyncIterable<Uint8Array> {

@@ -76,7 +76,10 @@ export class Observer {
       if (write.kind === 'progress') progresses.push([job, write.progress]);
     }
     for (const [job, progress] of progresses) this.#progress(job, progress);
-    for (const job of touched) this.#recount(job);
+    for (const job of touched) {
+      this.#recount(job);
+      this.#checkFamily(job);
+    }
   }
 
   /** A store refuses only what contradicts its data, or comes from a server whose time is over. */
@@ -105,6 +108,13 @@ export class Observer {
         return undefined;
       case 'segment':
         return this.#addSegment(write.segment, write.column, disk);
+      case 'inputs': {
+        const job = this.jobs.get(write.job);
+        if (job?.plan.spawns !== true) return undefined;
+        if (write.first >= job.plan.count) this.#world.sometimes('a task gave its job others');
+        job.family.add(write.first, write.column);
+        return job;
+      }
       case 'progress':
         return this.jobs.get(write.job);
       default:
@@ -193,6 +203,13 @@ export class Observer {
     if (hasEnded(progress.state) && ends !== progress.total)
       this.#world.fail('S6', `job ${job.id} is ${progress.state} with ${ends} of ${progress.total} tasks ended`);
     if (ends > progress.total) this.#world.fail('S6', `job ${job.id} has more ends than tasks`);
+  }
+
+  /** R34: what tasks gave is there as often as they were recorded, in the same commit. */
+  #checkFamily(job: SeenJob): void {
+    if (job.plan.spawns !== true) return;
+    const wrong = job.family.wrong(!job.progress.open);
+    if (wrong !== undefined) this.#world.fail('S1', `job ${job.id}: ${wrong}`);
   }
 
   #reopened(id: JobId, disk: MemoryDisk): void {

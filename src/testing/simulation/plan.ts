@@ -51,6 +51,8 @@ export interface JobPlan {
   readonly count: number;
   /** Absent: a range. Else how inputs come: so many at a time with pauses between, or all at once. */
   readonly inputs?: { readonly size: number; readonly pause: Millis };
+  /** Its tasks give it further ones. */
+  readonly spawns?: boolean;
   /** How its results are read: messages with a small credit, whole batches, or record by record. */
   readonly reading: 'messages' | 'batches' | 'records';
   readonly order: 'index' | 'completion';

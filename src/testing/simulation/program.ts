@@ -64,13 +64,14 @@ export class Program {
 
   /** Until it is accepted; a process that died tries again under the same key. */
   #submit(life: ClientLife): Promise<Job> {
-    const { retries, timeout, priority, fenced, maxFailures, requires, cpus } = this.plan;
+    const { retries, timeout, priority, fenced, maxFailures, requires, cpus, spawns } = this.plan;
     const options = {
       name: jobName(this.number),
       idempotencyKey: `key ${this.number}`,
       ...{ retries, priority, fenced, maxFailures, requires, cpus },
       resources: this.plan.resources,
       ...(timeout === undefined ? {} : { timeout }),
+      ...(spawns === true && { spawns }),
     };
     const variants = variantsOf(this.plan, this.number);
     const code = { code: codeOf(this.plan, this.number), sourceName: jobName(this.number), variants };
@@ -135,7 +136,7 @@ export class Program {
 
   async #readAll(life: ClientLife, at: Place): Promise<void> {
     const { world } = this.#stage;
-    if (this.#reading === undefined) this.#reading = new Reading(world, this.plan, this.number, at.job.id);
+    if (this.#reading === undefined) this.#reading = this.#newReading(at.job.id);
     else {
       this.#reading.goOn();
       world.sometimes('a program went on reading after its crash');
@@ -148,6 +149,17 @@ export class Program {
     this.#retry = 'answered';
     this.#progress = undefined;
     this.#progress = await this.#read(life, at, this.#reading);
+  }
+
+  #newReading(job: number): Reading {
+    const { world, observer } = this.#stage;
+    return new Reading(
+      world,
+      this.plan,
+      this.number,
+      job,
+      (index) => observer.jobs.get(job)?.family.at(index) ?? index,
+    );
   }
 
   /** Resolves when the stream has ended; a stream that the server gives up is opened again. */

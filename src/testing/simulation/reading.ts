@@ -25,14 +25,17 @@ export class Reading {
   readonly #plan: JobPlan;
   readonly #number: number;
   readonly #job: number;
+  readonly #taskAt: (index: TaskIndex) => number;
   #lastIndex = -1;
   #marked: TaskIndex = 0;
 
-  constructor(world: World, plan: JobPlan, number: number, job: number) {
+  /** `taskAt`: which task stands where, in a job that grows. */
+  constructor(world: World, plan: JobPlan, number: number, job: number, taskAt: (index: TaskIndex) => number) {
     this.#world = world;
     this.#plan = plan;
     this.#number = number;
     this.#job = job;
+    this.#taskAt = taskAt;
   }
 
   /** The process that read is gone, and with it what it had not written down. */
@@ -86,7 +89,7 @@ export class Reading {
     this.#lastIndex = index;
     this.#note(index, record.status === 'failed');
     if (record.status === 'done') {
-      const wanted = valueFor(this.#plan, this.#number, index);
+      const wanted = valueFor(this.#plan, this.#number, this.#taskAt(index));
       if (record.value !== wanted) this.#fail(`task ${index} gave ${String(record.value)}, not ${String(wanted)}`);
     }
     this.after = cursor;
@@ -104,7 +107,7 @@ export class Reading {
   #outcome(index: TaskIndex, status: number, text: string): void {
     this.#note(index, isFailure(status));
     if (isFailure(status)) return;
-    const wanted = resultFor(this.#plan, this.#number, index);
+    const wanted = resultFor(this.#plan, this.#number, this.#taskAt(index));
     if (status !== wanted.status || text !== wanted.text)
       this.#fail(`task ${index} gave ${status} ${text}, not ${wanted.status} ${wanted.text}`);
   }

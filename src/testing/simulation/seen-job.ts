@@ -5,6 +5,7 @@ import type { AttemptRecord, SegmentRecord } from '../../model/records.ts';
 import { indexesOf, type Run } from '../../model/runs.ts';
 import { readColumn, statusOf } from '../../protocol/column.ts';
 import { failedRuns } from '../../store/reopen.ts';
+import { Family } from './family.ts';
 import type { JobPlan } from './plan.ts';
 import { numberOf, resultFor } from './tasks.ts';
 
@@ -35,6 +36,7 @@ export class SeenJob {
   done = 0;
   failed = 0;
   segments = 0;
+  readonly family: Family;
 
   constructor(id: JobId, spec: JobSpec, progress: JobProgress, plans: readonly JobPlan[]) {
     this.id = id;
@@ -42,6 +44,7 @@ export class SeenJob {
     this.progress = progress;
     this.number = numberOf(spec.name);
     this.plan = plans[this.number] as JobPlan;
+    this.family = new Family(this.plan, this.number);
   }
 
   has(index: TaskIndex): boolean {
@@ -68,9 +71,14 @@ export class SeenJob {
       if (this.has(index)) return { rule: 'S1', what: `task ${this.id}/${index} was recorded twice` };
       this.#mark(index);
       if (failed.has(index)) this.#fail(index, segment);
-      else this.done += 1;
+      else this.#succeed(index);
     }
     return this.#checkValues(segment.runs, failed, column, blobs);
+  }
+
+  #succeed(index: TaskIndex): void {
+    this.done += 1;
+    this.family.done(index);
   }
 
   #mark(index: TaskIndex): void {
@@ -117,7 +125,7 @@ export class SeenJob {
     if (status === ValueStatus.poison && !this.#lost.has(index))
       return { rule: 'S9', what: 'it is poison, but no worker was lost under it' };
     if (failed) return undefined;
-    const result = resultFor(this.plan, this.number, index);
+    const result = resultFor(this.plan, this.number, this.family.at(index));
     if (status !== result.status || told !== result.text)
       return { rule: 'S3', what: `it is recorded as ${status} ${told}, but was ${result.status} ${result.text}` };
     if (result.blob !== undefined && !blobs.has(result.blob.sha256))

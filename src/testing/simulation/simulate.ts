@@ -222,7 +222,8 @@ function patience({ jobs, workers, network, disk }: Plan): number {
   const turn = 4 * network.latency[1] + 3 * disk.latency[1];
   const work = (job: JobPlan) => {
     // A retry of its failed tasks is as much again.
-    const attempts = 2 * job.count * (1 + job.retries);
+    const tasks = job.spawns === true ? 8 * job.count : job.count;
+    const attempts = 2 * tasks * (1 + job.retries);
     const timeouts = job.timeout === undefined ? 0 : attempts * job.timeout;
     return attempts * (2 * job.cost[1] + turn) + timeouts + 20 * job.cost[1] * slowest + (job.inputs?.pause ?? 0);
   };

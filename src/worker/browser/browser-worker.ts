@@ -154,15 +154,15 @@ export class BrowserWorker extends EventTarget {
     if (event.kind === 'chunkDone' || event.kind === 'slotDied') this.#noteBusy();
   }
 
-  #count({ slot, chunk, micros, column: packed }: SlotEvent & { kind: 'chunkDone' }): void {
+  #count({ slot, chunk, done: ended, micros, column: packed }: SlotEvent & { kind: 'chunkDone' }): void {
     const left = (this.#running.get(slot) ?? []).filter((each) => each.chunk !== chunk);
     this.#running.set(slot, left);
     const column = readColumn(packed);
     let failed = 0;
-    for (let i = 0; i < column.count; i++) if (isFailure(statusOf(column, i))) failed += 1;
+    for (let i = 0; i < ended; i++) if (isFailure(statusOf(column, i))) failed += 1;
     const { done, failed: before, computed } = this.#lending;
     this.#change({
-      done: done + column.count - failed,
+      done: done + ended - failed,
       failed: before + failed,
       computed: computed + micros / 1_000,
     });

@@ -1,5 +1,6 @@
 import type { BlobRef, PackedColumn } from '../../model/envelope.ts';
 import { PROCESS_MODULES } from '../../model/limits.ts';
+import type { Spawned } from '../../model/spawned.ts';
 import type { Chunk, JobFacts, Runner, SlotEvent } from '../runner.ts';
 import { blobsIn, notStored } from '../tasks/blobs.ts';
 import type { FromTask, ToTask } from '../tasks/task-channel.ts';
@@ -157,12 +158,13 @@ export class WebRunner implements Runner {
     if (life.jobs.get(job.job) !== job.code.sha256) {
       life.jobs.set(job.job, job.code.sha256);
       life.modules.add(job.code.sha256);
-      const { code, memory, range } = job;
+      const { code, memory, range, spawns } = job;
       const isText = code.runner !== 'wasi' && code.runner !== 'python';
       const order = {
         ...({ kind: 'job', job: job.job, code, module: isText ? this.#codes.text(code.sha256) : '' } as const),
         ...(memory !== undefined && { memory }),
         ...(range && { range }),
+        ...(spawns && { spawns }),
       };
       const isFirst = code.runner === 'python' && !life.hasPyodide;
       life.hasPyodide ||= isFirst;
@@ -240,22 +242,24 @@ export class WebRunner implements Runner {
 
   #done(
     place: Place,
-    { chunk, done, micros, blobs: named }: FromTask & { kind: 'done' },
+    { chunk, done, micros, blobs: named, spawned }: FromTask & { kind: 'done' },
     bytes: PackedColumn,
     blobs: ReadonlyMap<string, Uint8Array<ArrayBuffer>>,
   ): void {
     const { slot } = place;
     place.chunks.shift();
-    const tell = (column: PackedColumn): void => {
-      if (!this.#closed) this.#report({ kind: 'chunkDone', slot, chunk, done, micros, column });
+    const tell = (column: PackedColumn, more?: Spawned): void => {
+      if (this.#closed) return;
+      this.#report({ kind: 'chunkDone', slot, chunk, done, micros, column, ...(more && { spawned: more }) });
     };
-    if (named === undefined && place.fromSlot === undefined) return tell(bytes);
+    if (named === undefined && place.fromSlot === undefined) return tell(bytes, spawned);
     this.#report({ kind: 'chunkWaiting', slot, chunk });
     // The message that names a blob leaves after the blob is stored (P15).
     const turn = (place.fromSlot ?? Promise.resolve()).then(async () => {
       const problems = await Promise.all((named ?? []).map((blob) => this.#upload(blob, blobs)));
       const problem = problems.find((each) => each !== undefined);
-      tell(problem === undefined ? bytes : notStored(done, problem));
+      if (problem === undefined) tell(bytes, spawned);
+      else tell(notStored(done, problem));
       if (place.fromSlot === turn) place.fromSlot = undefined;
     });
     place.fromSlot = turn;

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { PackedColumn } from '../../model/envelope.ts';
 import { LOG_MESSAGE_BYTES, PROCESS_MODULES } from '../../model/limits.ts';
+import type { Spawned } from '../../model/spawned.ts';
 import { type Chunk, DISK_FULL, type JobFacts, type Runner, type SlotEvent } from '../runner.ts';
 import { blobsIn, notStored } from '../tasks/blobs.ts';
 import type { FromTask, StoredBlob } from '../tasks/task-channel.ts';
@@ -188,7 +189,7 @@ export class JsRunner implements Runner {
     if (process.jobs.get(job.job) !== job.code.sha256) {
       process.jobs.set(job.job, job.code.sha256);
       process.modules.add(job.code.sha256);
-      const { code, memory, range } = job;
+      const { code, memory, range, spawns } = job;
       process.send({
         kind: 'job',
         job: job.job,
@@ -197,6 +198,7 @@ export class JsRunner implements Runner {
         ...(code.runner === 'python' && this.#pyodide !== undefined && { pyodide: this.#pyodide() }),
         ...(memory !== undefined && { memory }),
         ...(range && { range }),
+        ...(spawns && { spawns }),
       });
     }
     process.send({ kind: 'chunk', id, job: job.job, lease, runs, farm, ...(missing && { missing }) }, column);
@@ -258,16 +260,25 @@ export class JsRunner implements Runner {
   #done(place: Place, process: TaskProcess, message: FromTask & { kind: 'done' }, bytes: Uint8Array): void {
     const over = place.chunks.shift();
     if (over !== undefined) letGo(over);
-    const { chunk, done, micros, blobs } = message;
-    const tell = (column: PackedColumn): void =>
-      this.#report({ kind: 'chunkDone', slot: place.number, chunk, done, micros, column });
-    if (blobs === undefined && place.fromProcess === undefined) return tell(bytes);
+    const { chunk, done, micros, blobs, spawned } = message;
+    const tell = (column: PackedColumn, more?: Spawned): void =>
+      this.#report({
+        kind: 'chunkDone',
+        slot: place.number,
+        chunk,
+        done,
+        micros,
+        column,
+        ...(more && { spawned: more }),
+      });
+    if (blobs === undefined && place.fromProcess === undefined) return tell(bytes, spawned);
     this.#report({ kind: 'chunkWaiting', slot: place.number, chunk });
     // The message that names a blob leaves after the blob is stored (P15).
     const turn = (place.fromProcess ?? Promise.resolve()).then(async () => {
       const uploads = (blobs ?? []).map((blob) => this.#upload(process, blob));
       const problem = (await Promise.all(uploads)).find((each) => each !== undefined);
-      tell(problem === undefined ? bytes : notStored(done, problem));
+      if (problem === undefined) tell(bytes, spawned);
+      else tell(notStored(done, problem));
       if (place.fromProcess === turn) place.fromProcess = undefined;
     });
     place.fromProcess = turn;

@@ -1,11 +1,14 @@
 import type { BlobRef } from '../../model/envelope.ts';
 import { ValueStatus } from '../../model/envelope.ts';
 import { CHUNK_BYTES, CHUNK_TIME, INLINE_VALUE_BYTES } from '../../model/limits.ts';
-import { packColumn, readColumn } from '../../protocol/column.ts';
+import { SPAWN_TASKS } from '../../model/spawn-limits.ts';
+import type { Spawned } from '../../model/spawned.ts';
+import { joinColumns, packColumn, readColumn } from '../../protocol/column.ts';
 import { decodeColumn } from '../../protocol/values/column.ts';
 import { ColumnWriter } from '../../protocol/values/column-writer.ts';
 import { decodeValue } from '../../protocol/values/value.ts';
 import type { WorkerFailure } from '../failures.ts';
+import { SpawnedInputs } from './spawned-inputs.ts';
 import type { FromTask, StoredBlob, ToTask } from './task-channel.ts';
 import type { ContextHost } from './task-context.ts';
 import { TaskContext } from './task-context.ts';
@@ -63,7 +66,7 @@ export interface Place {
 export class Executor {
   readonly place: Place = { chunk: 0, position: 0 };
   readonly #send: (message: FromTask, bytes?: Uint8Array) => void;
-  readonly #host: Omit<ContextHost, 'farm' | 'job' | 'lease'>;
+  readonly #host: Omit<ContextHost, 'farm' | 'job' | 'lease' | 'spawn'>;
   readonly #platform: TaskPlatform;
   readonly #jobs = new Map<number, LoadedJob>();
   readonly #waiting: { order: ChunkOrder; bytes: Uint8Array }[] = [];
@@ -74,7 +77,7 @@ export class Executor {
 
   constructor(
     send: (message: FromTask, bytes?: Uint8Array) => void,
-    host: Omit<ContextHost, 'farm' | 'job' | 'lease'>,
+    host: Omit<ContextHost, 'farm' | 'job' | 'lease' | 'spawn'>,
     platform: TaskPlatform,
   ) {
     this.#send = send;
@@ -140,22 +143,31 @@ export class Executor {
       return this.#end(order, done, begun, column, blobs);
     }
     const count = order.runs.reduce((sum, run) => sum + run.count, 0);
-    const outcomes = new Outcomes(count, this.#platform);
+    const outcomes = new Outcomes(count, this.#platform, job.order.spawns === true);
     let done = 0;
     if (typeof job.task === 'function') {
       const input = this.#inputs(order, job.order, bytes);
-      const host: ContextHost = { ...this.#host, farm: order.farm, job: order.job, lease: order.lease };
+      const spawn = (value: unknown): void => outcomes.spawned.add(value);
+      const host: ContextHost = { ...this.#host, farm: order.farm, job: order.job, lease: order.lease, spawn };
       done = await this.#runTasks(order, job.task, input, host, outcomes, begun);
     } else {
       for (; done < count && outcomes.hasRoom; done++) outcomes.fail(job.task);
     }
-    const { column, blobs } = outcomes.finish();
-    this.#end(order, done, begun, column, blobs);
+    const { column, blobs, spawned } = outcomes.finish();
+    this.#end(order, done, begun, column, blobs, spawned);
   }
 
-  #end(order: ChunkOrder, done: number, begun: number, column: Uint8Array, blobs: readonly StoredBlob[]): void {
+  #end(
+    order: ChunkOrder,
+    done: number,
+    begun: number,
+    column: Uint8Array,
+    blobs: readonly StoredBlob[],
+    spawned?: Spawned,
+  ): void {
     const micros = (performance.now() - begun) * 1_000;
-    this.#send({ kind: 'done', chunk: order.id, done, micros, ...(blobs.length > 0 && { blobs }) }, column);
+    const more = { ...(blobs.length > 0 && { blobs }), ...(spawned && { spawned }) };
+    this.#send({ kind: 'done', chunk: order.id, done, micros, ...more }, column);
   }
 
   /** Returns how many have ended: all, or as many as fit into CHUNK_TIME and CHUNK_BYTES. */
@@ -172,6 +184,7 @@ export class Executor {
     for (const { start, count } of order.runs) {
       for (let index = start; index < start + count; index++) {
         this.place.position = position;
+        outcomes.spawned.begin(position);
         const context = new TaskContext(host, index);
         this.#context = context;
         if (this.#aborted.size > 0 && this.#aborted.delete(order.id)) TaskContext.abort(context);
@@ -184,7 +197,7 @@ export class Executor {
           outcomes.fail(failureOf(error, this.#platform.words));
           failed = true;
         }
-        if (!failed) outcomes.add(result, index);
+        outcomes.spawned.end(!failed && outcomes.add(result, index));
         position += 1;
         if (performance.now() >= deadline || !outcomes.hasRoom) return position;
       }
@@ -221,21 +234,24 @@ class Outcomes {
   readonly #writer: ColumnWriter;
   readonly #platform: TaskPlatform;
   readonly #blobs: StoredBlob[] = [];
+  readonly spawned: SpawnedInputs;
 
-  constructor(count: number, platform: TaskPlatform) {
+  constructor(count: number, platform: TaskPlatform, spawns: boolean) {
+    this.spawned = new SpawnedInputs(spawns);
     this.#writer = new ColumnWriter({ values: count, bytes: Math.min(count * 8, CHUNK_BYTES) });
     this.#platform = platform;
   }
 
   get hasRoom(): boolean {
-    return this.#writer.byteLength < CHUNK_BYTES;
+    return this.#writer.byteLength + this.spawned.byteLength < CHUNK_BYTES && this.spawned.count < SPAWN_TASKS;
   }
 
   fail(failure: WorkerFailure): void {
     this.#writer.appendRecord(ValueStatus.failed, failure);
   }
 
-  add(result: unknown, index: number): void {
+  /** Whether it can be sent; else the task has failed. */
+  add(result: unknown, index: number): boolean {
     try {
       if (result instanceof Uint8Array && result.length > INLINE_VALUE_BYTES) {
         this.#addBlob(ValueStatus.bytesBlob, result);
@@ -243,10 +259,12 @@ class Outcomes {
         // Without the comma that ends a value in a column.
         this.#addBlob(ValueStatus.jsonBlob, this.#writer.pop().bytes.subarray(0, -1));
       }
+      return true;
     } catch (error) {
       // Another worker may have room.
       if (isFull(error)) throw error;
       this.fail(failureOfResult(error, index, this.#platform.words));
+      return false;
     }
   }
 
@@ -256,9 +274,12 @@ class Outcomes {
     this.#writer.appendRecord(status, { sha256: blob.sha256, size: blob.size } satisfies BlobRef);
   }
 
-  finish(): { column: Uint8Array; blobs: StoredBlob[] } {
+  finish(): { column: Uint8Array; blobs: StoredBlob[]; spawned?: Spawned } {
     const { lengths, status, bytes } = this.#writer.finish();
-    return { column: packColumn(lengths, status, bytes), blobs: this.#blobs };
+    const column = packColumn(lengths, status, bytes);
+    const more = this.spawned.finish();
+    if (more === undefined) return { column, blobs: this.#blobs };
+    return { column: joinColumns([column, more.column]), blobs: this.#blobs, spawned: more.spawned };
   }
 }
 

@@ -1,6 +1,7 @@
 import type { BlobRef } from '../../model/envelope.ts';
 import type { CodeRef, RangeInputs } from '../../model/job.ts';
 import type { Run } from '../../model/runs.ts';
+import type { Spawned } from '../../model/spawned.ts';
 
 /** What a worker says to a slot: to a task process of Node, or to a Web Worker of a browser. */
 export type ToTask =
@@ -18,6 +19,8 @@ export type ToTask =
       /** Bytes that a task may use. */
       readonly memory?: number;
       readonly range?: RangeInputs;
+      /** Its tasks may add others to it. */
+      readonly spawns?: boolean;
     }
   /**
    * With the packed inputs, except for ranges. Blobs among them lie where the slot can read them; `missing` says why one
@@ -44,13 +47,17 @@ export type StoredBlob = BlobRef & { readonly file?: number };
 export type FromTask =
   | { readonly kind: 'ready' }
   | { readonly kind: 'started'; readonly chunk: number }
-  /** With the packed outcomes. `blobs`: results that lie with the slot and shall be uploaded. */
+  /**
+   * With the packed outcomes, and behind them what `spawned` tells of. `blobs`: results that lie with the slot and shall be
+   * uploaded.
+   */
   | {
       readonly kind: 'done';
       readonly chunk: number;
       readonly done: number;
       readonly micros: number;
       readonly blobs?: readonly StoredBlob[];
+      readonly spawned?: Spawned;
     }
   | {
       readonly kind: 'log';

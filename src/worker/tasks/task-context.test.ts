@@ -8,6 +8,7 @@ const host: ContextHost = {
   lease: 2,
   log() {},
   progress() {},
+  spawn() {},
   getBlob: async () => new Uint8Array(1),
   putBlob: async () => ({ sha256: 'a'.repeat(64), size: 1 }),
 };

@@ -10,6 +10,7 @@ export interface ContextHost {
   progress(fraction: number, text?: string): void;
   getBlob(sha256: string): Promise<Uint8Array>;
   putBlob(bytes: Uint8Array): Promise<BlobRef>;
+  spawn(input: unknown): void;
   /** Absent: there are no files here. */
   readonly files?: {
     get(sha256: string): Promise<string>;
@@ -66,6 +67,11 @@ export class TaskContext {
   blob(bytes: Uint8Array): Promise<BlobRef>;
   blob(what: string | Uint8Array): Promise<Uint8Array | BlobRef> {
     return typeof what === 'string' ? this.#host.getBlob(what) : this.#host.putBlob(what);
+  }
+
+  /** Adds a task with that input to the job, behind all others, once this one is recorded as done. */
+  spawn(input: unknown): void {
+    this.#host.spawn(input);
   }
 
   /** The path of a file with the bytes of a blob, of any size; to be read until this task ends, and not to be written to. */

@@ -1,6 +1,8 @@
+import { isFailure } from '../../model/envelope.ts';
 import { LOG_MESSAGE_BYTES } from '../../model/limits.ts';
 import { countRuns } from '../../model/runs.ts';
-import { readColumn } from '../../protocol/column.ts';
+import { countSpawned, isSpawnedBy, type Spawned } from '../../model/spawned.ts';
+import { readColumn, statusOf } from '../../protocol/column.ts';
 import type { Chunk } from '../runner.ts';
 import type { FromTask, StoredBlob } from './task-channel.ts';
 
@@ -71,14 +73,30 @@ function checkedDone(message: Record<string, unknown>, bytes: Uint8Array, runnin
   const chunk = whole(message['chunk']);
   if (running?.id !== chunk) throw new TypeError('the end of a chunk that does not run');
   const done = whole(message['done']);
-  if (done < 1 || done > countRuns(running.runs) || readColumn(bytes).count !== done)
+  const spawned = message['spawned'] === undefined ? undefined : checkedSpawned(message['spawned'], done, bytes);
+  if (done < 1 || done > countRuns(running.runs) || readColumn(bytes).count !== done + countSpawned(spawned))
     throw new TypeError('a wrong count');
   const micros = finite(message['micros']);
   if (micros < 0) throw new TypeError('a negative time');
   const { blobs } = message;
-  if (blobs === undefined) return { kind: 'done', chunk, done, micros };
+  const more = spawned === undefined ? {} : { spawned };
+  if (blobs === undefined) return { kind: 'done', chunk, done, micros, ...more };
   if (!Array.isArray(blobs)) throw new TypeError('blobs that are no list');
-  return { kind: 'done', chunk, done, micros, blobs: blobs.map(blob) };
+  return { kind: 'done', chunk, done, micros, blobs: blobs.map(blob), ...more };
+}
+
+/** By position; what was spawned is no outcome. */
+function checkedSpawned(value: unknown, done: number, bytes: Uint8Array): Spawned {
+  if (!Array.isArray(value) || value.length > done) throw new TypeError('spawned inputs that are no list');
+  const spawned = value.map((pair): [number, number] => {
+    if (!Array.isArray(pair)) throw new TypeError('spawned inputs that are no pairs');
+    return [whole(pair[0]), whole(pair[1])];
+  });
+  const column = readColumn(bytes);
+  for (let i = done; i < column.count; i++)
+    if (isFailure(statusOf(column, i))) throw new TypeError('a spawned input that is a failure');
+  if (!isSpawnedBy([{ start: 0, count: done }], spawned)) throw new TypeError('spawned inputs of other tasks');
+  return spawned;
 }
 
 function blob(value: unknown): StoredBlob {

@@ -1,0 +1,103 @@
+import type { PackedColumn } from '../model/envelope.ts';
+import { ROW_BYTES } from '../model/limits.ts';
+import type { SchedulerWrite, Write } from '../model/records.ts';
+import { readColumn, selectColumn } from '../protocol/column.ts';
+import type { Command } from '../scheduler/commands.ts';
+import type { Event } from '../scheduler/events.ts';
+import type { InputCache } from './input-cache.ts';
+import { segmentColumn } from './segment-column.ts';
+
+/** A command that acts on the world: all but writes, which the loop itself commits first. */
+export type Effect = Exclude<Command, { kind: 'write' }>;
+
+/** Something of the shell's own that must happen between the effects before and those after it. */
+interface Turn {
+  readonly kind: 'turn';
+  readonly run: () => void;
+}
+
+/** What many events brought: it is committed together, and what is to be done about it leaves then. */
+export class Group {
+  readonly writes: Write[] = [];
+  readonly effects: (Effect | Turn)[] = [];
+  readonly waiters: { resolve: () => void; reject: (error: Error) => void }[] = [];
+  bytes = 0;
+  readonly #inputs: InputCache;
+  /** Where in `writes` the row of a job's progress or of a block stands, so that a later one replaces it. */
+  readonly #rows = new Map<string, number>();
+
+  constructor(inputs: InputCache) {
+    this.#inputs = inputs;
+  }
+
+  /** What the scheduler decided on an event, whose bytes are `column`. */
+  take(commands: readonly Command[], event: Event, column: PackedColumn | undefined): void {
+    let brought: Write | undefined;
+    for (const command of commands) {
+      if (command.kind !== 'write') {
+        this.effects.push(command);
+        continue;
+      }
+      const { write } = command;
+      if (write.kind === 'inputs' || write.kind === 'segment') {
+        const whole = withBytes(write, event, column);
+        if (whole.kind === 'inputs') brought = whole;
+        this.add(whole);
+      } else if (write.kind === 'progress') this.#replace(`progress ${write.job}`, write);
+      else if (write.kind === 'block') {
+        const { job, first } = write.block;
+        // A block that is claimed at once need not be read back.
+        if (brought?.kind === 'inputs' && brought.first === first) this.#inputs.put(job, first, brought.column);
+        this.#replace(`block ${job}/${first}`, write);
+      } else {
+        // A later block row of the same name would be a new life of it: it must not take the place of an older one.
+        if (write.kind === 'blockEnded') this.#rows.delete(`block ${write.job}/${write.first}`);
+        this.add(write);
+      }
+    }
+  }
+
+  add(write: Write): void {
+    this.writes.push(write);
+    this.bytes += ROW_BYTES + payloadOf(write);
+  }
+
+  #replace(row: string, write: Write): void {
+    const at = this.#rows.get(row);
+    if (at !== undefined) {
+      this.writes[at] = write;
+    } else {
+      this.#rows.set(row, this.writes.length);
+      this.add(write);
+    }
+  }
+}
+
+function withBytes(
+  write: Extract<SchedulerWrite, { kind: 'inputs' | 'segment' }>,
+  event: Event,
+  column: PackedColumn | undefined,
+): Extract<Write, { kind: 'inputs' | 'segment' }> {
+  if (write.kind === 'segment') {
+    const { segment, made } = write;
+    return { kind: 'segment', segment, column: segmentColumn(segment, made, event, column) };
+  }
+  if (column === undefined) throw new Error('inputs without bytes');
+  const { at, ...inputs } = write;
+  return { ...inputs, column: at === undefined ? column : selectColumn(readColumn(column), at) };
+}
+
+/** Bytes of a row that its kind does not bound. */
+function payloadOf(write: Write): number {
+  switch (write.kind) {
+    case 'inputs':
+    case 'segment':
+      return write.column.length;
+    case 'log':
+      return write.log.text.length;
+    case 'attempt':
+      return write.attempt.message.length;
+    default:
+      return 0;
+  }
+}
