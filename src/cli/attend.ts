@@ -1,7 +1,7 @@
 import type { Farm } from '../client/farm.ts';
 import type { Job } from '../client/job.ts';
 import type { TaskFailure } from '../model/envelope.ts';
-import type { JobProgress } from '../model/job.ts';
+import { type JobProgress, mayGrow } from '../model/job.ts';
 import type { Api } from './api.ts';
 import { ExitCode } from './errors.ts';
 import { type CommandOutcome, printCommands, told } from './exec/print-commands.ts';
@@ -117,9 +117,10 @@ async function* arrivals(
 async function watch(job: Job, bar: ProgressBar): Promise<void> {
   if (!bar.isShown) return;
   try {
+    const { spec } = await job.status();
     for await (const { progress, running } of job.progress()) {
-      const { total, open, done, failed } = progress;
-      bar.update({ total, isOpen: open, done, failed, running });
+      const { total, done, failed } = progress;
+      bar.update({ total, isOpen: mayGrow(spec, progress), done, failed, running });
     }
   } catch {
     // The connection ended; whoever reads the results tells of it.

@@ -1,6 +1,6 @@
 import type { Farm } from '../client/farm.ts';
 import type { Job } from '../client/job.ts';
-import { hasEnded, type JobProgress } from '../model/job.ts';
+import { hasEnded, type JobProgress, mayGrow } from '../model/job.ts';
 import { Api } from './api.ts';
 import { attend, exitCodeOf, summaryOf } from './attend.ts';
 import type { FollowOptions } from './commands/results.ts';
@@ -77,9 +77,10 @@ async function showUntilEnd(
   const stopTelling = quiet ? undefined : sayWhyItWaits(job.id, api, say);
   let last: JobProgress | undefined;
   try {
+    const { spec } = await job.status();
     for await (const { progress, running } of job.progress()) {
-      const { total, open, done, failed } = progress;
-      bar.update({ total, isOpen: open, done, failed, running });
+      const { total, done, failed } = progress;
+      bar.update({ total, isOpen: mayGrow(spec, progress), done, failed, running });
       if (!bar.isShown) onReport?.(wordsOf(job.id, progress, running));
       last = progress;
     }

@@ -221,6 +221,25 @@ describe('run, on a server', () => {
     assert.match((await run('square.ts 1 --after 1 --local 1')).stderr, /^manyhands: --after names a job of a server/);
   });
 
+  it('R34: lets tasks add others with --spawns, and refuses it without', async () => {
+    line.write('halves.ts', 'export default (n: number, ctx: any) => { if (n > 1) ctx.spawn(n >> 1); return n; };');
+    assert.equal(
+      (await run('halves.ts 20 7 --spawns')).stdout
+        .trim()
+        .split('\n')
+        .map(Number)
+        .sort((a, b) => a - b)
+        .join(),
+      '1,1,2,3,5,7,10,20',
+    );
+    assert.match((await line.run(['show', 'last'])).stdout, /^asked for +its tasks may add others$/m);
+    const { code, stderr } = await run('halves.ts 2 --quiet');
+    assert.deepEqual(
+      [code, stderr.split('\n')[0]],
+      [1, 'task 0 failed: TypeError: ctx.spawn is for jobs that were submitted with the option spawns (run --spawns)'],
+    );
+  });
+
   it('says why nothing of it begins, once', async () => {
     const running = line.start(['run', 'square.ts', '3', '--requires', 'gpu=yes']);
     const [, job = ''] = await running.output(/^manyhands: job (\d+) waits\. .*lacks the label gpu=yes.*\n/m);

@@ -122,6 +122,14 @@ export interface JobProgress {
   readonly reason?: string;
 }
 
+/** Whether its number of tasks may still rise. */
+export function mayGrow(
+  { spawns }: Pick<JobSpec, 'spawns'>,
+  { open, state }: Pick<JobProgress, 'open' | 'state'>,
+): boolean {
+  return !hasEnded(state) && (open || spawns === true);
+}
+
 /** Whether so many inputs are all that a closed job came with: behind them may be what its tasks added. */
 export function wasClosedAt(total: number, spec: JobSpec, progress: Pick<JobProgress, 'open' | 'total'>): boolean {
   if (progress.open) return false;

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { cleanUp } from '../../test/support/cleanup.ts';
 import { LiveServer } from '../../test/support/live-server.ts';
+import { columnOfValues } from '../../test/support/raw-client.ts';
 import {
   codeOf,
   ended,
@@ -173,4 +174,59 @@ test('P10: the same outcome again is a duplicate; after another one of its task 
   assert.equal((await worker.wire.hears('ack', 2)).verdict, 'duplicate');
   await ended(server, job);
   assert.deepEqual(await recorded(server, job), ['first']);
+});
+
+/** A job that grows, its only task given to a worker that speaks text. */
+async function growing(t: TestContext) {
+  const server = await LiveServer.start(t);
+  const spec = { name: 'job', code: codeOf(SQUARE), spawns: true };
+  const { job } = await server.core.submit(spec, 'tester', true, SQUARE);
+  await server.core.addInputs(job, 0, 1, columnOfValues(['root']));
+  await server.core.closeJob(job, 1);
+  const worker = await RawWorker.join(t, server, { protocol: 'manyhands.v1.json' });
+  await waitFor(() => worker.granted.length === 1, { what: 'the task' });
+  const { lease } = worker.wire.of('tasks')[0] as unknown as { lease: number };
+  return { server, job, worker, outcome: { kind: 'outcomes', lease, job, runs: [[0, 1]], micros: 1 } };
+}
+
+test('P28: tasks give their job further ones, over text too', async (t) => {
+  const { server, job, worker, outcome } = await growing(t);
+  assert.equal((worker.wire.of('job')[0] as unknown as { spawns: boolean }).spawns, true);
+  const values = [{ value: 'done' }, { value: 'child' }, { undefined: true }];
+  worker.wire.say({ ...outcome, spawned: [[0, 2]], values });
+  await waitFor(() => worker.granted.length === 3, { what: 'what it gave' });
+  const given = worker.wire.of('tasks').slice(1) as unknown as { lease: number; runs: unknown; values: unknown[] }[];
+  assert.deepEqual(
+    given.flatMap((message) => message.values),
+    [{ value: 'child' }, { undefined: true }],
+  );
+  for (const { lease, runs, values } of given)
+    worker.wire.say({ ...outcome, lease, runs, values: values.map(() => ({ value: 1 })) });
+  assert.equal((await ended(server, job)).done, 3);
+  assert.deepEqual(await recorded(server, job), ['done', 1, 1]);
+});
+
+for (const [what, spawned, value] of [
+  ['another task', [[1, 1]], { value: 2 }],
+  ['more than there are', [[0, 2]], { value: 2 }],
+  ['a failure', [[0, 1]], { failed: { kind: 'error', name: 'E', message: 'm' } }],
+] as const) {
+  test(`P28 P20: inputs given by ${what} are refused, and the task is free for others`, async (t) => {
+    const { server, job, worker, outcome } = await growing(t);
+    worker.wire.say({ ...outcome, spawned, values: [{ value: 1 }, value] });
+    await waitFor(() => worker.wire.of('refused').length === 1, { what: 'a refusal' });
+    const socket = textWorker(server.url, server.work, (input) => input);
+    cleanUp(t, () => socket.terminate());
+    assert.equal((await ended(server, job)).done, 1);
+    assert.deepEqual(await recorded(server, job), ['root']);
+  });
+}
+
+test('P28: a job of a range takes nothing more, and says so', async (t) => {
+  const server = await LiveServer.start(t);
+  const range = { start: 0, step: 1, count: 5 };
+  await assert.rejects(
+    server.core.submit({ name: 'job', code: codeOf(SQUARE), spawns: true, range }, 'tester', false, SQUARE),
+    { message: 'a job whose tasks add others takes its inputs one by one, not as a range' },
+  );
 });

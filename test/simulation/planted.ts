@@ -66,6 +66,11 @@ export const BUGS: readonly Bug[] = [
     find: 'return this.#release(message.lease, this.#work.takeBack(message.lease, runsIn(message)));',
     put: 'return void this.#work.takeBack(message.lease, runsIn(message));',
   },
+  {
+    name: 'what a failed attempt gave its job is kept',
+    find: 'appendSpawned(state, job, event, subtractRuns(runs, failed));',
+    put: 'appendSpawned(state, job, event, event.runs);',
+  },
 ];
 
 const source = path.join(import.meta.dirname, '../../src');

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { JobView } from '../../model/feed.ts';
-import { codesOf, hasEnded, type JobSpec } from '../../model/job.ts';
+import { codesOf, hasEnded, type JobSpec, mayGrow } from '../../model/job.ts';
 import { formatSize } from '../../model/size.ts';
 import { formatDuration } from '../arguments/duration.ts';
 import { wholeNumber } from '../arguments/numbers.ts';
@@ -89,10 +89,7 @@ function jobSheet(view: JobView): string {
     ],
     ['state', progress.state],
     ['reason', progress.reason],
-    [
-      'tasks',
-      `${formatCount(progress.total)}${progress.open && !hasEnded(progress.state) ? '+' : ''}: ${countsOf(view)}`,
-    ],
+    ['tasks', `${formatCount(progress.total)}${mayGrow(view.spec, progress) ? '+' : ''}: ${countsOf(view)}`],
     ['asked for', conditionsOf(spec)],
     ['submitted', formatTime(spec.submittedAt)],
     ['took', took],

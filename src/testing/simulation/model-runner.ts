@@ -1,4 +1,4 @@
-import { isFailure, ValueStatus } from '../../model/envelope.ts';
+import { ValueStatus } from '../../model/envelope.ts';
 import { CHUNK_TIME } from '../../model/limits.ts';
 import { countRuns, indexesOf } from '../../model/runs.ts';
 import { packColumn, readColumn } from '../../protocol/column.ts';
@@ -250,10 +250,10 @@ export class ModelRunner implements Runner {
   }
 }
 
-/** What the tasks that worked give their job, by their places, as the wire has it. */
+/** What tasks give their job, by their places, as the wire has it: those that failed, too, which must count for nothing. */
 function spawnedIn({ plan, number, tasks, results }: Execution): [position: number, inputs: string[]][] {
-  return results.flatMap(({ status }, position): [number, string[]][] => {
-    const children = isFailure(status) ? [] : childrenOf(plan, number, tasks[position] as number);
+  return results.flatMap((_, position): [number, string[]][] => {
+    const children = childrenOf(plan, number, tasks[position] as number);
     return children.length === 0 ? [] : [[position, children.map((child) => `${inputOf(number, child)},`)]];
   });
 }
