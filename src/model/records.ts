@@ -55,7 +55,8 @@ export interface LogRecord {
   readonly text: string;
 }
 
-export type Role = 'admin' | 'submit' | 'work' | 'read';
+/** `enrol`: good for nothing but a token of one's own with the role `work`, which machines that boot from one image swap it for. */
+export type Role = 'admin' | 'submit' | 'work' | 'read' | 'enrol';
 
 export interface TokenRecord {
   /** Short, for people; not secret. */
@@ -67,6 +68,9 @@ export interface TokenRecord {
   readonly createdAt: number;
   readonly expiresAt?: number;
   readonly revokedAt?: number;
+  /** Of a machine that swapped another token for this one: that token, and which machine it is. */
+  readonly enrolledBy?: string;
+  readonly machine?: string;
 }
 
 /** What the scheduler wants on disk. Bytes are attached by the loop: they are those of the event being handled. */

@@ -1,3 +1,4 @@
+import type { Role } from '../model/records.ts';
 import type { Frame } from '../protocol/frames.ts';
 
 /** One connected socket as the gateways see it: a WebSocket in a server, a modelled connection in the simulator. */
@@ -13,7 +14,7 @@ export interface Peer {
 export interface Identity {
   /** Id of its token. */
   readonly token: string;
-  readonly role: 'admin' | 'submit' | 'work' | 'read';
+  readonly role: Role;
   /** The worker subprotocol in text frames alone. */
   readonly json?: boolean;
 }

@@ -34,7 +34,7 @@ export function addFarm(program: Command): void {
   withServer(token.command('create').description('make a token and print it; it is shown only once'))
     .addOption(
       new Option('--role <role>', 'what it is good for')
-        .choices(['admin', 'submit', 'work', 'read'])
+        .choices(['admin', 'submit', 'work', 'read', 'enrol'])
         .makeOptionMandatory(),
     )
     .option('--name <name>', 'what people call it')

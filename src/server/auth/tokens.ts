@@ -17,7 +17,7 @@ export interface NewToken {
 }
 
 export class TokenError extends Error {
-  readonly code: 'unknown' | 'full' | 'invalid';
+  readonly code: 'unknown' | 'full' | 'invalid' | 'barred';
 
   constructor(code: TokenError['code'], message: string) {
     super(message);
@@ -86,22 +86,40 @@ export class Tokens {
 
   /** The text is told here and never again. */
   async create(asked: NewToken): Promise<{ text: string; record: TokenRecord }> {
-    if (this.#byId.size >= TOKENS) {
-      throw new TokenError('full', `this farm has ${TOKENS} tokens already, which is the most it keeps`);
-    }
     if (asked.expiresAt !== undefined && asked.expiresAt <= this.#clock.wall()) {
       throw new TokenError('invalid', 'the token would have expired already');
     }
-    const text = PREFIX + randomBytes(32).toString('base64url');
-    const record: TokenRecord = {
-      id: this.#newId(),
-      hash: hashOf(text),
-      role: asked.role,
-      name: asked.name,
-      createdAt: this.#clock.wall(),
-      ...(asked.expiresAt === undefined ? {} : { expiresAt: asked.expiresAt }),
-    };
+    return this.#add(asked);
+  }
+
+  async #add(asked: Omit<TokenRecord, 'id' | 'hash' | 'createdAt'>): Promise<{ text: string; record: TokenRecord }> {
+    if (this.#byId.size >= TOKENS) {
+      throw new TokenError('full', `this farm has ${TOKENS} tokens already, which is the most it keeps`);
+    }
+    const text = newText();
+    const record = { ...asked, id: this.#newId(), hash: hashOf(text), createdAt: this.#clock.wall() };
     await this.#rows.write(record);
+    this.#keep(record);
+    return { text, record };
+  }
+
+  /**
+   * A machine that was booted with the token `by` gets one of its own. When it comes again it is the same token with another
+   * text; a machine whose own token was revoked stays out as long as it comes with the same one.
+   */
+  async enrol(by: TokenRecord, machine: string, name: string): Promise<{ text: string; record: TokenRecord }> {
+    const known = this.list().find((each) => each.enrolledBy === by.id && each.machine === machine);
+    if (known?.revokedAt !== undefined) {
+      throw new TokenError(
+        'barred',
+        `this machine is shut out: its token ${known.id} was revoked, and it may come in again with an image that is made anew`,
+      );
+    }
+    if (known === undefined) return this.#add({ role: 'work', name, enrolledBy: by.id, machine });
+    const text = newText();
+    const record = { ...known, name, hash: hashOf(text) };
+    await this.#rows.write(record);
+    this.#byHash.delete(halfOf(known.hash));
     this.#keep(record);
     return { text, record };
   }
@@ -110,6 +128,8 @@ export class Tokens {
   async revoke(id: string): Promise<TokenRecord> {
     const record = this.#byId.get(id);
     if (record === undefined) throw new TokenError('unknown', `there is no token ${id}`);
+    // Whoever came by it goes with it: it may be in other hands.
+    for (const each of this.list()) if (each.enrolledBy === id && this.isLive(each)) await this.revoke(each.id);
     if (record.revokedAt !== undefined) return record;
     const revoked = { ...record, revokedAt: this.#clock.wall() };
     await this.#rows.write(revoked);
@@ -151,6 +171,10 @@ export class Tokens {
       if (!this.#byId.has(id)) return id;
     }
   }
+}
+
+function newText(): string {
+  return PREFIX + randomBytes(32).toString('base64url');
 }
 
 function hashOf(text: string): string {

@@ -7,7 +7,7 @@ const Wall = Type.Number({ description: 'Milliseconds since 1970.' });
 const oneOf = <const Word extends string>(...words: Word[]) => Type.Union(words.map((word) => Type.Literal(word)));
 
 export const JobState = oneOf('active', 'paused', 'done', 'failed', 'cancelled');
-export const RoleName = oneOf('admin', 'submit', 'work', 'read');
+export const RoleName = oneOf('admin', 'submit', 'work', 'read', 'enrol');
 
 export const Spec = Type.Object({
   name: Type.String(),
