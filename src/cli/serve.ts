@@ -13,7 +13,7 @@ export async function serve(options: ServeOptions): Promise<number> {
   makeWritable(dataDir);
   let broken: Error | undefined;
   const stopped = Promise.withResolvers<void>();
-  const { lan, host, port, publicUrl, allowOrigin, keep } = options;
+  const { lan, host, port, publicUrl, allowOrigin, keep, bootImages, netboot } = options;
   const server = await startServer({
     dataDir,
     ...(lan && { lan }),
@@ -22,6 +22,8 @@ export async function serve(options: ServeOptions): Promise<number> {
     ...(publicUrl !== undefined && { publicUrl }),
     ...(allowOrigin !== undefined && { allowOrigins: allowOrigin }),
     ...(keep !== undefined && { keep }),
+    ...(bootImages !== undefined && { bootImages }),
+    ...(netboot && { netboot }),
     onBroken: (error) => {
       broken = error;
       stopped.resolve();

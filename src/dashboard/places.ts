@@ -8,12 +8,14 @@ export type Place =
   | { readonly page: 'worker'; readonly worker: WorkerId }
   | { readonly page: 'run' }
   | { readonly page: 'join' }
+  | { readonly page: 'boot' }
   | { readonly page: 'nowhere' };
 
 export function placeOf(path: string): Place {
   if (path === '/') return { page: 'index' };
   if (path === '/run') return { page: 'run' };
   if (path === '/join') return { page: 'join' };
+  if (path === '/boot') return { page: 'boot' };
   const [, job, index] = /^\/jobs\/([1-9]\d{0,15})(?:\/tasks\/(0|[1-9]\d{0,15}))?$/.exec(path) ?? [];
   if (index !== undefined) return { page: 'task', job: Number(job), index: Number(index) };
   if (job !== undefined) return { page: 'job', job: Number(job) };

@@ -19,6 +19,10 @@ export interface ServerOptions {
   readonly keep?: number;
   /** Whether workers without Python are given the Pyodide that is installed beside the server, if there is one; default: yes. */
   readonly pyodide?: boolean;
+  /** Where the boot images lie that are handed out; default: those built beside this program. */
+  readonly bootImages?: string;
+  /** Boot machines of private networks without asking who they are; default: no. */
+  readonly netboot?: boolean;
   /** pino's levels; `silent`: nothing. */
   readonly logLevel?: string;
   /** The data cannot be trusted any more: the process should end. */
@@ -35,6 +39,8 @@ export interface ServerConfig {
   readonly lenders: readonly string[];
   readonly keep: number | undefined;
   readonly pyodide: boolean;
+  readonly bootImages: string | undefined;
+  readonly netboot: boolean;
 }
 
 const PORT = 7070;
@@ -65,6 +71,8 @@ export function configOf(options: ServerOptions): ServerConfig {
     lenders: (options.allowOrigins ?? []).map((origin) => siteUrl(origin, 'an allowed origin').origin),
     keep: options.keep,
     pyodide: options.pyodide ?? true,
+    bootImages: options.bootImages === undefined ? undefined : path.resolve(options.bootImages),
+    netboot: options.netboot ?? false,
   };
 }
 

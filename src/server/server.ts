@@ -13,6 +13,8 @@ import { keptToken, writePrivately } from './auth/kept-token.ts';
 import { OriginGuard } from './auth/origin-guard.ts';
 import { Tickets } from './auth/tickets.ts';
 import { Tokens } from './auth/tokens.ts';
+import { BootDesk } from './boot/boot-desk.ts';
+import { BootImages } from './boot/boot-images.ts';
 import { ClientGateway } from './client-gateway.ts';
 import { systemClock } from './clock.ts';
 import { configOf, ownAddresses, type ServerConfig, type ServerOptions, StartError } from './config.ts';
@@ -75,7 +77,7 @@ async function serve(
   core.onSaved = () => trouble.saved();
   await core.start();
   const parts = await assemble(core, log, config);
-  const { authority, listener, feed, clients, polls } = parts;
+  const { authority, listener, feed, clients, polls, boot } = parts;
   const { tokens, guard } = authority;
   const housekeeping = new Housekeeping({ core, clock: systemClock, log, keep: config.keep });
   housekeeping.start();
@@ -102,6 +104,7 @@ async function serve(
     const url = `http://${bracketed(config.open ? '127.0.0.1' : config.host)}:${port}`;
     const told = await toldUrl(config, port);
     allowNames(guard, config, told);
+    boot.origin = told.origin;
     const card = path.join(config.dataDir, 'server.json');
     await writePrivately(card, `${JSON.stringify({ url, pid: process.pid })}\n`);
     let closing: Promise<void> | undefined;
@@ -132,13 +135,14 @@ interface Parts {
   readonly feed: Feed;
   readonly clients: ClientGateway;
   readonly polls: PollSessions;
+  readonly boot: BootDesk;
 }
 
 /** Everything around the core, not yet listening. */
 async function assemble(
   core: Core,
   log: Logger,
-  { dataDir, lenders, pyodide: isWanted }: ServerConfig,
+  { dataDir, lenders, pyodide: isWanted, bootImages, netboot }: ServerConfig,
 ): Promise<Parts> {
   const tokens = new Tokens(
     { list: () => core.store.listTokens(), write: (token) => core.loop.write([{ kind: 'token', token }]) },
@@ -176,7 +180,15 @@ async function assemble(
     feedReaders: () => feed.readers,
   });
   const polls = new PollSessions({ gateway: core.workerGateway, loop: core.loop, clock: systemClock });
-  const routes = allRoutes({ core, feed, authority, metrics, polls, dataDir, lenders, pyodide });
+  const netbootToken = () =>
+    keptToken(tokens, dataDir, { file: 'netboot.token', role: 'enrol', name: 'netboot.token' });
+  const boot = new BootDesk({
+    images: new BootImages(bootImages),
+    tokens,
+    clock: systemClock,
+    ...(netboot && { netbootToken }),
+  });
+  const routes = allRoutes({ core, feed, authority, metrics, polls, dataDir, lenders, pyodide, boot });
   const router = new Router(routes, authority, log);
   router.onAnswer = (route, method, status, seconds) => metrics.answered(route, method, status, seconds);
   const listener = createListener({
@@ -194,7 +206,7 @@ async function assemble(
     core.workerGateway.cut(token, why);
     clients.cut(token, why);
   });
-  return { authority, listener, feed, clients, polls };
+  return { authority, listener, feed, clients, polls, boot };
 }
 
 async function openStore(dataDir: string): Promise<Store> {

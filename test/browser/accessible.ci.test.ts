@@ -103,6 +103,7 @@ const pages: [path: string, whenThere: RegExp][] = [
   ['/jobs/3/tasks/1', /How it went/],
   ['/jobs/4', /Uint8Array of/],
   ['/join', /npx --no manyhands join/],
+  ['/boot', /make -C os os-image/],
 ];
 
 describe('everybody can use the pages', { skip: noBrowser }, () => {

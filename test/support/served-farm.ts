@@ -8,7 +8,7 @@ import { assertDescribed } from './described.ts';
 import { type Answer, type Asked, ask, begin } from './http.ts';
 import { LiveServer } from './live-server.ts';
 
-export const ROLES = ['admin', 'submit', 'work', 'read'] as const satisfies readonly Role[];
+export const ROLES = ['admin', 'submit', 'work', 'read', 'enrol'] as const satisfies readonly Role[];
 
 /** A real server on a free port with a token for each role, as programs meet it over HTTP. */
 export class ServedFarm {
@@ -27,9 +27,10 @@ export class ServedFarm {
   /** Gone with its data when the test ends. */
   static async start(t: Cleanup, options: ServerOptions = {}): Promise<ServedFarm> {
     const server = (await LiveServer.start(t, options)).running;
-    const tokens: Record<Role, string> = { admin: server.adminToken, submit: '', work: '', read: '' };
+    const tokens: Record<Role, string> = { admin: server.adminToken, submit: '', work: '', read: '', enrol: '' };
     const farm = new ServedFarm(t, server, tokens);
-    for (const role of ['submit', 'work', 'read'] as const) tokens[role] = (await farm.makeToken({ role })).token;
+    for (const role of ['submit', 'work', 'read', 'enrol'] as const)
+      tokens[role] = (await farm.makeToken({ role })).token;
     return farm;
   }
 

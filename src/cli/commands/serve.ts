@@ -15,6 +15,8 @@ export interface ServeOptions {
   allow?: string;
   store: string;
   keep?: number;
+  bootImages?: string;
+  netboot?: true;
   json?: true;
 }
 
@@ -32,6 +34,8 @@ export function addServe(program: Command, finish: Finish): void {
     .option('--allow <what>', 'let tasks do more on these: exec, which is any command as this user')
     .option('--store <store>', 'where jobs are kept: sqlite, in the data directory', 'sqlite')
     .option('--keep <duration>', 'forget jobs so long after their end (default: never)', parseDuration)
+    .option('--boot-images <dir>', 'hand out the boot images there (default: those built by make -C os os-image)')
+    .option('--netboot', 'boot machines of this network, whoever they are, into this farm (needs --lan or --host)')
     .option('--json', 'print one line of JSON once it accepts connections')
     .action(async (options: ServeOptions) => {
       check(options);
@@ -44,7 +48,9 @@ function together(url: string, before: string[] = []): string[] {
   return [...before, url];
 }
 
-function check({ store, lan, host, allow, workers }: ServeOptions): void {
+function check({ store, lan, host, allow, workers, netboot }: ServeOptions): void {
+  if (netboot && !lan && host === undefined)
+    throw new UsageError('--netboot boots other machines, which reach a server with --lan or --host ADDRESS');
   if (allow !== undefined && allow !== 'exec') throw new UsageError(`--allow knows only exec, not "${allow}"`);
   if (allow !== undefined && !workers)
     throw new UsageError('--allow exec is for the workers here: give their number with --workers');

@@ -35,6 +35,13 @@ export function AddDevice({ api, isAdmin }: { api: Api; isAdmin: boolean }): JSX
           isAdmin && h('span', { class: 'aside' }, ` good for ${duration(DEVICE_TOKEN_TIME)}, for work only`),
         )
       : h(Ways, { link: `${location.origin}/join#${made.token}`, id: made.id }),
+    h(
+      'p',
+      null,
+      'A PC without a system, or with one that is not wanted now, boots from a stick or the network: ',
+      h('a', { href: '/boot' }, 'the boot image'),
+      '.',
+    ),
     fault !== '' && h('p', { class: 'fault', role: 'alert' }, fault),
     isLocal(location.hostname) &&
       h(

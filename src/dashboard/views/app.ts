@@ -5,6 +5,7 @@ import { percent } from '../figures.ts';
 import type { Link } from '../page/feed-reader.ts';
 import type { Page, PageState } from '../page/page.ts';
 import { jobPath } from '../places.ts';
+import { BootPage } from './boot.ts';
 import { JobPage } from './job.ts';
 import { Join } from './join.ts';
 import { Overview } from './overview.ts';
@@ -49,6 +50,7 @@ function Top({ state }: { state: PageState }): JSX.Element {
         h('a', { href: jobPath(job), 'aria-current': place.page === 'job' ? 'page' : undefined }, `job ${job}`),
       place.page === 'task' && h('span', { 'aria-current': 'page' }, `task ${place.index}`),
       place.page === 'run' && h('span', { 'aria-current': 'page' }, 'run'),
+      place.page === 'boot' && h('span', { 'aria-current': 'page' }, 'boot image'),
       place.page === 'worker' &&
         h('span', { 'aria-current': 'page' }, h('bdi', null, view.workers.get(place.worker)?.name ?? place.worker)),
     ),
@@ -99,6 +101,8 @@ function Content({ page, state }: { page: Page; state: PageState }): JSX.Element
       return h(TaskPage, { key: `${place.job}/${place.index}`, job: place.job, index: place.index, state, api });
     case 'worker':
       return h(WorkerPage, { key: place.worker, id: place.worker, state, api, leave: () => page.go('/') });
+    case 'boot':
+      return h(BootPage, { api });
     case 'run':
       return h(RunPage, { state, api, go: (path) => page.go(path) });
     case 'nowhere':
@@ -110,6 +114,7 @@ function Content({ page, state }: { page: Page; state: PageState }): JSX.Element
 function titleOf({ place, view }: PageState): string {
   if (place.page === 'join') return 'Join · manyhands';
   if (place.page === 'run') return 'Run a function · manyhands';
+  if (place.page === 'boot') return 'Boot image · manyhands';
   if (place.page === 'worker') return `${view.workers.get(place.worker)?.name ?? place.worker} · manyhands`;
   if (place.page === 'task') return `Task ${place.index} of job ${place.job} · manyhands`;
   if (place.page === 'job') {

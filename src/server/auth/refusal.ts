@@ -11,7 +11,7 @@ export function notAllowed(role: Role, allowed: readonly Role[]): string {
     return `a token with the role work, such as that of the join link, only lets devices work: use the dashboard link, or a token with the role ${needed}`;
   }
   if (role === 'enrol')
-    return 'a token with the role enrol, such as that of a boot image, is only swapped for a token of one\'s own: POST /v1/enrolments';
+    return "a token with the role enrol, such as that of a boot image, is only swapped for a token of one's own: POST /v1/enrolments";
   return `a token with the role ${role} may not do that: use one with the role ${needed}`;
 }
 

@@ -102,3 +102,33 @@ test('there is a bound to tokens', async () => {
   for (let i = 0; i < TOKENS; i++) await tokens.create({ role: 'read', name: '' });
   await assert.rejects(tokens.create({ role: 'read', name: '' }), { code: 'full' });
 });
+
+test('T-26: machines swap one token for one of their own each, and another text when they come again', async () => {
+  const { tokens } = await start();
+  const { record: image } = await tokens.create({ role: 'enrol', name: 'stick' });
+  const first = await tokens.enrol(image, 'm1', 'left');
+  const other = await tokens.enrol(image, 'm2', 'right');
+  assert.deepEqual([first.record.role, first.record.enrolledBy, first.record.machine], ['work', image.id, 'm1']);
+  assert.notEqual(first.record.id, other.record.id);
+  const again = await tokens.enrol(image, 'm1', 'moved');
+  assert.equal(again.record.id, first.record.id);
+  assert.equal(tokens.find(first.text), undefined);
+  assert.equal(tokens.find(again.text)?.name, 'moved');
+  assert.equal(tokens.list().length, 3);
+});
+
+test('T-26: a machine that was shut out stays out, and who revokes the token of an image shuts out all that came by it', async () => {
+  const { tokens } = await start();
+  const { record: image } = await tokens.create({ role: 'enrol', name: 'stick' });
+  const one = await tokens.enrol(image, 'm1', 'one');
+  const two = await tokens.enrol(image, 'm2', 'two');
+  const apart = await tokens.create({ role: 'work', name: 'apart' });
+  const ended: string[] = [];
+  tokens.onRevoked((id) => ended.push(id));
+  await tokens.revoke(one.record.id);
+  await assert.rejects(tokens.enrol(image, 'm1', 'one'), { code: 'barred', message: /^this machine is shut out/ });
+  await tokens.revoke(image.id);
+  assert.deepEqual(ended, [one.record.id, two.record.id, image.id]);
+  assert.equal(tokens.find(two.text), undefined);
+  assert.ok(tokens.find(apart.text) !== undefined);
+});

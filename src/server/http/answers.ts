@@ -250,10 +250,33 @@ const token = {
   createdAt: Wall,
   expiresAt: Type.Optional(Wall),
   revokedAt: Type.Optional(Wall),
+  enrolledBy: Type.Optional(
+    Type.String({ description: 'Of a machine that swapped another token for it: that token.' }),
+  ),
+  machine: Type.Optional(Type.String()),
 };
 export const TokenAnswer = Type.Object(token);
 export const NewTokenAnswer = Type.Object({ token: Type.String({ description: 'The token itself.' }), ...token });
 export const TokenList = Type.Object({ tokens: Type.Array(TokenAnswer) });
+export const BootAnswer = Type.Object({
+  images: Type.Array(
+    Type.Object({
+      architecture: Type.String(),
+      version: Type.String(),
+      isCurrent: Type.Boolean({ description: 'Its worker speaks the protocol of this server.' }),
+      hasDisk: Type.Boolean({ description: 'There is an ISO, which can be made into one that knows this farm.' }),
+      files: Type.Record(Type.String(), Index, { description: 'Bytes of each file.' }),
+    }),
+  ),
+  netboot: Type.Boolean({ description: 'Machines of this network are booted without being asked who they are.' }),
+  server: Type.String({ description: 'Where machines that boot from an image look for this server.' }),
+});
+export const BootDownloadAnswer = Type.Object({
+  token: Type.String({ description: 'The id of the token in it, by which it can be revoked.' }),
+  expiresAt: Wall,
+  until: Wall,
+  downloads: Type.Array(Type.Object({ architecture: Type.String(), path: Type.String(), bytes: Index })),
+});
 export const TicketAnswer = Type.Object({ ticket: Type.String() });
 
 export const ProblemAnswer = Type.Object({
@@ -283,6 +306,8 @@ export const NAMED = {
   Token: TokenAnswer,
   NewToken: NewTokenAnswer,
   TokenList,
+  Boot: BootAnswer,
+  BootDownload: BootDownloadAnswer,
   Ticket: TicketAnswer,
   Problem: ProblemAnswer,
 } as const;

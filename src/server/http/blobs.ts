@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { BlobStore } from '../../store/blobs.ts';
 import { Problem } from '../problem.ts';
 import { readSteadily, writeAll } from './body.ts';
+import { rangeHeaders, rangeOf } from './range.ts';
 import { type Reply, type Route, route } from './route.ts';
 
 /** Whoever may submit or work may upload; whoever may work must be able to fetch. */
@@ -133,30 +134,17 @@ export async function sendBlob(
 ): Promise<undefined> {
   const size = await blobs.size(sha256);
   if (size === undefined) throw new Problem('unknown', `blob ${sha256} is not here`);
-  const range = rangeOf(request.headers.range, size);
+  const range = rangeOf(request.headers.range, size, 'the blob');
   const bytes = await blobs.read(sha256, range);
   if (bytes === undefined) throw new Problem('unknown', `blob ${sha256} is not here`);
   response.writeHead(range === undefined ? 200 : 206, {
     ...ATTACHMENT,
     'content-type': type,
-    'content-length': range === undefined ? size : range.end - range.start,
-    'accept-ranges': 'bytes',
+    ...rangeHeaders(range, size),
     // The name is the hash of the bytes: they never change.
     'cache-control': 'private, max-age=31536000, immutable',
     etag: `"${sha256}"`,
-    ...(range === undefined ? {} : { 'content-range': `bytes ${range.start}-${range.end - 1}/${size}` }),
   });
   if (await writeAll(response, bytes)) response.end();
   return undefined;
-}
-
-/** One range, as RFC 9110 writes it. Several ranges, or another unit: the whole is sent, which is allowed. */
-function rangeOf(header: string | undefined, size: number): { start: number; end: number } | undefined {
-  const match = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header ?? '');
-  if (match === null || (match[1] === '' && match[2] === '')) return undefined;
-  const [, from = '', to = ''] = match;
-  const start = from === '' ? Math.max(0, size - Number(to)) : Number(from);
-  const end = from === '' || to === '' ? size : Math.min(size, Number(to) + 1);
-  if (start < end) return { start, end };
-  throw new Problem('range', `the blob has ${size} bytes`, { headers: { 'content-range': `bytes */${size}` } });
 }

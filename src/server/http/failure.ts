@@ -17,7 +17,8 @@ export function problemOf(error: unknown): Problem | undefined {
   if (error instanceof ValueError) return new Problem('invalid', error.message);
   if (error instanceof ProtocolError)
     return new Problem(error.code === 'tooLarge' ? 'tooLarge' : 'invalid', error.message);
-  if (error instanceof TokenError) return new Problem(error.code, error.message);
+  if (error instanceof TokenError)
+    return new Problem(error.code === 'barred' ? 'forbidden' : error.code, error.message);
   if (error instanceof BlobError) {
     if (error.code === 'full') return new Problem('full', error.message);
     if (error.code === 'corrupt') return undefined;

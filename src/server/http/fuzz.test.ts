@@ -105,7 +105,7 @@ test('T-5: 10,000 sets of headers: the server lives, makes no mistake, and lets 
   const heads = fc.sample(head, { numRuns: 10_000, seed });
   const statuses = new Map<number, number>();
   const public200 =
-    /^(GET|HEAD) \/(healthz|join|run|sandbox|assets\/\S*|jobs\/1|jobs\/1\/tasks\/1|workers\/1)?([?#]\S*)? /;
+    /^(GET|HEAD) \/(healthz|join|run|boot|sandbox|assets\/\S*|jobs\/1|jobs\/1\/tasks\/1|workers\/1)?([?#]\S*)? /;
   const next = heads.values();
 
   const work = async (): Promise<void> => {

@@ -7,7 +7,7 @@ const farm = await ServedFarm.start({ after });
 const job = await farm.submit({ name: 'a secret name', code: 'export default () => 1', inputs: [1] });
 const ask = (path: string, headers: Record<string, string> = {}, method = 'GET') =>
   farm.ask(method, path, { token: null, headers });
-const pages = ['/', '/run', '/join', `/jobs/${job}`, `/jobs/${job}/tasks/0`, '/workers/aaaaaaaaaa'];
+const pages = ['/', '/run', '/join', '/boot', `/jobs/${job}`, `/jobs/${job}/tasks/0`, '/workers/aaaaaaaaaa'];
 const first = ['/assets/dashboard.js', '/assets/dashboard.css', '/assets/icon.svg'];
 /** Loaded by one page only, when it is used. */
 const assets = [...first, '/assets/readers.js'];

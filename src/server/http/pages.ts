@@ -57,6 +57,7 @@ const PAGES = [
   ['/workers/:worker', 'The page of a worker.'],
   ['/run', 'The page that runs a function.'],
   ['/join', 'Where a device becomes a worker.'],
+  ['/boot', 'Where boot images are made.'],
 ] as const;
 
 /** `lenders`: origins of pages that may have the frame in which tasks run. */

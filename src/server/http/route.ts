@@ -82,6 +82,7 @@ export const PARAMETERS = {
   worker: Type.String({ pattern: '^[a-z2-7]{1,16}$' }),
   sha256: Sha256,
   token: Type.String({ pattern: '^[a-z0-9]{1,16}$' }),
+  download: Type.String({ pattern: '^[0-9a-f]{32}$' }),
   session: Type.String({ pattern: '^[0-9a-f]{32}$' }),
   action: Type.String({ pattern: '^[a-z]{1,16}$' }),
   file: Type.String({ pattern: '^[a-z0-9-]{1,64}(\\.[a-z0-9-]{1,16}){1,2}$' }),

@@ -1,4 +1,5 @@
 import type { Authority } from '../auth/authority.ts';
+import type { BootDesk } from '../boot/boot-desk.ts';
 import type { Core } from '../core.ts';
 import type { Feed } from '../feed.ts';
 import type { Metrics } from '../metrics.ts';
@@ -6,6 +7,8 @@ import type { PollSessions } from '../polls/poll-sessions.ts';
 import type { PyodideFiles } from '../pyodide.ts';
 import { backupRoutes } from './backup.ts';
 import { blobRoutes } from './blobs.ts';
+import { bootRoutes } from './boot.ts';
+import { enrolmentRoutes } from './enrolments.ts';
 import { eventRoutes } from './events.ts';
 import { healthRoutes } from './health.ts';
 import { inputRoutes } from './inputs.ts';
@@ -35,10 +38,12 @@ export interface RouteParts {
   /** Origins of other pages that lend their visitors' devices. */
   readonly lenders: readonly string[];
   readonly pyodide: PyodideFiles | undefined;
+  readonly boot: BootDesk;
 }
 
 /** Everything this server answers to over HTTP. Making the table asks nothing of the parts. */
-export function allRoutes({ core, feed, authority, metrics, polls, dataDir, lenders, pyodide }: RouteParts): Route[] {
+export function allRoutes(parts: RouteParts): Route[] {
+  const { core, feed, authority, metrics, polls, dataDir, lenders, pyodide, boot } = parts;
   const routes: Route[] = [
     submitRoute(core),
     ...jobRoutes(core),
@@ -54,6 +59,8 @@ export function allRoutes({ core, feed, authority, metrics, polls, dataDir, lend
     ...pyodideRoutes(pyodide),
     ...eventRoutes(feed),
     ...tokenRoutes(authority),
+    ...enrolmentRoutes(authority),
+    ...bootRoutes(boot),
     ...backupRoutes(core, dataDir),
     ...upgradeRoutes(),
     ...healthRoutes(metrics),

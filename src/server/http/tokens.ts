@@ -8,6 +8,7 @@ import { NewTokenAnswer, RoleName, TicketAnswer, TokenList } from './answers.ts'
 import { ADMINS, type Route, route } from './route.ts';
 
 const EVERYONE = ['admin', 'submit', 'work', 'read'] as const;
+const ALL = [...EVERYONE, 'enrol'] as const;
 
 export function tokenRoutes(authority: Authority): Route[] {
   const { tokens, tickets } = authority;
@@ -65,7 +66,7 @@ function bearerRoutes(tickets: Tickets): Route[] {
     route({
       method: 'GET',
       path: '/v1/me',
-      access: EVERYONE,
+      access: ALL,
       summary: 'What the token that is sent with it may do.',
       answers: { 200: { description: 'Its id and its role.', type: 'application/json' } },
       handle: ({ identity: { token, role } }) => ({ json: { token, role } }),
@@ -95,7 +96,7 @@ function bearerRoutes(tickets: Tickets): Route[] {
   ];
 }
 
-function publicPart({ id, role, name, createdAt, expiresAt, revokedAt }: TokenRecord) {
+export function publicPart({ id, role, name, createdAt, expiresAt, revokedAt, enrolledBy, machine }: TokenRecord) {
   return {
     id,
     role,
@@ -103,5 +104,6 @@ function publicPart({ id, role, name, createdAt, expiresAt, revokedAt }: TokenRe
     createdAt,
     ...(expiresAt === undefined ? {} : { expiresAt }),
     ...(revokedAt === undefined ? {} : { revokedAt }),
+    ...(enrolledBy === undefined ? {} : { enrolledBy, machine }),
   };
 }
