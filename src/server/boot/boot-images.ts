@@ -16,8 +16,6 @@ export interface BootImage {
   readonly version: string;
   /** Of the worker in it. */
   readonly protocol: number;
-  /** What the kernel is told. */
-  readonly commandLine: string;
   /** Where in `worker.iso` its configuration stands. */
   readonly configOffset: number | undefined;
   /** Bytes of each file that there is. */
@@ -46,7 +44,7 @@ export class BootImages {
   /** Undefined: there is none, or what is there is not whole. */
   async find(architecture: Architecture): Promise<BootImage | undefined> {
     try {
-      const { version, protocol, configOffset, commandLine } = await this.#manifest(architecture);
+      const { version, protocol, configOffset } = await this.#manifest(architecture);
       const sizes = await Promise.all(BOOT_FILES.map((name) => this.#size(architecture, name)));
       const files = Object.fromEntries(
         BOOT_FILES.flatMap((name, i) => (sizes[i] === undefined ? [] : [[name, sizes[i]]])),
@@ -56,7 +54,6 @@ export class BootImages {
       const isInside = (files['worker.iso'] ?? 0) >= (configOffset as number) + BOOT_CONFIG_BYTES;
       return {
         ...{ architecture, version, protocol, files },
-        commandLine: typeof commandLine === 'string' ? commandLine : 'quiet panic=10',
         configOffset: isPlace && isInside ? (configOffset as number) : undefined,
       };
     } catch {

@@ -1,19 +1,16 @@
-import type { BootImage } from './boot-images.ts';
-
 /**
  * What iPXE does to boot a machine from this server: it takes the kernel, the image's files and the configuration, and tries
  * for ever, since nobody may stand beside it.
  */
-export function ipxeScript(origin: string, images: readonly BootImage[]): string {
-  const options = images.map(
-    ({ architecture, commandLine }) => `iseq \${arch} ${architecture} && set options ${commandLine} ||\n`,
-  );
+export function ipxeScript(origin: string): string {
   return `#!ipxe
 set base ${origin}/boot
-iseq \${buildarch} arm64 && set arch arm64 || set arch x64
-set options quiet panic=10
-${options.join('')}:fetch
-kernel --name vmlinuz \${base}/vmlinuz?arch=\${arch} initrd=initrd initrd=mh.cpio \${options} || goto again
+set arch x64
+set serial ttyS0
+iseq \${buildarch} arm64 && set arch arm64 ||
+iseq \${buildarch} arm64 && set serial ttyAMA0 ||
+:fetch
+kernel --name vmlinuz \${base}/vmlinuz?arch=\${arch} initrd=initrd initrd=mh.cpio quiet panic=10 console=\${serial} console=tty0 || goto again
 initrd --name initrd \${base}/initrd?arch=\${arch} || goto again
 initrd --name mh.cpio \${base}/mh.cpio?arch=\${arch} || goto again
 boot || goto again

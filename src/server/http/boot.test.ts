@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
-import { bootImage, CONFIG_OFFSET } from '../../../test/support/boot-image.ts';
 import { temporaryDirectory } from '../../../test/support/directories.ts';
+import { CONFIG_OFFSET, imageFiles } from '../../../test/support/image-files.ts';
 import { jsonBody, ServedFarm } from '../../../test/support/served-farm.ts';
 import { BOOT_CONFIG_BYTES } from '../../model/boot-limits.ts';
 import { ownToken } from '../../worker/node/enrol.ts';
 import { parseBootConfig } from '../boot/boot-config.ts';
 
-const { directory, iso } = bootImage({ after });
+const { directory, iso } = imageFiles({ after });
 const farm = await ServedFarm.start({ after }, { bootImages: directory, netboot: true });
 const bare = await ServedFarm.start({ after }, { bootImages: path.join(directory, 'nowhere') });
 
@@ -157,7 +157,7 @@ describe('network boot', () => {
     const script = await farm.ask('GET', '/boot/ipxe', { token: null });
     assert.match(script.text, /^#!ipxe\n/);
     assert.ok(script.text.includes(`set base ${farm.server.url}/boot\n`));
-    assert.match(script.text, /^iseq \$\{arch\} x64 && set options console=x \|\|$/m);
+    assert.match(script.text, /^kernel .* initrd=initrd initrd=mh\.cpio /m);
     assert.equal((await farm.ask('GET', '/boot/vmlinuz?arch=x64', { token: null })).text, 'a kernel');
     assert.equal((await farm.ask('GET', '/boot/initrd', { token: null })).text, 'all files');
     assert.equal((await farm.ask('GET', '/boot/vmlinuz?arch=arm64', { token: null })).status, 404);

@@ -119,7 +119,7 @@ function networkRoutes(desk: BootDesk): Route[] {
     );
   return [
     ...file('/boot/ipxe', 'The script that iPXE runs to boot a machine from here.', async ({ request, response }) =>
-      send(request, response, ipxeScript(originOf(request), await desk.images.list()), 'text/plain; charset=utf-8'),
+      send(request, response, ipxeScript(originOf(request)), 'text/plain; charset=utf-8'),
     ),
     ...(['vmlinuz', 'initrd'] as const).flatMap((name) =>
       file(`/boot/${name}`, `The ${name} of an image.`, async ({ request, response, arch }) =>

@@ -3,13 +3,13 @@ import { readFileSync } from 'node:fs';
 import { after, describe, test } from 'node:test';
 import Type, { type TSchema } from 'typebox';
 import Value from 'typebox/value';
-import { bootImage } from '../../../test/support/boot-image.ts';
 import { routes } from '../../../test/support/described.ts';
 import { repository } from '../../../test/support/directories.ts';
+import { imageFiles } from '../../../test/support/image-files.ts';
 import { ServedFarm } from '../../../test/support/served-farm.ts';
 import { describeApi } from './openapi.ts';
 
-const farm = await ServedFarm.start({ after }, { bootImages: bootImage({ after }).directory });
+const farm = await ServedFarm.start({ after }, { bootImages: imageFiles({ after }).directory });
 const described = (await farm.json('GET', '/v1/openapi.json')) as unknown as Description;
 
 interface Operation {

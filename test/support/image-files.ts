@@ -8,11 +8,11 @@ import { temporaryDirectory } from './directories.ts';
 export const CONFIG_OFFSET = 70_000;
 
 /** An image whose bytes are as good as any, for those who hand it out and do not look into it. */
-export function bootImage(t: Cleanup): { directory: string; iso: Buffer } {
+export function imageFiles(t: Cleanup): { directory: string; iso: Buffer } {
   const directory = temporaryDirectory(t, 'boot');
   const iso = Buffer.alloc(200_000, 'manyhands ');
   mkdirSync(path.join(directory, 'x64'));
-  const told = { version: '1.2.3', protocol: PROTOCOL, configOffset: CONFIG_OFFSET, commandLine: 'console=x' };
+  const told = { version: '1.2.3', protocol: PROTOCOL, configOffset: CONFIG_OFFSET };
   for (const [name, bytes] of Object.entries({
     vmlinuz: 'a kernel',
     initrd: 'all files',
