@@ -5,7 +5,7 @@ import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { clientFarm, moduleFiles } from '../../../../test/support/client-farm.ts';
-import { temporaryDirectory } from '../../../../test/support/directories.ts';
+import { repository, temporaryDirectory } from '../../../../test/support/directories.ts';
 import { ServedFarm } from '../../../../test/support/served-farm.ts';
 import { waitFor } from '../../../../test/support/wait.ts';
 import { PyodideFiles } from '../../../server/pyodide.ts';
@@ -31,7 +31,7 @@ function cacheWith(t: typeof suite, bytes: Uint8Array): string {
   return cache;
 }
 
-const pyodide = path.dirname(new URL(import.meta.resolve('pyodide/package.json')).pathname);
+const pyodide = path.join(repository, 'node_modules', 'pyodide');
 const { version } = await (PyodideFiles.find() as PyodideFiles).manifest();
 const made = temporaryDirectory(suite, 'cache');
 const snapshot = new PyodideSnapshot(pyodide, version, made);
