@@ -74,7 +74,7 @@ async function startOwn(startServer: StartServer, { local, commands, say }: Open
   const worker = startLocalWorker(
     server,
     local,
-    commands ? { allow: ['exec'], directory: process.cwd() } : { allow: ['python'] },
+    commands ? { allow: ['exec'], directory: process.cwd() } : { allow: ['python', 'install'] },
   );
   const slots = `${worker.slots} ${worker.slots === 1 ? 'slot' : 'slots'}`;
   const why = local === undefined ? 'no server found, so one runs' : 'a server runs';

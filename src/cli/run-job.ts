@@ -45,6 +45,7 @@ export async function runJob(module: string, args: string[], options: RunOptions
     const job = await farm.map(code, source, { ...jobOptions(options), ...(jobs.after && { after: jobs.after }) });
     if (options.detach) return await detach(job, farm);
     run.begin(job, farm);
+    if (options.install) say(`manyhands: before its first task a worker installs ${options.install.join(', ')}\n`);
     return run.finish(
       await attend(job, {
         out,
@@ -68,10 +69,10 @@ export async function runJob(module: string, args: string[], options: RunOptions
   }
 }
 
-async function codeOf(module: string, { variant = [] }: RunOptions) {
+async function codeOf(module: string, { variant = [], install }: RunOptions) {
   if (variant.length >= VARIANTS) throw new UsageError(`a job has at most ${VARIANTS} variants, the module among them`);
   const [code, ...variants] = await together<[TaskModule, ...TaskModule[]]>([
-    codeOfFile(module),
+    codeOfFile(module, undefined, install),
     ...variant.map((each) => codeOfFile(each)),
   ]);
   return { ...code, variants };

@@ -1,5 +1,7 @@
 import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { SNAPSHOT_DELAY } from '../model/python-limits.ts';
+import { PyodideFiles } from '../server/pyodide.ts';
 import { startServer } from '../server/server.ts';
 import { announce } from './announce.ts';
 import type { ServeOptions } from './commands/serve.ts';
@@ -34,11 +36,14 @@ export async function serve(options: ServeOptions): Promise<number> {
     stopped.resolve();
   });
   process.stdout.write(announce(server, options));
+  // Whoever is the first to run Python here shall not wait for it.
+  const preparing = setTimeout(() => void PyodideFiles.find()?.snapshot.prepare(), SNAPSHOT_DELAY);
   const worker = options.workers
     ? startLocalWorker(server, options.workers, options.allow ? { allow: ['exec'] } : {})
     : undefined;
   await worker?.joined;
   await stopped.promise;
+  clearTimeout(preparing);
   await worker?.stop();
   await server.close();
   if (broken !== undefined) throw broken;

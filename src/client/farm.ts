@@ -71,7 +71,7 @@ export class Farm {
   ): Promise<Job<OutputOf<Task>>>;
   async map(task: Source, inputs: Inputs<unknown> | Job, options: JobOptions = {}): Promise<Job> {
     this.#refuseClosed();
-    const code = isTaskCode(task) ? task : await this.#code(task);
+    const code = isTaskCode(task) ? task : await this.#code(task, options.install);
     const job = await submitJob<unknown>(this.#around, this.#wire, code, inputs, options);
     this.#feeding.add(job);
     const sent = (): void => void this.#feeding.delete(job);
@@ -95,7 +95,7 @@ export class Farm {
     // What can be told from its neighbours only as a job of its own gets one.
     if (options.signal !== undefined || options.idempotencyKey !== undefined || options.spawns === true)
       return this.#runAlone(task, input, options);
-    const code = this.#codeOnce(task);
+    const code = this.#codeOnce(task, options.install);
     if (code instanceof Promise) return code.then((ready) => this.#runShared(task, ready, input, options));
     try {
       return this.#runShared(task, code, input, options);
@@ -226,12 +226,13 @@ export class Farm {
   }
 
   /** Functions are told apart by their text, since a loop makes a new one each time; a module is bundled once. */
-  #codeOnce(task: Source): TaskCode | Promise<TaskCode> {
+  #codeOnce(task: Source, install?: readonly string[]): TaskCode | Promise<TaskCode> {
     if (isTaskCode(task)) return task;
-    const text = task instanceof URL ? task.href : task instanceof Variants ? task : `${task.name} ${task}`;
+    const named = task instanceof URL ? task.href : task instanceof Variants ? task : `${task.name} ${task}`;
+    const text = install === undefined || typeof named !== 'string' ? named : `${JSON.stringify(install)} ${named}`;
     const known = this.#codes.get(text);
     if (known !== undefined) return known;
-    const reading = this.#code(task).then((code) => {
+    const reading = this.#code(task, install).then((code) => {
       if (this.#codes.get(text) === reading) this.#codes.set(text, code);
       return code;
     });
@@ -241,8 +242,9 @@ export class Farm {
     return reading;
   }
 
-  #code(task: Exclude<Source, TaskCode>): Promise<TaskCode> {
-    if (!(task instanceof Variants)) return this.#around.code(task);
+  #code(task: Exclude<Source, TaskCode>, install?: readonly string[]): Promise<TaskCode> {
+    if (!(task instanceof Variants)) return this.#around.code(task, install);
+    if (install !== undefined) throw new TypeError('variants install nothing: give the option install with a module');
     return task.codes((source) => this.#around.code(source));
   }
 

@@ -1,3 +1,4 @@
+import { PACKAGES } from '../model/package-limits.ts';
 import { AFTER_JOBS } from '../model/pipeline-limits.ts';
 
 export interface JobOptions {
@@ -27,6 +28,11 @@ export interface JobOptions {
   readonly fenced?: boolean;
   /** Of a WebAssembly program: its clock and its random bytes follow from the code and the task's index; false. */
   readonly deterministic?: boolean;
+  /**
+   * Packages of npm, such as `sharp@0.33.5`, that are installed where the tasks run: for those with native parts, which
+   * cannot be bundled. Only workers that allow it get such tasks.
+   */
+  readonly install?: readonly string[];
   /** Jobs, or their ids, that must be done before it begins; where one of them fails or is cancelled, so is it. */
   readonly after?: readonly (number | { readonly id: number })[];
   /**
@@ -39,7 +45,10 @@ export interface JobOptions {
 }
 
 /** What the server is told of them. */
-export type SentOptions = Omit<JobOptions, 'signal' | 'name' | 'idempotencyKey' | 'after' | 'deterministic'> & {
+export type SentOptions = Omit<
+  JobOptions,
+  'signal' | 'name' | 'idempotencyKey' | 'after' | 'deterministic' | 'install'
+> & {
   readonly after?: readonly number[];
 };
 
@@ -77,6 +86,10 @@ const rules: Record<keyof JobOptions, Rule> = {
   ],
   fenced: ['true or false', (value) => typeof value === 'boolean'],
   deterministic: ['true or false', (value) => typeof value === 'boolean'],
+  install: [
+    `an array of at most ${PACKAGES} packages, such as ["sharp@0.33.5"]`,
+    (value) => Array.isArray(value) && value.length <= PACKAGES && value.every(text(1)),
+  ],
   after: [
     `an array of at most ${AFTER_JOBS} jobs or ids of jobs`,
     (value) =>

@@ -52,10 +52,14 @@ export async function submitBody(around: Surroundings, task: TaskCode, options: 
   checkOptions(options);
   const { code, sourceName, variants = [] } = task;
   const { signal: _signal, name = sourceName, idempotencyKey = around.randomKey(), ...others } = options;
-  const { after, deterministic, ...more } = others;
+  const { after, deterministic, install, ...more } = others;
   if (deterministic === true && ![task, ...variants].some(({ runner }) => runner === 'wasi')) {
     throw new TypeError(`the option deterministic is for WebAssembly programs, and ${sourceName} is none`);
   }
+  if (install !== undefined && task.runner !== 'npm')
+    throw new TypeError(
+      `the option install is for modules and functions, and ${sourceName} is code that was made before`,
+    );
   if (around.lacksPython && [task, ...variants].every(({ runner }) => isPython(runner)))
     throw new TaskCodeError(needsPython(sourceName));
   const named = {

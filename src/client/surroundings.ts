@@ -6,8 +6,8 @@ import type { Transport } from './transport.ts';
 export interface Surroundings {
   readonly transport: Transport;
   readonly blobs: BlobExchange;
-  /** Turns a module or an inline function into code that can be sent. */
-  code(task: URL | TaskFunctionLike): Promise<TaskCode>;
+  /** Turns a module or an inline function into code that can be sent. `install`: packages that are installed where it runs. */
+  code(task: URL | TaskFunctionLike, install?: readonly string[]): Promise<TaskCode>;
   /** SHA-256 in hex of bytes, or of a text in UTF-8, and their size. */
   hash(what: string | Uint8Array): { sha256: string; size: number };
   /** Of a farm for this program alone, on a machine without Python: its tasks would wait for ever. */

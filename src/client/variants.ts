@@ -92,7 +92,7 @@ async function codeOf(
 
 /** Whoever names the wrong file should hear of it before anything runs. */
 function matching(wanted: Runner, code: TaskCode): TaskCode {
-  const runner = code.runner === undefined || code.runner === 'node' ? 'js' : code.runner;
+  const runner = code.runner === undefined || code.runner === 'node' || code.runner === 'npm' ? 'js' : code.runner;
   if (runner === wanted) return code;
   throw new TaskCodeError(`the variant ${wanted} is ${code.sourceName}, which is for the runner ${runner}`);
 }

@@ -30,7 +30,7 @@ function tell(news: FarmProcessNews): void {
 try {
   const onBroken = (): never => process.exit(1);
   const server = await startServer({ dataDir: join(home, 'data'), port: 0, logLevel: 'error', onBroken });
-  const worker = startWorker({ url: server.joinUrl, allow: ['python'], ...(slots > 0 && { slots }) });
+  const worker = startWorker({ url: server.joinUrl, allow: ['python', 'install'], ...(slots > 0 && { slots }) });
   if (!(await worker.joined)) throw new Error((await worker.ended).reason);
   const runsPython = findPython() !== undefined || PyodideFiles.find() !== undefined;
   tell({ kind: 'ready', url: server.url, token: server.adminToken, home, runsPython });

@@ -5,9 +5,9 @@ import type { Run } from './runs.ts';
 /**
  * How a worker executes a task; a worker says in its hello which ones it has. `js`: a module that runs everywhere. `node`:
  * one that needs Node's own parts, which browsers lack. `wasi`: a WebAssembly program of preview 1. `python`: a file of Python.
- * `venv`: one that names what has to be installed for it.
+ * `venv`: one that names what has to be installed for it. `npm`: a module that does.
  */
-export type Runner = 'js' | 'node' | 'wasi' | 'python' | 'venv' | 'exec';
+export type Runner = 'js' | 'node' | 'npm' | 'wasi' | 'python' | 'venv' | 'exec';
 
 /** The task module: fetched once by hash, or carried inline where it is small. */
 export interface CodeRef {

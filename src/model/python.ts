@@ -23,6 +23,12 @@ export interface PyodideManifest {
   readonly files: Readonly<Record<PyodideFile, { readonly sha256: string; readonly size: number }>>;
 }
 
+/**
+ * The memory of a Pyodide that has just started, compressed by gzip, at `/v1/pyodide/snapshot`: who begins with it starts in a
+ * tenth of the time. It can be done without, so it is no part of the manifest.
+ */
+export const PYODIDE_SNAPSHOT = 'snapshot';
+
 /** Why a task does not run on a farm for one program alone, on a machine that has nothing to run it. */
 export function needsPython(sourceName: string): string {
   return `${sourceName} needs Python: install python3, or Pyodide beside manyhands (npm install pyodide)`;

@@ -28,6 +28,7 @@ export const CodeShape = Type.Object({
   runner: Type.Union([
     Type.Literal('js'),
     Type.Literal('node'),
+    Type.Literal('npm'),
     Type.Literal('wasi'),
     Type.Literal('python'),
     Type.Literal('venv'),

@@ -196,6 +196,7 @@ function whyNotNow(state: State, job: OpenJob): string[] {
 /** What to do where no worker runs such tasks. */
 const ADVICE: Partial<Record<Runner, string>> = {
   exec: 'No worker allows commands: join one with --allow exec.',
+  npm: 'No worker installs packages: join one with --allow install, on a machine with npm.',
   venv: 'No worker installs what a file of Python names: join one with --allow python whose python3 can make virtual environments (on Debian: apt install python3-venv).',
   python:
     'No worker runs Python: install Pyodide beside the server and start it again (npm install pyodide), or join a worker that has python3 with --allow python.',

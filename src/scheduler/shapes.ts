@@ -156,6 +156,7 @@ function lackOf({ runners, labels }: WorkerFacts, { runner, requires = {} }: Cod
 
 function lacksRunner(runner: Runner): string {
   if (runner === 'exec') return 'does not allow commands';
+  if (runner === 'npm') return 'does not install packages';
   if (runner === 'venv') return 'does not install what files of Python name';
   return runner === 'python' ? 'does not run Python' : `has no runner '${runner}'`;
 }

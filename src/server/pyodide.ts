@@ -6,6 +6,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { PYODIDE_FILES, type PyodideFile, type PyodideManifest } from '../model/python.ts';
+import { PyodideSnapshot } from './pyodide-snapshot.ts';
 
 /** Its files are looked at by one who has waited for seconds already: the last percent of their size is not worth more. */
 const GZIP_LEVEL = 6;
@@ -15,11 +16,13 @@ export class PyodideFiles {
   readonly #directory: string;
   readonly #version: string;
   #manifest: Promise<PyodideManifest> | undefined;
+  readonly snapshot: PyodideSnapshot;
   readonly #packed = new Map<PyodideFile, Promise<Buffer>>();
 
   private constructor(directory: string, version: string) {
     this.#directory = directory;
     this.#version = version;
+    this.snapshot = new PyodideSnapshot(directory, version);
   }
 
   /** What is installed beside this program, or where it was started; undefined: nothing, or something too old. */

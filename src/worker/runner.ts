@@ -68,6 +68,11 @@ export type SlotEvent =
   | { readonly kind: 'slotReady'; readonly slot: number }
   /** The chunk waits for its blobs, or for its results to be stored: its time does not count until it starts. */
   | { readonly kind: 'chunkWaiting'; readonly slot: number; readonly chunk: number }
+  /**
+   * The slot makes ready what stays for later chunks too, such as an interpreter: this chunk's time does not count until it
+   * starts, and it is no reason to end the slot.
+   */
+  | { readonly kind: 'slotLoading'; readonly slot: number; readonly chunk: number }
   /** What the chunk needs is loaded: from here its time counts. */
   | { readonly kind: 'chunkStarted'; readonly slot: number; readonly chunk: number }
   /**

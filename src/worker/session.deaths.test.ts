@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import type { Effect } from '../../test/support/session-bench.ts';
 import { Bench, outcomesOf, sizeOf } from '../../test/support/session-bench.ts';
 import { isFailure, ValueStatus } from '../model/envelope.ts';
 import { REVOKE_GRACE } from '../model/limits.ts';
+import { LOAD_GRACE } from '../model/python-limits.ts';
 import { indexesOf } from '../model/runs.ts';
 import type { Chunk } from './runner.ts';
 
@@ -98,6 +99,41 @@ test('P12: a chunk of which all is revoked is told so, then killed; the rest is 
   bench.died(0, { signal: 'SIGKILL' });
   assert.deepEqual(outcomesOf(bench), []);
   assert.deepEqual(bench.take('runChunk')[0]?.chunk.runs, [{ start: 12, count: 2 }]);
+});
+
+describe('P12: a slot that loads what others will use is not ended because its chunk is revoked', () => {
+  const loading = { kind: 'slotLoading', slot: 0, chunk: 1 } as const;
+  const started = { kind: 'chunkStarted', slot: 0, chunk: 1 } as const;
+  const begin = (): Bench => {
+    const bench = new Bench({ slots: 1 }).join();
+    bench.job(1);
+    bench.tasks(1, 1, 0, 1);
+    return bench;
+  };
+
+  test('meanwhile, and when it begins it has the usual time', () => {
+    const bench = begin();
+    bench.handle(loading);
+    bench.say({ kind: 'revoke', lease: 1, runs: [[0, 1]] });
+    assert.equal(bench.take('abortChunk').length, 1);
+    bench.pass(LOAD_GRACE - 1);
+    assert.deepEqual(bench.take('killSlot'), []);
+    bench.handle(started);
+    bench.pass(REVOKE_GRACE - 1);
+    assert.deepEqual(bench.take('killSlot'), []);
+    bench.pass(1);
+    assert.equal(bench.take('killSlot').length, 1);
+  });
+
+  test('nor by a loading that begins just after', () => {
+    const bench = begin();
+    bench.say({ kind: 'revoke', lease: 1, runs: [[0, 1]] });
+    bench.handle(loading);
+    bench.pass(LOAD_GRACE - 1);
+    assert.deepEqual(bench.take('killSlot'), []);
+    bench.pass(1);
+    assert.equal(bench.take('killSlot').length, 1, 'a loading that never ends');
+  });
 });
 
 test('P12: outcomes of revoked tasks are not sent, those beside them are', () => {

@@ -1,5 +1,6 @@
 import type { LeaseId, Millis } from '../model/ids.ts';
 import { CHUNK_TIME, RESPAWN_DELAY, RESPAWN_DELAY_MAX, REVOKE_GRACE } from '../model/limits.ts';
+import { LOAD_GRACE } from '../model/python-limits.ts';
 import type { Run } from '../model/runs.ts';
 import { intersectRuns, subtractRuns } from '../model/runs.ts';
 import type { KnownJob } from './job-book.ts';
@@ -14,6 +15,8 @@ export interface Running {
   readonly job: KnownJob;
   /** When it became the first of its slot and all it needs was there; Infinity: it still waits for that. */
   since: Millis;
+  /** Its slot loads what others will use too. */
+  loading: boolean;
   revoked: readonly Run[];
   /** When its process is killed, if it has not heeded its signal by then. */
   killAt: Millis | undefined;
@@ -148,7 +151,19 @@ export class Slots {
 
   started(slot: Slot, chunk: number, now: Millis): void {
     const running = slot.chunks.find(({ id }) => id === chunk);
-    if (running !== undefined) running.since = now;
+    if (running === undefined) return;
+    running.since = now;
+    // It was spared while it was loading; what runs now is nothing but itself.
+    if (running.loading && running.killAt !== undefined) running.killAt = now + REVOKE_GRACE;
+    running.loading = false;
+  }
+
+  loading(slot: Slot, chunk: number, now: Millis): void {
+    const running = slot.chunks.find(({ id }) => id === chunk);
+    if (running === undefined) return;
+    running.since = Infinity;
+    running.loading = true;
+    if (running.killAt !== undefined) running.killAt = now + LOAD_GRACE;
   }
 
   /** The first chunk is over; the one behind it runs now. */
@@ -195,7 +210,7 @@ export class Slots {
         // Where some of it is still wanted it goes on: it is short, or has one long task that may be the wanted one.
         if (subtractRuns(runsOfPiece(running.piece), running.revoked).length > 0) return;
         if (place === 0) this.#emit({ kind: 'abortChunk', slot: slot.number, chunk: running.id });
-        running.killAt = now + REVOKE_GRACE;
+        running.killAt = now + (running.loading ? LOAD_GRACE : REVOKE_GRACE);
       });
     }
   }

@@ -182,6 +182,7 @@ export class Work {
     if (event.kind === 'slotReady') this.#slots.ready(slot);
     else if (event.kind === 'slotDied') this.#died(slot, event, now);
     else if (event.kind === 'chunkStarted') this.#slots.started(slot, event.chunk, now);
+    else if (event.kind === 'slotLoading') this.#slots.loading(slot, event.chunk, now);
     else if (event.kind === 'chunkWaiting') this.#slots.started(slot, event.chunk, Infinity);
     else if (event.kind === 'chunkDone') this.#done(slot, event, now);
     else if (event.kind === 'chunkReturned') this.#returned(slot, event, now);
@@ -223,7 +224,15 @@ export class Work {
     if (part.to === to) this.#queue.splice(at, 1);
     else this.#queue[at] = { ...piece, from: part.to };
     this.#chunks += 1;
-    const running: Running = { id: this.#chunks, piece: part, job, since: now, revoked: [], killAt: undefined };
+    const running: Running = {
+      id: this.#chunks,
+      piece: part,
+      job,
+      since: now,
+      loading: false,
+      revoked: [],
+      killAt: undefined,
+    };
     slot.chunks.push(running);
     const column = columnOfPiece(part);
     const chunk = { id: running.id, lease: grant.lease, runs: runsOfPiece(part), column, farm: this.#farm };
@@ -237,7 +246,8 @@ export class Work {
     const { piece, job } = running;
     const end = piece.from + event.done;
     if (event.done > 0) {
-      noteTime(job, event.done, event.micros);
+      // Of what was revoked before it began nothing was computed.
+      if (running.killAt === undefined) noteTime(job, event.done, event.micros);
       this.#conclude(running, cutRuns(piece.grant.runs, piece.from, end), event.column, event.micros, event.spawned);
     }
     if (end < piece.to) this.#queueAgain(running, { ...piece, from: end });
@@ -316,7 +326,7 @@ export class Work {
       const failure: WorkerFailure = { kind: 'error', name: 'TaskCodeError', message: failed };
       for (let from = piece.from; from < piece.to; from += FAILURES_A_MESSAGE) {
         const part = { ...piece, from, to: Math.min(from + FAILURES_A_MESSAGE, piece.to) };
-        const running: Running = { id: 0, piece: part, job, since: 0, revoked: [], killAt: undefined };
+        const running: Running = { id: 0, piece: part, job, since: 0, loading: false, revoked: [], killAt: undefined };
         this.#conclude(running, runsOfPiece(part), failureColumn(failure, part.to - part.from), 0);
       }
     }

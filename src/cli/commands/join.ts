@@ -41,7 +41,7 @@ export function addJoin(program: Command, finish: Finish): void {
     .option('--deny <what>', 'let tasks do less: net')
     .option(
       '--allow <what>',
-      'let tasks do more, may be given twice: exec (any command as this user), python',
+      'let tasks do more, may be given more than once: exec (any command as this user), python, install (packages of npm)',
       collectAllowed,
     )
     .option('--env <name>', 'let tasks see this environment variable', (name, all: string[] = []) => [...all, name])
@@ -60,7 +60,8 @@ export function addJoin(program: Command, finish: Finish): void {
 }
 
 function collectAllowed(what: string, before: Allowed[] = []): Allowed[] {
-  if (what !== 'exec' && what !== 'python') throw new UsageError(`--allow knows only exec and python, not "${what}"`);
+  if (what !== 'exec' && what !== 'python' && what !== 'install')
+    throw new UsageError(`--allow knows only exec, python and install, not "${what}"`);
   return [...before, what];
 }
 
@@ -81,6 +82,10 @@ async function join(urls: string, options: JoinOptions): Promise<number> {
   if (options.allow?.includes('python')) {
     const { findPython } = await import('../../worker/node/python/python-runner.ts');
     if (findPython() === undefined) throw new UsageError('--allow python needs python3, which is nowhere in the PATH');
+  }
+  if (options.allow?.includes('install')) {
+    const { findNpm } = await import('../../worker/node/packages/npm.ts');
+    if (findNpm() === undefined) throw new UsageError('--allow install needs npm, which is nowhere in the PATH');
   }
   const { startWorker } = await import('../../worker/node/join.ts');
   const worker = understood(() =>

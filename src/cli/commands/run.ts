@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { whyNotInstall } from '../../model/packages.ts';
 import { parseDuration } from '../arguments/duration.ts';
 import { positiveNumber, wholeNumber } from '../arguments/numbers.ts';
 import { collectLabel, collectResource } from '../arguments/pairs.ts';
@@ -30,6 +31,7 @@ export interface RunOptions extends ServerOptions {
   resource?: Record<string, number>;
   deterministic?: true;
   variant?: string[];
+  install?: string[];
   local?: number;
   spawns?: boolean;
   after?: string[];
@@ -47,6 +49,11 @@ export function addRun(program: Command, finish: Finish): void {
       '--variant <module>',
       'another module, .py or .wasm that gives the same results: each worker runs the fastest; may be given more than once',
       collect,
+    )
+    .option(
+      '--install <package>',
+      'a package of npm, such as sharp@0.33.5, that is installed where the tasks run (workers with --allow install); may be given more than once, or as a list with commas',
+      collectPackages,
     )
     .option('--inputs <file>', 'a file of inputs, or - for standard input')
     .option('--results-of <job>', 'the results of this job as inputs, as they come; undefined ones are left out')
@@ -98,6 +105,13 @@ async function run(module: string, args: string[], options: RunOptions): Promise
   }
   const { runJob } = await import('../run-job.ts');
   return runJob(module, args, options);
+}
+
+function collectPackages(value: string, all: string[] = []): string[] {
+  const packages = [...all, ...value.split(',').map((each) => each.trim())];
+  const why = whyNotInstall(packages);
+  if (why !== undefined) throw new UsageError(`--install: ${why}`);
+  return packages;
 }
 
 function collect(value: string, all: string[] = []): string[] {

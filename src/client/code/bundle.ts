@@ -9,14 +9,19 @@ import type { TextModule } from './task-module.ts';
 
 /**
  * Turns a user's module, in TypeScript or JavaScript, and all it imports into one module that runs anywhere. The same
- * sources give the same bytes on every machine: the only paths in it are relative to the base below.
+ * sources give the same bytes on every machine: the only paths in it are relative to the base below. `installed`: packages that
+ * are where it runs, and not a part of it.
  * Throws a TaskCodeError that names file, line and column.
  */
-export async function bundleModule(module: URL | string, cwd: string = process.cwd()): Promise<TextModule> {
+export async function bundleModule(
+  module: URL | string,
+  cwd: string = process.cwd(),
+  installed: readonly string[] = [],
+): Promise<TextModule> {
   const { path, base, sourceName } = locate(module, cwd);
   // Loaded on demand: most commands, and every inline function, do without it.
   const { build } = await import('esbuild');
-  const result = await build(buildOptions(path, base)).catch((error: { errors?: Message[] }) => {
+  const result = await build(buildOptions(path, base, installed)).catch((error: { errors?: Message[] }) => {
     throw new TaskCodeError(explain(sourceName, error));
   });
   const code = result.outputFiles?.[0]?.text ?? '';
@@ -32,7 +37,7 @@ export async function bundleModule(module: URL | string, cwd: string = process.c
   return { code, sourceName, runner: needsNode(code) ? 'node' : 'js' };
 }
 
-function buildOptions(path: string, base: string): BuildOptions {
+function buildOptions(path: string, base: string, installed: readonly string[]): BuildOptions {
   return {
     entryPoints: [path],
     absWorkingDir: base,
@@ -53,23 +58,25 @@ function buildOptions(path: string, base: string): BuildOptions {
     // Stack traces need places, not texts; without them the code is half as long.
     sourcesContent: false,
     define: { 'process.env.NODE_ENV': '"production"' },
-    plugins: [nodeBuiltIns],
+    plugins: [keptImports(installed)],
   };
 }
 
 /**
- * Node's own modules stay imports. A package in CommonJS asks for them by `require`, which an ES module does not have, so
+ * Node's own modules, and packages that are installed where the task runs, stay imports. A package in CommonJS asks for them by `require`, which an ES module does not have, so
  * such a call gets two small modules between: one that imports, and one in CommonJS that hands on what it got.
  */
-const nodeBuiltIns: Plugin = {
-  name: 'node-built-ins',
+const keptImports = (installed: readonly string[]): Plugin => ({
+  name: 'kept-imports',
   setup(build) {
     const names = builtinModules.filter((name) => !name.startsWith('_')).map((name) => name.replace(/^node:/, ''));
-    const filter = new RegExp(`^(node:.+|${names.map((name) => name.replaceAll('/', '\\/')).join('|')})$`);
+    const packages = installed.map((name) => `${RegExp.escape(name)}(/.*)?`);
+    const filter = new RegExp(`^(node:.+|${[...names.map((name) => RegExp.escape(name)), ...packages].join('|')})$`);
+    const isInstalled = (path: string): boolean => installed.includes(packageOf(path));
     build.onResolve({ filter }, async ({ path, kind, pluginData, importer, resolveDir, namespace }) => {
       if (pluginData === 'resolving') return undefined;
       if (namespace === 'required') return { path, namespace: 'imported' };
-      const bare = !path.startsWith('node:');
+      const bare = !path.startsWith('node:') && !isInstalled(path);
       if (bare) {
         // A package of the user's may bear the name of a built-in (`events`, `buffer`), and works in browsers.
         const own = await build.resolve(path, { kind, importer, resolveDir, pluginData: 'resolving' });
@@ -86,7 +93,7 @@ const nodeBuiltIns: Plugin = {
       contents: `export { default as builtIn } from ${JSON.stringify(path)};`,
     }));
   },
-};
+});
 
 function explain(sourceName: string, failure: { errors?: Message[]; message?: string }): string {
   const [first, ...others] = failure.errors ?? [];

@@ -20,7 +20,7 @@ interface Source {
  * written in TypeScript. Its surroundings stay behind, so a function that uses a variable of theirs is refused.
  * Throws a TaskCodeError that names the variable.
  */
-export function moduleFromFunction(fn: TaskFunction): TextModule {
+export function moduleFromFunction(fn: TaskFunction, installed: readonly string[] = []): TextModule {
   if (typeof fn !== 'function') {
     throw new TaskCodeError(
       `a task is a function, or a module given as new URL('./its-name.ts', import.meta.url), but this is ${describe(fn)}`,
@@ -35,7 +35,7 @@ export function moduleFromFunction(fn: TaskFunction): TextModule {
     );
   }
   const source = parseFunction(text, name);
-  refuseForms(source, name);
+  refuseForms(source, name, installed);
   const free = freeVariables(source);
   // Some loaders of TypeScript wrap inner functions in this helper of theirs, to keep their names.
   const helper = free.delete('__name') ? 'const __name = (target) => target; ' : '';
@@ -82,7 +82,7 @@ function parseProblem(text: string): string {
   return 'its form is unknown';
 }
 
-function refuseForms({ body }: Source, name: string): void {
+function refuseForms({ body }: Source, name: string, installed: readonly string[]): void {
   if (body.type === 'ClassExpression') throw new TaskCodeError(`${name} is a class; give a function`);
   if (body.type !== 'ArrowFunctionExpression' && body.type !== 'FunctionExpression') {
     throw new TaskCodeError(`${name} is not a function that can be sent; ${modules}`);
@@ -100,14 +100,15 @@ function refuseForms({ body }: Source, name: string): void {
     if (node.type === 'MetaProperty' && node.meta.name === 'import') {
       throw new TaskCodeError(`${name} uses import.meta, which would be another module's; ${modules}`);
     }
-    if (node.type === 'ImportExpression') refuseImport(node.source, name);
+    if (node.type === 'ImportExpression') refuseImport(node.source, name, installed);
   });
 }
 
 /** Inside an inline function only what every worker of its kind has can be imported: nothing is bundled. */
-function refuseImport(source: AnyNode, name: string): void {
+function refuseImport(source: AnyNode, name: string, installed: readonly string[]): void {
   if (source.type !== 'Literal' || typeof source.value !== 'string') return;
   const specifier = source.value;
+  if (installed.some((each) => specifier === each || specifier.startsWith(`${each}/`))) return;
   if (/^(node|data):/.test(specifier) || builtinModules.includes(specifier)) return;
   throw new TaskCodeError(`${name} imports "${specifier}", which workers don't have; ${modules}, then it is bundled`);
 }

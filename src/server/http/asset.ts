@@ -15,7 +15,8 @@ export interface Source {
 export interface Asset {
   readonly type: string;
   readonly plain: Buffer;
-  readonly packed: Buffer;
+  /** Absent: it is always sent as it is. */
+  readonly packed?: Buffer;
   readonly tag: string;
 }
 
@@ -42,7 +43,8 @@ export function sendAsset(
   response: ServerResponse,
   headers: Record<string, string>,
 ): undefined {
-  const isPacked = /\bgzip\b/.test(request.headers['accept-encoding']?.toString() ?? '');
+  const { packed } = asset;
+  const isPacked = packed !== undefined && /\bgzip\b/.test(request.headers['accept-encoding']?.toString() ?? '');
   const tag = `"${asset.tag}${isPacked ? '-gzip' : ''}"`;
   const common = {
     'cache-control': 'no-cache',
@@ -60,7 +62,7 @@ export function sendAsset(
     response.end();
     return undefined;
   }
-  const body = isPacked ? asset.packed : asset.plain;
+  const body = isPacked ? packed : asset.plain;
   response.writeHead(200, {
     ...common,
     'content-type': asset.type,

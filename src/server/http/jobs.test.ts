@@ -69,7 +69,10 @@ test('a job that makes no sense is refused with one sentence', async () => {
     [{ code, range: { start: 0, count: 5 } }, /at \/range needs step$/],
     [{ code, inputs: [1], priority: 1.5 }, /at \/priority must be integer$/],
     [{ code, inputs: [1], requires: { zone: 5 } }, /at \/requires\/zone must be string$/],
-    [{ code, inputs: [1], runner: 'perl' }, /at \/runner must be "js", "node", "wasi", "python", "venv" or "exec"$/],
+    [
+      { code, inputs: [1], runner: 'perl' },
+      /at \/runner must be "js", "node", "npm", "wasi", "python", "venv" or "exec"$/,
+    ],
     [{ code, inputs: [1], runner: 'wasi' }, /^a WebAssembly program is bytes: PUT them as a blob/],
     [{ code, inputs: [1], deterministic: true }, /^"deterministic" is for code whose "runner" is "wasi"$/],
     [{ code, inputs: [1, { $mh: [['Map', 1]] }] }, /^input 1/],

@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import Type from 'typebox';
+import { PYODIDE_SNAPSHOT } from '../../model/python.ts';
 import { Count, Sha256 } from '../../protocol/shapes.ts';
 import { Problem } from '../problem.ts';
 import type { PyodideFiles } from '../pyodide.ts';
@@ -32,6 +34,23 @@ export function pyodideRoutes(pyodide: PyodideFiles | undefined): Route[] {
         404: { description: 'The package is not installed here.' },
       },
       handle: async () => ({ json: await found(pyodide).manifest() }),
+    }),
+    route({
+      method: 'GET',
+      path: `/v1/pyodide/${PYODIDE_SNAPSHOT}`,
+      access: WORKERS,
+      lends: true,
+      summary:
+        'The memory of Pyodide after its start, in gzip: who has it starts sooner. Made when it is first asked for.',
+      answers: { 200: { description: 'Its bytes.' }, 404: { description: 'None can be made here.' } },
+      handle: async ({ request, response }) => {
+        const packed = await found(pyodide).snapshot.packed();
+        if (packed === undefined) throw new Problem('unknown', 'this server cannot make a snapshot of its Pyodide');
+        const tag = createHash('sha256').update(packed).digest('hex');
+        // Compressed as it is: it is unpacked where it is used, and checked by that.
+        const asset = { type: 'application/octet-stream', plain: packed, tag };
+        return sendAsset(asset, request, response, { 'cache-control': 'private, no-cache', vary: 'origin' });
+      },
     }),
     route({
       method: 'GET',

@@ -3,6 +3,8 @@ import { Readable } from 'node:stream';
 import Type from 'typebox';
 import type { JobId } from '../../model/ids.ts';
 import { type CodeRef, hasEnded } from '../../model/job.ts';
+import { PACKAGES } from '../../model/package-limits.ts';
+import { whyNotInstall, withPackages } from '../../model/packages.ts';
 import { isPython } from '../../model/python.ts';
 import { VARIANTS } from '../../model/variant-limits.ts';
 import { Submit } from '../../protocol/client-messages.ts';
@@ -40,6 +42,12 @@ const aboutCode = {
   sourceName: Type.Optional(ShortText),
   runner: Type.Optional(Submit.properties.code.properties.runner),
   deterministic: Submit.properties.code.properties.deterministic,
+  install: Type.Optional(
+    Type.Array(Type.String(), {
+      maxItems: PACKAGES,
+      description: 'Packages of npm, such as sharp@0.33.5, that workers install for a module that imports them.',
+    }),
+  ),
 };
 
 /** Code in a request, and what is said of it. */
@@ -156,26 +164,31 @@ async function specOf(core: Core, body: NewJob, key: string | undefined): Promis
     sourceName = name,
     runner,
     deterministic,
+    install,
     variants = [],
     idempotencyKey: _key,
     ...options
   } = body;
-  const code = await codeOf(core, { code: text, runner, deterministic, sourceName });
+  const { code, inline } = await codeOf(core, { code: text, runner, deterministic, sourceName, install });
   const others = await Promise.all(variants.map((variant) => codeOf(core, variant)));
-  for (const { code: other } of variants) if (typeof other === 'string') await keep(core, other);
+  // Of several codes only the first may come with the job itself.
+  for (const { inline: other } of others) if (other !== undefined) await keep(core, other);
   const spec = {
     ...options,
     name: name ?? code.sourceName,
     code,
-    ...(others.length > 0 && { variants: others }),
+    ...(others.length > 0 && { variants: others.map((other) => other.code) }),
     ...(key !== undefined && { idempotencyKey: key }),
   };
-  return typeof text === 'string' ? { spec, code: text } : { spec };
+  return inline === undefined ? { spec } : { spec, code: inline };
 }
 
 type Said = Pick<Variant, 'code'> & { readonly [Key in keyof Variant]?: Variant[Key] | undefined };
 
-async function codeOf(core: Core, { code, runner, deterministic, requires, sourceName }: Said): Promise<CodeRef> {
+/** What is known of code, and its text if it came as that. */
+async function codeOf(core: Core, said: Said): Promise<{ code: CodeRef; inline?: string }> {
+  const { deterministic, requires, sourceName } = said;
+  const { code, runner } = said.install === undefined ? said : withInstall(said, said.install);
   if (runner === 'wasi' && typeof code === 'string') {
     throw new Problem('invalid', 'a WebAssembly program is bytes: PUT them as a blob, and give "code": {"sha256": …}');
   }
@@ -188,15 +201,24 @@ async function codeOf(core: Core, { code, runner, deterministic, requires, sourc
     ...(deterministic && { deterministic }),
     ...(requires && { requires }),
   } as const;
-  if (typeof code === 'string') return { ...about, sha256: sha256Of(code), size: Buffer.byteLength(code) };
+  if (typeof code === 'string')
+    return { code: { ...about, sha256: sha256Of(code), size: Buffer.byteLength(code) }, inline: code };
   const size = await core.blobs.size(code.sha256);
   if (size === undefined) {
     throw new Problem('invalid', `blob ${code.sha256} was not uploaded: PUT /v1/blobs/${code.sha256} first`);
   }
-  return { ...about, sha256: code.sha256, size };
+  return { code: { ...about, sha256: code.sha256, size } };
 }
 
-/** Of several codes only the first may come with the job itself. */
+/** Which versions these packages come to, each worker finds out. */
+function withInstall({ code, runner }: Said, install: readonly string[]): Pick<Said, 'code' | 'runner'> {
+  const why = install.length === 0 ? 'the list of packages is empty' : whyNotInstall(install);
+  if (why !== undefined) throw new Problem('invalid', `"install": ${why}`);
+  if (typeof code !== 'string' || (runner !== undefined && runner !== 'js' && runner !== 'node' && runner !== 'npm'))
+    throw new Problem('invalid', '"install" is for code that is the text of a module in JavaScript');
+  return { code: withPackages(code, { install }), runner: 'npm' };
+}
+
 async function keep(core: Core, code: string): Promise<void> {
   const sha256 = sha256Of(code);
   if ((await core.blobs.size(sha256)) === undefined) await core.blobs.put(sha256, Readable.from([Buffer.from(code)]));

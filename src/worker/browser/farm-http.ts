@@ -50,11 +50,16 @@ export class FarmHttp {
     return persistently(() => this.#ask('GET', path));
   }
 
+  /** Something that can be done without: it is not asked for again. */
+  getOnce(path: string, signal: AbortSignal): Promise<Response> {
+    return this.#ask('GET', path, undefined, undefined, signal);
+  }
+
   async putBlob(sha256: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     await persistently(() => this.#ask('PUT', `/v1/blobs/${sha256}`, bytes, 'application/octet-stream'));
   }
 
-  async #ask(method: string, path: string, body?: BodyInit, type?: string): Promise<Response> {
+  async #ask(method: string, path: string, body?: BodyInit, type?: string, signal?: AbortSignal): Promise<Response> {
     let response: Response;
     try {
       response = await fetch(new URL(path, this.#base), {
@@ -64,6 +69,7 @@ export class FarmHttp {
         referrerPolicy: 'no-referrer',
         headers: { authorization: `Bearer ${this.#token}`, ...(type !== undefined && { 'content-type': type }) },
         ...(body !== undefined && { body }),
+        ...(signal && { signal }),
       });
     } catch {
       // Browsers do not tell a page which of the two it is.

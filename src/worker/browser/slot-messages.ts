@@ -1,10 +1,10 @@
-import type { PyodideFile } from '../../model/python.ts';
+import type { PYODIDE_SNAPSHOT, PyodideFile } from '../../model/python.ts';
 import type { FromTask, ToTask } from '../tasks/task-channel.ts';
 
 /** Blobs that travel with a message, by their SHA-256. */
 export type Blobs = ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
 
-export type PyodideParts = Readonly<Record<PyodideFile, Blob>>;
+export type PyodideParts = Readonly<Record<PyodideFile, Blob>> & { readonly [PYODIDE_SNAPSHOT]?: Blob };
 
 /** What passes between a page and a slot, over a port of the slot's own. `bytes`: the column of a chunk, a blob, or code. */
 export interface SlotPacket<Message = unknown> {

@@ -21,10 +21,25 @@ export async function openPyodide(parts: PyodideParts | undefined): Promise<{ py
   try {
     const loader = await imported(parts['pyodide.mjs']);
     const { default: createPyodideModule } = await imported(parts['pyodide.asm.mjs']);
-    const pyodide = await startPyodide(loader, { indexURL: NOWHERE, createPyodideModule });
+    const pyodide = await startPyodide(
+      loader,
+      { indexURL: NOWHERE, createPyodideModule },
+      await unpacked(parts.snapshot),
+    );
     return { pyodide, sources: { values, task, output, chunk, slot } };
   } finally {
     self.fetch = fetchNothing;
+  }
+}
+
+/** Nothing, where it came to harm, or this browser cannot unpack it. */
+async function unpacked(snapshot: Blob | undefined): Promise<Uint8Array | undefined> {
+  if (snapshot === undefined) return undefined;
+  try {
+    const plain = snapshot.stream().pipeThrough(new DecompressionStream('gzip'));
+    return new Uint8Array(await new Response(plain).arrayBuffer());
+  } catch {
+    return undefined;
   }
 }
 

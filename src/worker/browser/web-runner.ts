@@ -216,6 +216,8 @@ export class WebRunner implements Runner {
         // A slot that replaced another one is not news.
         if (place.chunks.length === 0) this.#report({ kind: 'slotReady', slot });
         return;
+      case 'loading':
+        return this.#report({ kind: 'slotLoading', slot, chunk: message.chunk });
       case 'started':
         return this.#report({ kind: 'chunkStarted', slot, chunk: message.chunk });
       case 'done':

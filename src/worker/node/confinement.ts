@@ -12,6 +12,8 @@ export interface Confinement {
   /** Input blobs; readable. */
   readonly blobs: string;
   readonly network: boolean;
+  /** Native code may be loaded, which nothing here keeps from anything. */
+  readonly addons?: boolean;
   /** Their whole environment. */
   readonly env: Readonly<Record<string, string>>;
 }
@@ -21,7 +23,7 @@ const program = [packageOf(import.meta.filename), ...['devalue', '@bjorn3/browse
 
 /** The program and its arguments. `heap`: MiB that objects may take. */
 export function commandOf(confinement: Confinement, directory: string, heap: number | undefined): [string, string[]] {
-  const { code, blobs, network } = confinement;
+  const { code, blobs, network, addons = false } = confinement;
   const flags = [
     '--permission',
     ...[...program, code, blobs, directory].map((path) => `--allow-fs-read=${withSlash(path)}`),
@@ -31,7 +33,7 @@ export function commandOf(confinement: Confinement, directory: string, heap: num
     // Python (Pyodide) waits for promises; versions from 25 on can without it.
     ...(Number.parseInt(process.versions.node, 10) < 25 ? ['--experimental-wasm-jspi'] : []),
     // SQLite does not ask the permission model which files it may open, and addons ask nobody.
-    '--no-addons',
+    addons ? '--allow-addons' : '--no-addons',
     '--no-experimental-sqlite',
     '--enable-source-maps',
     '--disable-warning=ExperimentalWarning',

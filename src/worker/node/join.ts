@@ -21,7 +21,7 @@ import { PyodideStore } from './python/pyodide-store.ts';
 import { Runners } from './runners.ts';
 
 /** Kinds of tasks that the owner of a machine has to allow. */
-export type Allowed = 'exec' | 'python';
+export type Allowed = 'exec' | 'python' | 'install';
 
 export interface WorkerOptions {
   /** Servers of one farm, tried in turn: `http://HOST:PORT` or a join link with its token. */
@@ -36,7 +36,8 @@ export interface WorkerOptions {
   readonly resources?: Readonly<Record<string, number>>;
   /**
    * What else tasks may be, since it is not kept from this machine's files. `exec`: any command, as the user that the worker runs
-   * as; `python`: functions in Python, by its own `python3` if there is one.
+   * as; `python`: functions in Python, by its own `python3` if there is one; `install`: modules with packages of npm, which are
+   * installed here, with whatever they run for that.
    */
   readonly allow?: readonly Allowed[];
   /** Takes the network away from tasks. */

@@ -236,6 +236,8 @@ export class JsRunner implements Runner {
         // A process that replaced another one is not news.
         if (place.chunks.length === 0) this.#report({ kind: 'slotReady', slot: place.number });
         return;
+      case 'loading':
+        return this.#report({ kind: 'slotLoading', slot: place.number, chunk: message.chunk });
       case 'started':
         return this.#report({ kind: 'chunkStarted', slot: place.number, chunk: message.chunk });
       case 'done':

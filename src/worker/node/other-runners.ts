@@ -4,9 +4,13 @@ import type { BlobFiles } from './blob-files.ts';
 import type { Confinement } from './confinement.ts';
 import { ExecRunner } from './exec/exec-runner.ts';
 import type { WorkerOptions } from './join.ts';
-import { findPython, PythonRunner } from './python/python-runner.ts';
-import { makesEnvironments, VenvRunner } from './python/venv-runner.ts';
+import { findNpm } from './packages/npm.ts';
+import { PackageFolders } from './packages/package-folders.ts';
+import { PreparedRunner } from './prepared-runner.ts';
+import { Environments, makesEnvironments } from './python/environments.ts';
+import { findPython, pythonRunner } from './python/python-runner.ts';
 import type { ClosableRunner } from './runners.ts';
+import { SideRunner } from './side-runner.ts';
 
 /** What a runner may use of the worker that it belongs to. */
 export interface RunnerHost {
@@ -34,10 +38,19 @@ export function otherRunners(host: RunnerHost): Map<RunnerName, ClosableRunner> 
   const python = options.allow?.includes('python') ? findPython() : undefined;
   if (python !== undefined) {
     const pathOf = (sha256: string): string => codePath({ sha256 });
-    const runnerOf = (program: string, hear: (event: SlotEvent) => void): PythonRunner =>
-      new PythonRunner(program, confinement, blobs, pathOf, hear);
+    const runnerOf = (program: string, hear: (event: SlotEvent) => void): SideRunner =>
+      pythonRunner(program, confinement, blobs, pathOf, hear);
     runners.set('python', runnerOf(python, report));
-    if (makesEnvironments(python)) runners.set('venv', new VenvRunner(python, host, runnerOf));
+    if (makesEnvironments(python)) {
+      runners.set('venv', new PreparedRunner(host, new Environments(python, host.root), runnerOf));
+    }
+  }
+  const npm = options.allow?.includes('install') ? findNpm() : undefined;
+  if (npm !== undefined) {
+    const folders = new PackageFolders(npm, options.cache ?? host.root);
+    const runnerOf = (folder: string, hear: (event: SlotEvent) => void): SideRunner =>
+      new SideRunner({ ...confinement, code: folder, addons: true }, blobs, folders.codePath(folder), hear);
+    runners.set('npm', new PreparedRunner(host, folders, runnerOf));
   }
   return runners;
 }

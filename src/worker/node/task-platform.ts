@@ -6,7 +6,9 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { gunzipSync } from 'node:zlib';
 import { BLOB_CHUNK_BYTES } from '../../model/limits.ts';
+import { PYODIDE_SNAPSHOT } from '../../model/python.ts';
 import type { TaskPlatform } from '../tasks/executor.ts';
 import type { PythonSlot, Sources } from '../tasks/python/python-slot.ts';
 import type { StoredBlob } from '../tasks/task-channel.ts';
@@ -56,11 +58,20 @@ async function pythonSlot(directory: string, platform: TaskPlatform): Promise<Py
     const loader = (await import(pathToFileURL(join(directory, 'pyodide.mjs')).href)) as object;
     // It asks Node for the numbers of flags of files, in a way that tasks are not permitted.
     Object.defineProperty(process, 'binding', { configurable: true, value: () => ({ fs: constants }) });
-    const pyodide = await startPyodide(loader, { indexURL: directory });
+    const pyodide = await startPyodide(loader, { indexURL: directory }, readSnapshot(directory));
     const texts = SOURCES.map((name) => [name, readFileSync(new URL(`${name}.py`, sources), 'utf8')]);
     return { pyodide, sources: Object.fromEntries(texts) as Sources };
   };
   return new PythonSlot(open, platform);
+}
+
+/** Nothing, where there is none, or it came to harm. */
+function readSnapshot(directory: string): Uint8Array | undefined {
+  try {
+    return gunzipSync(readFileSync(join(directory, PYODIDE_SNAPSHOT)));
+  } catch {
+    return undefined;
+  }
 }
 
 /** The collector of garbage, which a program has to ask for by a flag; this one may be set while it runs. */

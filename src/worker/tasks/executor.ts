@@ -7,7 +7,7 @@ import { joinColumns, packColumn, readColumn } from '../../protocol/column.ts';
 import { decodeColumn } from '../../protocol/values/column.ts';
 import { ColumnWriter } from '../../protocol/values/column-writer.ts';
 import { decodeValue } from '../../protocol/values/value.ts';
-import type { WorkerFailure } from '../failures.ts';
+import { failureColumn, type WorkerFailure } from '../failures.ts';
 import { SpawnedInputs } from './spawned-inputs.ts';
 import type { FromTask, StoredBlob, ToTask } from './task-channel.ts';
 import type { ContextHost } from './task-context.ts';
@@ -49,6 +49,9 @@ export interface TaskPlatform {
   /** Through the event loop, so that timers run and messages are read between chunks. */
   soon(run: () => void): void;
 }
+
+/** What becomes of a task that was revoked before it began; nobody reads it. */
+const UNWANTED = { kind: 'error', name: 'Error', message: 'nobody wants this task any more' } as const;
 
 interface LoadedJob {
   readonly order: JobOrder;
@@ -127,6 +130,7 @@ export class Executor {
   async #run(order: ChunkOrder, bytes: Uint8Array): Promise<void> {
     this.place.chunk = order.id;
     this.place.position = 0;
+    this.#context = undefined;
     const job = this.#jobs.get(order.job);
     if (job === undefined) throw new Error(`a chunk of job ${order.job} came before the job`);
     if (job.task === undefined) {
@@ -138,6 +142,7 @@ export class Executor {
       this.#send({ kind: 'started', chunk: order.id });
     }
     const begun = performance.now();
+    if (this.#aborted.delete(order.id)) return this.#end(order, 1, begun, failureColumn(UNWANTED, 1), []);
     if (isChunkRunner(job.task)) {
       const { done, column, blobs } = await job.task.runChunk(order, bytes);
       return this.#end(order, done, begun, column, blobs);
@@ -187,7 +192,6 @@ export class Executor {
         outcomes.spawned.begin(position);
         const context = new TaskContext(host, index);
         this.#context = context;
-        if (this.#aborted.size > 0 && this.#aborted.delete(order.id)) TaskContext.abort(context);
         let result: unknown;
         let failed = false;
         try {

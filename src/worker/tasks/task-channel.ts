@@ -46,6 +46,8 @@ export type StoredBlob = BlobRef & { readonly file?: number };
 /** What a slot says to its worker. */
 export type FromTask =
   | { readonly kind: 'ready' }
+  /** What the slot loads now is not the chunk's alone, and stays for later ones; `started` follows when it is there. */
+  | { readonly kind: 'loading'; readonly chunk: number }
   | { readonly kind: 'started'; readonly chunk: number }
   /**
    * With the packed outcomes, and behind them what `spawned` tells of. `blobs`: results that lie with the slot and shall be

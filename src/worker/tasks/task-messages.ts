@@ -25,6 +25,8 @@ export function checkedMessage(
   switch (message['kind']) {
     case 'ready':
       return { kind: 'ready' };
+    case 'loading':
+      return { kind: 'loading', chunk: chunkOf().id };
     case 'started':
       return { kind: 'started', chunk: whole(message['chunk']) };
     case 'done':

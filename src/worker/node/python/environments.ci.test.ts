@@ -10,8 +10,8 @@ import { logsOf } from '../../../../test/support/python-tasks.ts';
 import { ServedFarm } from '../../../../test/support/served-farm.ts';
 import { waitFor } from '../../../../test/support/wait.ts';
 import { TaskError } from '../../../client/task-error.ts';
+import { makesEnvironments } from './environments.ts';
 import { findPython } from './python-runner.ts';
-import { makesEnvironments } from './venv-runner.ts';
 
 const suite = { after };
 const python = findPython();

@@ -1,19 +1,29 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { existsSync, realpathSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { INSTALL_LOG_LINES, INSTALL_TIME } from '../../../model/python-limits.ts';
-import { leashed } from '../confinement.ts';
+import type { CodeRef } from '../../../model/job.ts';
+import { Installer } from '../installer.ts';
+import type { Preparation } from '../prepared-runner.ts';
+
+/**
+ * Whether this Python can make virtual environments: that of some systems lacks a part of itself. Seen from where it lies, since
+ * a worker that starts has no time to ask it; of one that does not lie as usual it is told when the first is made.
+ */
+export function makesEnvironments(python: string): boolean {
+  const program = realpathSync(python);
+  const library = join(dirname(dirname(program)), 'lib', basename(program));
+  return !/^python3\.\d+$/.test(basename(program)) || !existsSync(library) || existsSync(join(library, 'ensurepip'));
+}
 
 const reader = fileURLToPath(new URL('./entry/requirements.py', import.meta.url));
 
 /** Virtual environments of a worker, one for each list of requirements: made when the first job with it comes, then kept. */
-export class Environments {
+export class Environments implements Preparation {
   readonly #python: string;
   readonly #directory: string;
-  readonly #stopped = new AbortController();
+  readonly #installer = new Installer();
   readonly #made = new Map<string, Promise<string>>();
 
   /** `directory`: where they are made; it goes with the worker. */
@@ -23,7 +33,7 @@ export class Environments {
   }
 
   /** The Python of the environment that a file asks for. `say` hears what pip says. Rejects with one sentence. */
-  async pythonFor(file: string, sourceName: string, say: (line: string) => void): Promise<string> {
+  async prepare(file: string, { sourceName }: CodeRef, say: (line: string) => void): Promise<string> {
     const named = await this.#run([this.#python, reader, file], () => {}).catch((error: Error) => {
       throw new Error(`the requirements of ${sourceName} cannot be read: ${error.message}`);
     });
@@ -46,7 +56,7 @@ export class Environments {
   }
 
   close(): void {
-    this.#stopped.abort();
+    this.#installer.close();
   }
 
   async #make(path: string, requirements: readonly string[], say: (line: string) => void): Promise<string> {
@@ -63,35 +73,11 @@ export class Environments {
     return program;
   }
 
-  /** What a program printed. Rejects with the last words of one that failed. */
-  #run([program, ...args]: readonly [string, ...string[]], say: (line: string) => void): Promise<string> {
-    return new Promise((resolve, reject) => {
-      const child: ChildProcess = spawn(...leashed(program, args), {
-        stdio: ['ignore', 'pipe', 'pipe'],
-        signal: this.#stopped.signal,
-        timeout: INSTALL_TIME,
-        windowsHide: true,
-      });
-      let printed = '';
-      let words = '';
-      let left = INSTALL_LOG_LINES;
-      const hear = (line: string): void => {
-        // Where the owner of the worker gets packages from is not told.
-        if (line.trim() !== '' && !line.startsWith('Looking in ') && left-- > 0) say(line);
-      };
-      createInterface(child.stdout!).on('line', (line) => {
-        printed += `${line}\n`;
-        hear(line);
-      });
-      createInterface(child.stderr!).on('line', (line) => {
-        if (line.trim() !== '') words = line.replace(/^ERROR: /, '').trim();
-        hear(line);
-      });
-      child.on('error', (error) => reject(new Error(error.message)));
-      child.on('close', (code, signal) => {
-        if (code === 0) resolve(printed);
-        else reject(new Error(words === '' ? `${program} ended (${signal ?? code})` : words));
-      });
+  /** Without where the owner of the worker gets packages from. */
+  #run(command: readonly [string, ...string[]], say: (line: string) => void): Promise<string> {
+    return this.#installer.run(command, {
+      say: (line) => line.startsWith('Looking in ') || say(line),
+      why: (_, last) => last.replace(/^ERROR: /, ''),
     });
   }
 }

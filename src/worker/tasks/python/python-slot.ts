@@ -34,7 +34,7 @@ export class PythonSlot {
 
   /** `code`: the bytes of the job's file. What is wrong with it is told of each of its tasks. */
   async load(order: JobOrder, code: Uint8Array, host: SlotHost): Promise<ChunkRunner> {
-    this.#slot ??= this.#start(host).catch((error: Error) => {
+    this.#slot ??= this.#load(host).catch((error: Error) => {
       // The engine would tell of it by a line of Pyodide's, which is as long as a book.
       throw new Error(`Pyodide, which runs Python here, could not be started: ${error.stack}`);
     });
@@ -49,6 +49,15 @@ export class PythonSlot {
       },
       forget: () => slot.forget(order.job),
     };
+  }
+
+  /** Not a part of what the job's tasks take, nor lost if nobody wants these any more. */
+  async #load(host: SlotHost): Promise<Slot> {
+    const { chunk } = host.place;
+    host.send({ kind: 'loading', chunk });
+    const slot = await this.#start(host);
+    host.send({ kind: 'started', chunk });
+    return slot;
   }
 
   async #start(host: SlotHost): Promise<Slot> {
