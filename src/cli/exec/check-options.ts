@@ -42,9 +42,9 @@ function checkFiles({ cwd, send, collect, joblog, resume, resumeFailed }: ExecOp
 }
 
 function checkDetach(options: ExecOptions): void {
-  const { json, out, unordered, tag, joblog, collect, halt } = options;
+  const { json, out, unordered, tag, joblog, halt } = options;
   const waits = { '--json': json, '--out': out, '--unordered': unordered, '--tag': tag, '--joblog': joblog };
-  const more = { '--collect': collect, '--halt soon': halt?.when === 'soon' || undefined };
+  const more = { '--halt soon': halt?.when === 'soon' || undefined };
   const [needed] = Object.entries({ ...waits, ...more }).find(([, value]) => value !== undefined) ?? [];
   if (needed !== undefined)
     throw new UsageError(`--detach prints the id of the job only, and ${needed} needs this command to stay`);

@@ -48,7 +48,7 @@ export async function execJob(all: readonly string[], options: ExecOptions): Pro
   const tracking = new Tracking(plan.template, options, log);
   const inputs = plan.lists && (await tracking.left(plan.lists));
   const out = options.out === undefined ? Out.stdout() : Out.file(options.out);
-  const run = new JobRun(say);
+  const run = new JobRun(say, options.collect === undefined ? '' : ' --files .');
   const { farm, api } = await open();
   try {
     const code = { runner: 'exec', code: JSON.stringify(plan.code), sourceName: nameOf(plan.code) } as const;

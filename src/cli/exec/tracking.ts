@@ -5,7 +5,7 @@ import type { ExecOptions } from '../commands/exec.ts';
 import { UsageError } from '../errors.ts';
 import type { OpenFarm } from '../open-farm.ts';
 import { printable } from '../output/printable.ts';
-import { fetchFiles } from './collected-files.ts';
+import { CollectedFiles } from './collected-files.ts';
 import type { JobLog } from './job-log.ts';
 import type { CommandOutcome } from './print-commands.ts';
 
@@ -27,6 +27,7 @@ export class Tracking {
   readonly #arguments = new Map<number, NumberedArguments>();
   #job: Job | undefined;
   #open: OpenFarm | undefined;
+  #files: CollectedFiles | undefined;
   #failed = 0;
   #isEnding = false;
 
@@ -72,12 +73,14 @@ export class Tracking {
   follow(job: Job, open: OpenFarm): void {
     this.#job = job;
     this.#open = open;
+    if (this.#options.collect !== undefined)
+      this.#files = new CollectedFiles(open.farm, { directory: '.', replaces: true });
   }
 
   readonly tell = async ({ index, value, failed }: CommandOutcome): Promise<void> => {
     const given = this.#arguments.get(index) ?? { sequence: index + 1, args: [] };
     if (this.#options.tag !== true) this.#arguments.delete(index);
-    if (value?.files !== undefined && this.#open !== undefined) await fetchFiles(this.#open.farm, value.files);
+    if (value?.files !== undefined) await this.#files?.fetch(value.files);
     this.#log?.add(given.sequence, this.#commandOf(given), value, failed?.failure);
     if (failed === undefined) return;
     this.#failed += 1;
