@@ -25,6 +25,13 @@ describe('manyhands exec', () => {
       [['--halt', 'never,ever', '--', 'echo', ':::', 'x'], /--halt takes never, now,fail=N or soon,fail=N, not "never,ever"$/m],
       [['--detach', '--tag', '--', 'echo', ':::', 'x'], /--detach prints the id of the job only, and --tag needs this command to stay$/m],
       [['-a', 'none', '--', 'echo'], /there is no input file none$/m],
+      [['-X', '-m', '--', 'echo', ':::', 'x'], /-X and -m fill commands in two ways: give only one of them$/m],
+      [['-n', '1', '-L', '1', '--', 'echo', ':::', 'x'], /-n and -L both say how many values a command gets: give only one of them$/m],
+      [['-X', '-s', '9', '--', 'echo', ':::', 'x', 'too long'], /a command line with one argument alone is too long: "too long"$/m],
+      [['-X', '-q', '--', 'echo', 'a {}', ':::', 'x'], /--quote keeps "a \{\}" one word, in which an argument can't stand several times: /m],
+      [['--plus', '--', 'echo', '{%(}', ':::', 'x'], /a replacement string has a pattern that can't be read: .+$/m],
+      [['--results', 'r.csv', '--', 'echo', ':::', 'x'], /--results r.csv: it is a directory that is written; --json prints records$/m],
+      [['--results', 'r', '--pipe', '--', 'wc'], /--results goes by arguments, and with --pipe there are none$/m],
     ]; // biome-ignore format: one line
     await Promise.all(
       cases.map(async ([args, says]) => {

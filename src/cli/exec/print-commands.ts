@@ -27,6 +27,8 @@ export interface PrintCommandsOptions {
   readonly farm: Farm;
   readonly onFailed: (failed: Failed) => void;
   readonly beforeWrite: () => void;
+  /** What they have printed goes elsewhere, and only failures are told. */
+  readonly isSilent?: boolean | undefined;
   /** What stands before each line that the command has printed. */
   readonly tagOf?: ((index: number) => string) | undefined;
 }
@@ -79,10 +81,10 @@ export async function printCommands(arrivals: AsyncIterable<Arrival>, options: P
 }
 
 async function printPiece(piece: Piece, options: PrintCommandsOptions): Promise<void> {
-  const { farm, out, tagOf, beforeWrite, onFailed } = options;
+  const { farm, out, tagOf, isSilent, beforeWrite, onFailed } = options;
   for await (const { index, value, failed } of outcomesIn(piece, farm)) {
     const tag = tagOf?.(index);
-    if (value !== undefined) {
+    if (value !== undefined && !isSilent) {
       beforeWrite();
       await writeOutput(value.stdout, farm, tag, (bytes) =>
         out.write(out.isTerminal ? printableText(Buffer.from(bytes).toString('utf8')) : bytes),
