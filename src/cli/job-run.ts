@@ -34,6 +34,11 @@ export class JobRun {
     return this.#interrupts.interrupted;
   }
 
+  /** All inputs have reached the server. */
+  get isSubmitted(): boolean {
+    return this.#submitted;
+  }
+
   begin(job: Job, farm: Farm): void {
     this.#job = job;
     this.#hasOwnServer = farm.embedded;

@@ -43,13 +43,14 @@ export async function execJob(all: readonly string[], options: ExecOptions): Pro
   const out = options.out === undefined ? Out.stdout() : Out.file(options.out);
   const run = new JobRun(say, options.collect === undefined ? '' : ' --files .');
   const { farm, api } = await open();
+  let exitCode: number;
   try {
     const code = { runner: 'exec', code: JSON.stringify(plan.code), sourceName: nameOf(plan.code) } as const;
     const job = await farm.map(code, inputsOf(plan, inputs, tracking, farm, options), execOptions(options));
     if (options.detach) return await detach(job, farm);
     run.begin(job, farm);
     tracking.follow(job, { farm, api });
-    return run.finish(await attend(job, attendOptions(options, out, { farm, api }, tracking)));
+    exitCode = run.finish(await attend(job, attendOptions(options, out, { farm, api }, tracking)));
   } catch (error) {
     if (run.interrupted) run.leave(ExitCode.interrupted);
     if (error instanceof OutputClosed) await run.unread();
@@ -59,6 +60,8 @@ export async function execJob(all: readonly string[], options: ExecOptions): Pro
     out.close();
     await farm.close().catch(() => {});
   }
+  // The job has ended before its inputs have: a standard input that says nothing would hold up an orderly end.
+  return run.isSubmitted ? exitCode : run.leave(exitCode);
 }
 
 function attendOptions(options: ExecOptions, out: Out, { farm, api }: OpenFarm, tracking: Tracking) {
