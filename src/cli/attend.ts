@@ -27,6 +27,7 @@ export interface AttendOptions {
 
 export interface CommandsOptions {
   readonly farm: Farm;
+  readonly isSilent?: boolean | undefined;
   readonly tagOf?: ((index: number) => string) | undefined;
   /** Called for each command as it ends, before it is printed. */
   readonly tell?: ((outcome: CommandOutcome) => Promise<void>) | undefined;
@@ -68,10 +69,10 @@ async function printAll(
 ): Promise<void> {
   const { commands, form, out, ordered } = options;
   if (commands === undefined) return printResults(arrivals, { ...options, ...watchers });
-  const { farm, tell, tagOf } = commands;
+  const { farm, tell, tagOf, isSilent } = commands;
   const all = tell === undefined ? arrivals : told(arrivals, farm, tell);
   if (form === 'records') return printResults(all, { ...options, ...watchers });
-  return printCommands(all, { out, ordered, farm, tagOf, ...watchers });
+  return printCommands(all, { out, ordered, farm, tagOf, isSilent, ...watchers });
 }
 
 export function exitCodeOf(progress: JobProgress): number {

@@ -60,6 +60,7 @@ const SYSTEM: Readonly<Record<string, { words: string; exitCode: number }>> = {
   EPERM: { words: 'this user has no permission', exitCode: ExitCode.usage },
   EISDIR: { words: 'it is a directory', exitCode: ExitCode.usage },
   ENOTDIR: { words: 'a part of its path is not a directory', exitCode: ExitCode.usage },
+  EEXIST: { words: 'something else is in its place', exitCode: ExitCode.usage },
   EROFS: { words: 'it is on a read-only file system', exitCode: ExitCode.usage },
   ENOSPC: { words: 'the disk is full', exitCode: ExitCode.failed },
   EMFILE: { words: 'this process may not open more files (ulimit -n)', exitCode: ExitCode.failed },

@@ -4,7 +4,8 @@ import { hasEnded, type JobProgress, mayGrow } from '../model/job.ts';
 import { Api } from './api.ts';
 import { attend, exitCodeOf, summaryOf } from './attend.ts';
 import type { FollowOptions } from './commands/results.ts';
-import { ExitCode } from './errors.ts';
+import { ExitCode, UsageError } from './errors.ts';
+import { FilesOfJob } from './exec/files-of-job.ts';
 import { findJob } from './find-job.ts';
 import { mustFindServer, type ServerOptions } from './find-server.ts';
 import { Interrupts } from './interrupts.ts';
@@ -18,9 +19,15 @@ import { sayWhyItWaits } from './waiting.ts';
 const LINE_EVERY = 1_000;
 
 export async function results(text: string, options: FollowOptions): Promise<number> {
+  if (options.overwrite && options.files === undefined)
+    throw new UsageError('--overwrite is about the files that --files writes: give both');
   return withJobs([text], options, async ([job], farm, api) => {
-    const out = options.out === undefined ? Out.stdout() : Out.file(options.out);
     const { spec } = await (job as Job).status();
+    const isExec = spec.code.runner === 'exec';
+    if (options.files !== undefined && !isExec)
+      throw new UsageError(`job ${(job as Job).id} is none of commands, which alone collect files: leave out --files`);
+    const files = isExec ? new FilesOfJob(farm, options) : undefined;
+    const out = options.out === undefined ? Out.stdout() : Out.file(options.out);
     const progress = await attend(job as Job, {
       out,
       form: options.json || options.out !== undefined ? 'records' : 'values',
@@ -29,11 +36,12 @@ export async function results(text: string, options: FollowOptions): Promise<num
       quiet: options.quiet === true,
       readBlob: (ref) => farm.download(ref),
       api,
-      commands: spec.code.runner === 'exec' ? { farm } : undefined,
+      commands: files && { farm, tell: files.tell },
     });
     out.close();
     if (progress !== undefined && !options.quiet) process.stderr.write(summaryOf((job as Job).id, progress) ?? '');
-    return progress === undefined ? ExitCode.failed : exitCodeOf(progress);
+    const isWhole = files?.finish((job as Job).id, options.quiet !== true) ?? true;
+    return progress === undefined || !isWhole ? ExitCode.failed : exitCodeOf(progress);
   });
 }
 

@@ -9,12 +9,15 @@ import { Interrupts } from './interrupts.ts';
 export class JobRun {
   readonly #say: (text: string) => void;
   readonly #interrupts: Interrupts;
+  /** What else `results` is to be told, to bring what this command would have brought. */
+  readonly #more: string;
   #job: Job | undefined;
   #submitted = false;
   #hasOwnServer = false;
 
-  constructor(say: (text: string) => void) {
+  constructor(say: (text: string) => void, more = '') {
     this.#say = say;
+    this.#more = more;
     // The first Ctrl-C cancels and waits for what was under way, the second leaves.
     this.#interrupts = new Interrupts(
       () => {
@@ -29,6 +32,11 @@ export class JobRun {
 
   get interrupted(): boolean {
     return this.#interrupts.interrupted;
+  }
+
+  /** All inputs have reached the server. */
+  get isSubmitted(): boolean {
+    return this.#submitted;
   }
 
   begin(job: Job, farm: Farm): void {
@@ -51,7 +59,7 @@ export class JobRun {
   #sayWhatStays(): void {
     if (this.#job === undefined || this.#hasOwnServer) return;
     const { id } = this.#job;
-    if (this.#submitted) this.#say(`manyhands: job ${id} goes on: manyhands results ${id}\n`);
+    if (this.#submitted) this.#say(`manyhands: job ${id} goes on: manyhands results ${id}${this.#more}\n`);
     else this.#say(`manyhands: job ${id} waits for inputs that will not come: manyhands cancel ${id}\n`);
   }
 

@@ -23,23 +23,32 @@ export interface OpenFarm {
   readonly api: Api;
 }
 
+export interface SoughtFarm {
+  readonly open: () => Promise<OpenFarm>;
+  /** Of a server that is there already. */
+  readonly api: Api | undefined;
+}
+
 /**
  * Looks for the farm that the command is meant for: the one that was named, the one on this machine, or one for this
- * command alone. Resolves with what opens it; nothing has been started by then.
+ * command alone. Nothing has been started by then.
  */
-export async function seekFarm(options: OpenOptions): Promise<() => Promise<OpenFarm>> {
+export async function seekFarm(options: OpenOptions): Promise<SoughtFarm> {
   const { local, data, mustStay } = options;
   // A data directory that was named is never silently replaced by a server of our own.
   const found =
     local !== undefined ? undefined : data === undefined ? await findServer(options) : await mustFindServer(options);
-  if (found !== undefined) return async () => ({ farm: await connectTo(found), api: new Api(found) });
+  if (found !== undefined) {
+    const api = new Api(found);
+    return { open: async () => ({ farm: await connectTo(found), api }), api };
+  }
   if (mustStay) {
     throw new NoServerError(
       'no server runs on this machine, and one for this command alone would end with it: start one with "manyhands serve"',
     );
   }
   const { startServer } = await import('../server/server.ts');
-  return () => startOwn(startServer, options);
+  return { open: () => startOwn(startServer, options), api: undefined };
 }
 
 export async function connectTo(

@@ -21,7 +21,7 @@ import { Out, OutputClosed } from './output/out.ts';
 export async function runJob(module: string, args: string[], options: RunOptions): Promise<number> {
   const say = options.quiet ? () => {} : (text: string) => void process.stderr.write(text);
   // One waits for a process, the other loads modules: together they take as long as one of them.
-  const [code, open, inputs] = await together([
+  const [code, { open }, inputs] = await together([
     codeOf(module, options),
     seekFarm({ ...options, mustStay: options.detach || namesJobs(options), say }),
     inputsOf(args, options),

@@ -25,6 +25,13 @@ describe('manyhands exec', () => {
       [['--halt', 'never,ever', '--', 'echo', ':::', 'x'], /--halt takes never, now,fail=N or soon,fail=N, not "never,ever"$/m],
       [['--detach', '--tag', '--', 'echo', ':::', 'x'], /--detach prints the id of the job only, and --tag needs this command to stay$/m],
       [['-a', 'none', '--', 'echo'], /there is no input file none$/m],
+      [['-X', '-m', '--', 'echo', ':::', 'x'], /-X and -m fill commands in two ways: give only one of them$/m],
+      [['-n', '1', '-L', '1', '--', 'echo', ':::', 'x'], /-n and -L both say how many values a command gets: give only one of them$/m],
+      [['-X', '-s', '9', '--', 'echo', ':::', 'x', 'too long'], /a command line with one argument alone is too long: "too long"$/m],
+      [['-X', '-q', '--', 'echo', 'a {}', ':::', 'x'], /--quote keeps "a \{\}" one word, in which an argument can't stand several times: /m],
+      [['--plus', '--', 'echo', '{%(}', ':::', 'x'], /a replacement string has a pattern that can't be read: .+$/m],
+      [['--results', 'r.csv', '--', 'echo', ':::', 'x'], /--results r.csv: it is a directory that is written; --json prints records$/m],
+      [['--results', 'r', '--pipe', '--', 'wc'], /--results goes by arguments, and with --pipe there are none$/m],
     ]; // biome-ignore format: one line
     await Promise.all(
       cases.map(async ([args, says]) => {
@@ -71,7 +78,32 @@ describe('manyhands exec', () => {
     assert.deepEqual([atOnce.code, atOnce.stdout], [1, '1\n']);
     assert.equal(later.code, 1);
     assert.match(later.stdout, /^0\n/);
-    assert.ok(later.stdout.split('\n').length < 50, later.stdout);
+    assert.ok(later.stdout.split('\n').length < 10, later.stdout);
+  });
+
+  it('waits for no more inputs when the job has ended without them', async (t) => {
+    const shell = new CommandLine(t);
+    const running = shell.start(['exec', '-j2', '--halt', 'soon,fail=1', '--', 'false'], { input: 'open' });
+    running.child.stdin?.write('1\n2\n');
+    const { code, stderr } = await running.exit(60_000);
+    assert.match(stderr, /^manyhands: job 1 cancelled \(0 done, 2 failed\)/m);
+    assert.equal(code, 1);
+  });
+
+  it('R13: ends soon: what a worker has queued and not begun is recalled', async (t) => {
+    const shell = new CommandLine(t);
+    const served = await shell.serve();
+    const worker = startManyhands(t, ['join', served.joinUrl, '--slots', '2', '--allow', 'exec']);
+    await worker.output(/joined/, { timeout: 60_000 });
+    // Short ones come first, so that the worker has hundreds ahead; of those that take long the first fails.
+    const script = 'echo {}; test {} -lt 300 || { sleep 0.5; exit 3; }';
+    const many = Array.from({ length: 3_000 }, (_, i) => `${i}\n`).join('');
+    const { code, stdout } = await shell.run(['exec', '--quiet', '--halt', 'soon,fail=1', '--', script], {
+      input: many,
+    });
+    const ran = stdout.split('\n').length - 1;
+    assert.equal(code, 1);
+    assert.ok(ran > 300 && ran < 320, `${ran} of 3000 ran`);
   });
 
   it('sends files to workers, brings others back, and writes nothing outside of this directory', async (t) => {

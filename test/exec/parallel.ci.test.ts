@@ -49,7 +49,60 @@ const CASES: readonly (readonly [about: string, script: string])[] = [
   ['one slot', 'P -j1 echo {%} {#} ::: a b c'],
   ['another directory', 'P --wd / pwd ::: a'],
   ['nothing', 'P echo </dev/null'],
+  ['as many values as fit, spread over the slots', 'P -j2 -X echo x{}y{} {#} ::: a b c d e'],
+  ['as many values as fit, all in one place', 'P -j2 -m echo x{}y ::: a b c d e'],
+  ['as many values as fit, not spread', 'seq 5 | P -j2 --xargs echo x{}'],
+  ['as many values as fit into so many bytes', 'seq 200 | P -j2 -X -s 100 echo x{}'],
+  ['as many values as fit with -m', 'seq 1000 | P -j3 -m -s 1000 echo x{} {/}'],
+  ['at most so many of them', 'P -j2 -X -n3 echo {}x ::: a b c d e'],
+  ['as many values of several sources', 'P -j1 -X echo {}x {1} ::: a b ::: c d'],
+  ['a word for each of several values', "P -N2 'echo {.}{/}' 'z{} \"a {} b\"' ::: d/a.x b c"],
+  ['a word with a tab before it', "P -j1 -X --dry-run 'echo {}\tz{} {1}' ::: a b"],
+  ['several values without a word for each', 'P -n2 echo x{}y ::: a b c'],
+  ['no values', 'P -N0 echo hi ::: a b'],
+  ['lines, some of them going on', "printf 'a b\nc\n\nd\ne \nf\ng\n' | P -j1 -L2 echo 'x[{}]'"],
+  ['lines one by one', "printf 'a \n\nb\n\nc\t\n' | P -L 1 echo '[{}]'"],
+  ['lines all in one place', "printf 'a\nb\nc\nd e\n' | P -j2 -m --max-lines=3 echo x{}"],
+  ...[
+    '{+/}',
+    '{+.}',
+    '{+..}',
+    '{+...}',
+    '{..}',
+    '{...}',
+    '{/..}',
+    '{/...}',
+    '{##}',
+    '{0#}',
+    '{:-none}',
+    '{:2}',
+    '{:1:2}',
+    '{2..} {2/..} {-1+.}',
+  ].map(plus),
+  ...[
+    '{#[a-z]*\\.}',
+    '{##.*\\.}',
+    '{%\\..*}',
+    '{%%\\..*}',
+    '{/b/X}',
+    '{//b/X}',
+    '{/b/}',
+    '{/#d/X}',
+    '{/%c/X}',
+    '{1%.c}',
+  ].map(plus),
+  ...['{^d}', '{^^[a-c]}', '{,A}', '{,,[A-C]}', '{a,b} {x%y} {#} {%x} {2#y}', '{/.}{.}{/}{//}{}'].map(plus),
+  ['files of output', 'P --results r echo {} ";" echo err ">&2" ::: 0 a/b "c d" "" "e\tf" "g\\h"; FILES'],
+  ['files of output of failed commands', 'P --results r "printf %s {}; exit {}" ::: 0 3 2>/dev/null; FILES'],
+  ['files of output, several values', 'P --results r -N2 echo ::: a b c; FILES'],
+  ['files of output, several columns', 'P --results r --colsep , echo ::: a,b c; FILES'],
+  ['files of output, columns with names', 'P --results r --header : echo {} ::: z 1 2 ::: 11a x y ::: 2b u; FILES'],
 ];
+
+/** Every replacement string of `--plus` meets the same paths. */
+function plus(text: string): readonly [string, string] {
+  return [`more replacement strings: ${text}`, `P --plus echo '${text}' ::: dir/a.bab.c.c abc Abc '' ::: y.tar.gz`];
+}
 
 const parallel = findParallel();
 
@@ -71,7 +124,8 @@ describe('a command line prints what GNU Parallel prints for it', { skip: parall
 
 /** Bytes are told apart, and readable where they differ. */
 async function output(shell: CommandLine, script: string, program: string): Promise<string> {
-  const text = `P() { ${program} "$@"; }\n{ ${script}; } | od -c -A d`;
+  const files = 'find r | sort; find r -type f | sort | while read -r f; do cat "$f"; done; rm -r r';
+  const text = `P() { ${program} "$@"; }\nFILES() { ${files}; }\n{ ${script}; } | od -c -A d`;
   const { stdout } = await shell.shell(['sh', '-c', text], { input: '', env: { LC_ALL: 'C.UTF-8' } }).exit(100_000);
   return stdout;
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream, openSync, readFileSync, writeSync } from 'node:fs';
+import { createHash, hash, randomBytes } from 'node:crypto';
+import { closeSync, createReadStream, openSync, readFileSync, writeSync } from 'node:fs';
 import { rm, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -26,13 +26,14 @@ function peakOf(pid: number): number {
 }
 
 /** A file of chance, each MiB of it another one: nothing of it can be left out or stored twice. */
-function writeLarge(file: string): void {
+function writeLarge(file: string, size = SIZE): void {
   const piece = randomBytes(MiB);
   const target = openSync(file, 'w');
-  for (let number = 0; number < SIZE / MiB; number++) {
+  for (let number = 0; number < size / MiB; number++) {
     piece.writeUInt32LE(number, 0);
     writeSync(target, piece);
   }
+  closeSync(target);
 }
 
 async function digestOf(file: string): Promise<string> {
@@ -122,4 +123,70 @@ test('F-32: a file of 5 GiB passes into a task and out of it, cut on each of its
   for (const bytes of again) assert.ok(bytes < AGAIN, `${inMiB(bytes)} were sent again`);
   assert.ok(grown.server <= GROWTH, `the server grew by ${inMiB(grown.server)}`);
   assert.ok(grown.worker <= GROWTH, `the worker grew by ${inMiB(grown.worker)}`);
+});
+
+const SHARED = 500 * MiB;
+const READERS = 100;
+
+/** The SHA-256 of one of many equal parts of the blob. */
+async function digestOfPart(
+  { blob, part, parts }: { blob: BlobRef; part: number; parts: number },
+  ctx: { file(blob: BlobRef): Promise<string> },
+): Promise<string> {
+  const { createHash } = await import('node:crypto');
+  const { createReadStream } = await import('node:fs');
+  const size = blob.size / parts;
+  const sum = createHash('sha256');
+  const path = await ctx.file(blob);
+  for await (const piece of createReadStream(path, { start: part * size, end: (part + 1) * size - 1 }))
+    sum.update(piece);
+  return sum.digest('hex');
+}
+
+test('100 tasks and some commands that read the same 500 MiB on one worker fetch them once, in little memory', async (t) => {
+  const directory = temporaryDirectory(t, 'shared');
+  const { bavail, bsize } = await statfs(directory);
+  if (bavail * bsize < 8 * SHARED) return t.skip(`needs ${(8 * SHARED) / 2 ** 30} GiB of disk`);
+  const served = await Served.start(t);
+  const proxy = await CuttingProxy.start(t, served.port);
+  const joinUrl = served.joinUrl.replace(`:${served.port}/`, `:${proxy.port}/`);
+  const options = ['--slots', '2', '--allow', 'exec', '--json'];
+  const worker = startManyhands(t, ['join', joinUrl, ...options], { env: { TMPDIR: directory } });
+  await worker.output(/"joined"/, { stream: 'stdout', timeout: 60_000 });
+  const farm = await served.connect();
+  const warm = await farm.upload(randomBytes(16 * MiB));
+  assert.equal((await farm.run(digestOfPart, { blob: warm, part: 0, parts: 1 })).length, 64);
+
+  const file = path.join(directory, 'shared.bin');
+  writeLarge(file, SHARED);
+  const blob = await farm.upload(pathToFileURL(file));
+  const before = { server: peakOf(served.process.pid), worker: peakOf(worker.pid) };
+  const began = performance.now();
+  const job = await farm.map(
+    digestOfPart,
+    Array.from({ length: READERS }, (_, part) => ({ blob, part, parts: READERS })),
+  );
+  const digests = await job.values();
+  const size = SHARED / READERS;
+  const whole = readFileSync(file);
+  const expected = digests.map((_, i) => hash('sha256', whole.subarray(i * size, (i + 1) * size)));
+  assert.deepEqual(digests, expected);
+  const command = {
+    runner: 'exec',
+    code: JSON.stringify({ command: 'wc -c <shared.bin; : {}' }),
+    sourceName: 'wc',
+  } as const;
+  const inputs = Array.from({ length: 4 }, (_, i) => ({ args: [`${i}`], files: [{ path: 'shared.bin', blob }] }));
+  const printed = (await (await farm.map(command, inputs)).values()) as { stdout: string }[];
+  for (const { stdout } of printed) assert.equal(Number(stdout), SHARED);
+
+  const fetched = proxy.passed.down - warm.size;
+  const grown = { server: peakOf(served.process.pid) - before.server, worker: peakOf(worker.pid) - before.worker };
+  const inMiB = (bytes: number): string => `${(bytes / MiB).toFixed(1)} MiB`;
+  const seconds = ((performance.now() - began) / 1_000).toFixed(1);
+  t.diagnostic(
+    `${seconds} s; ${inMiB(fetched)} fetched; server ${inMiB(grown.server)}, worker ${inMiB(grown.worker)} more`,
+  );
+  assert.ok(fetched < SHARED + 4 * MiB, `${inMiB(fetched)} were fetched`);
+  assert.ok(grown.server <= GROWTH && grown.worker <= GROWTH, JSON.stringify(grown));
 });

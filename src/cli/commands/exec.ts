@@ -20,6 +20,13 @@ export interface ExecOptions extends Omit<RunOptions, 'range' | 'defined'> {
   trim?: Trim;
   maxArgs?: number;
   maxReplaceArgs?: number;
+  maxLines?: number;
+  X?: true;
+  m?: true;
+  xargs?: true;
+  maxChars?: number;
+  results?: string;
+  plus?: true;
   mark?: string;
   quote?: true;
   pipe?: true;
@@ -47,9 +54,9 @@ export function addExec(program: Command, finish: Finish): void {
   addFiles(command);
   addJob(command);
   command.addHelpText('after', HELP);
-  withServer(command).action(async (words: string[], { maxReplaceArgs, ...options }: ExecOptions) => {
+  withServer(command).action(async (words: string[], options: ExecOptions) => {
     const { execJob } = await import('../exec/exec-job.ts');
-    finish(await execJob(words, maxReplaceArgs === undefined ? options : { ...options, maxArgs: maxReplaceArgs }));
+    finish(await execJob(words, options));
   });
 }
 
@@ -68,9 +75,15 @@ function addArguments(command: Command): void {
     .option('-C, --colsep <regexp>', 'cut each value into several arguments', parseRegExp)
     .option('--header <what>', 'the first value names its column: write it as --header :')
     .addOption(new Option('--trim <ends>', 'take spaces off: l, r, lr (default: n, with --colsep lr)').choices(TRIMS))
-    .option('-n, --max-args <n>', 'values for one command; lines for one, with --pipe', wholeNumber('-n', 1))
-    .option('-N, --max-replace-args <n>', 'the same', wholeNumber('-N', 1))
+    .option('-n, --max-args <n>', 'values for one command; lines for one, with --pipe', wholeNumber('-n', 0))
+    .option('-N, --max-replace-args <n>', 'the same, and a word with {} in it once for each', wholeNumber('-N', 0))
+    .option('-L, --max-lines <n>', 'the same; a value that ends in a space goes on with the next', wholeNumber('-L', 1))
+    .option('-X', 'as many values for one command as it can hold, a word with {} in it once for each')
+    .option('-m', 'as many values for one command as it can hold, all of them in place of each {}')
+    .option('--xargs', 'the same, and what is left is not spread over all slots')
+    .option('-s, --max-chars <n>', 'bytes of such a command, fewer than this', wholeNumber('-s', 2))
     .option('-I, --mark <mark>', 'what stands for all arguments instead of {}')
+    .option('--plus', 'more replacement strings: {..} {+/} {+.} {:-none} {%.txt} {##} and others')
     .option('-q, --quote', 'keep the words of the command as they are, past the shell')
     .option('--pipe', 'give standard input to the commands, in blocks of lines')
     .option('--block <size>', 'about so much of it for one command', parseSize);
@@ -84,6 +97,7 @@ function addConduct(command: Command): void {
     .option('--halt <when>', 'never, or now,fail=N or soon,fail=N: end when N commands have failed', parseHalt)
     .option('--dry-run', 'print the command lines and run nothing')
     .option('--joblog <file>', 'write a line for each command that has ended')
+    .option('--results <dir>', 'write what commands print into files: DIR/1/VALUE/stdout, stderr and seq')
     .option('--resume', 'leave out what the log says has run')
     .option('--resume-failed', 'the same, but run again what has failed')
     .option('--env <name[=value]>', 'a variable that commands see', together);

@@ -8,6 +8,8 @@ export interface FollowOptions extends ServerOptions {
   unordered?: true;
   defined?: true;
   quiet?: true;
+  files?: string;
+  overwrite?: true;
 }
 
 /** Commands that stay with a job until it ends, and exit as it did. */
@@ -17,6 +19,8 @@ export function addResults(program: Command, finish: Finish): void {
     .option('--json', 'print records')
     .option('--unordered', 'as they come')
     .option('--defined', 'leave out results that are undefined')
+    .option('--files <dir>', 'write what the commands of exec --collect brought back below this directory')
+    .option('--overwrite', 'replace files that are there with other contents')
     .option('--quiet', 'no progress bar and no remarks')
     .action(async (job: string, options: FollowOptions) => {
       const { results } = await import('../follow-job.ts');

@@ -9,14 +9,14 @@ export interface ArgumentOptions {
   /** The first value of each source names its column. */
   readonly hasHeader: boolean;
   readonly trim: Trim;
-  /** Values for one command, together. */
-  readonly group: number | undefined;
+  /** Trailing spaces of a value say that it goes on with the next. */
+  readonly joinsLines: boolean;
 }
 
 export const TRIMS = ['n', 'l', 'r', 'lr', 'rl'] as const;
 export type Trim = (typeof TRIMS)[number];
 
-/** The arguments of each task, and the names of their columns. */
+/** Lists of values, each one value of every source or the columns of one, and the names of these. */
 export interface ArgumentLists {
   readonly names: readonly string[] | undefined;
   readonly lists: AsyncIterable<readonly string[]>;
@@ -43,6 +43,10 @@ export async function gathered<Item>(items: AsyncIterable<Item>): Promise<Item[]
   return all;
 }
 
+export async function* asyncOf<Item>(items: Iterable<Item>): AsyncGenerator<Item> {
+  yield* items;
+}
+
 async function headOf(values: AsyncGenerator<string>): Promise<string> {
   const first = await values.next();
   if (first.done === true)
@@ -67,7 +71,7 @@ export async function readInputFile(
       row = await iterator.next();
     }
   }
-  return { names, lists: names === undefined ? listsOf(lists(), options) : grouped(lists(), options.group) };
+  return { names, lists: names === undefined ? listsOf(lists(), options) : lists() };
 }
 
 function rowOf(row: unknown, path: string, number: number): string[] {
@@ -86,14 +90,29 @@ function isTable(row: unknown): row is Record<string, unknown> {
   return typeof row === 'object' && row !== null && !Array.isArray(row);
 }
 
-async function valuesOf(source: ArgumentSource, { isNullSeparated }: ArgumentOptions): Promise<AsyncGenerator<string>> {
-  if (source.kind === 'values') return oneAfterOther(source.values);
+async function valuesOf(source: ArgumentSource, options: ArgumentOptions): Promise<AsyncGenerator<string>> {
+  const values = await plainValuesOf(source, options);
+  return options.joinsLines ? joined(values) : values;
+}
+
+async function plainValuesOf(
+  source: ArgumentSource,
+  { isNullSeparated }: ArgumentOptions,
+): Promise<AsyncGenerator<string>> {
+  if (source.kind === 'values') return asyncOf(source.values);
   const format = isNullSeparated ? 'nul' : 'lines';
   return (await openInputs(source.path, format, (text) => text)) as AsyncGenerator<string>;
 }
 
-async function* oneAfterOther(values: readonly string[]): AsyncGenerator<string> {
-  yield* values;
+async function* joined(values: AsyncIterable<string>): AsyncGenerator<string> {
+  let line: string | undefined;
+  for await (const value of values) {
+    line = (line ?? '') + value;
+    if (/[ \t]$/.test(line)) continue;
+    yield line;
+    line = undefined;
+  }
+  if (line !== undefined) yield line;
 }
 
 async function* oneByOne(values: AsyncIterable<string>): AsyncGenerator<readonly string[]> {
@@ -126,16 +145,11 @@ function columnsOf(tuple: readonly string[], { colsep, trim }: ArgumentOptions):
   return trim === 'n' ? cut : cut.map((value) => trimmed(value, trim));
 }
 
-function listsOf(
+async function* listsOf(
   tuples: AsyncIterable<readonly string[]>,
   options: ArgumentOptions,
 ): AsyncGenerator<readonly string[]> {
-  return grouped(
-    (async function* () {
-      for await (const tuple of tuples) yield columnsOf(tuple, options);
-    })(),
-    options.group,
-  );
+  for await (const tuple of tuples) yield columnsOf(tuple, options);
 }
 
 function trimmed(value: string, trim: Trim): string {
@@ -143,22 +157,4 @@ function trimmed(value: string, trim: Trim): string {
   if (trim.includes('l')) text = text.trimStart();
   if (trim.includes('r')) text = text.trimEnd();
   return text;
-}
-
-async function* grouped(
-  lists: AsyncIterable<readonly string[]>,
-  size: number | undefined,
-): AsyncGenerator<readonly string[]> {
-  if (size === undefined) return yield* lists;
-  let together: string[] = [];
-  let count = 0;
-  for await (const list of lists) {
-    together.push(...list);
-    count += 1;
-    if (count < size) continue;
-    yield together;
-    together = [];
-    count = 0;
-  }
-  if (count > 0) yield together;
 }

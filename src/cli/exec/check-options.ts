@@ -16,10 +16,29 @@ export function checkOptions({ words, sources }: CommandLineParts, options: Exec
   if (options.block !== undefined && !pipe)
     throw new UsageError('--block says how to cut standard input: give it with --pipe');
   if (quote && words.length === 0) throw new UsageError('--quote keeps the words of a command: give one after --');
+  checkPacking(options);
   if (pipe) checkPipe(words, sources, options);
   checkFiles(options);
+  if (/\.(csv|tsv|json)$/.test(options.results ?? ''))
+    throw new UsageError(`--results ${options.results}: it is a directory that is written; --json prints records`);
   if (detach) checkDetach(options);
   checkServer(options);
+}
+
+function checkPacking({ X: fills, m: joins, xargs, maxArgs, maxReplaceArgs, maxLines, maxChars }: ExecOptions): void {
+  const [first, second] = chosen({ '-X': fills, '-m': joins, '--xargs': xargs });
+  if (second !== undefined)
+    throw new UsageError(`${first} and ${second} fill commands in two ways: give only one of them`);
+  if (maxChars !== undefined && first === undefined)
+    throw new UsageError('--max-chars says how long the commands of -X, -m or --xargs may be: give one of these');
+  const [one, other] = chosen({ '-n': maxArgs, '-N': maxReplaceArgs, '-L': maxLines });
+  if (other !== undefined)
+    throw new UsageError(`${one} and ${other} both say how many values a command gets: give only one of them`);
+}
+
+/** Names of the options that were given. */
+function chosen(options: Readonly<Record<string, unknown>>): string[] {
+  return Object.keys(options).filter((name) => options[name] !== undefined);
 }
 
 function checkPipe(words: readonly string[], sources: CommandLineParts['sources'], options: ExecOptions): void {
@@ -28,7 +47,14 @@ function checkPipe(words: readonly string[], sources: CommandLineParts['sources'
     throw new UsageError(
       '--pipe gives standard input to the commands, which then have no arguments: leave out the values',
     );
-  const other = options.send ? '--send' : options.resume || options.resumeFailed ? '--resume' : undefined;
+  const { send, results } = options;
+  const other = send
+    ? '--send'
+    : results
+      ? '--results'
+      : options.resume || options.resumeFailed
+        ? '--resume'
+        : undefined;
   if (other !== undefined) throw new UsageError(`${other} goes by arguments, and with --pipe there are none`);
 }
 
@@ -42,9 +68,9 @@ function checkFiles({ cwd, send, collect, joblog, resume, resumeFailed }: ExecOp
 }
 
 function checkDetach(options: ExecOptions): void {
-  const { json, out, unordered, tag, joblog, collect, halt } = options;
+  const { json, out, unordered, tag, joblog, halt, results } = options;
   const waits = { '--json': json, '--out': out, '--unordered': unordered, '--tag': tag, '--joblog': joblog };
-  const more = { '--collect': collect, '--halt soon': halt?.when === 'soon' || undefined };
+  const more = { '--results': results, '--halt soon': halt?.when === 'soon' || undefined };
   const [needed] = Object.entries({ ...waits, ...more }).find(([, value]) => value !== undefined) ?? [];
   if (needed !== undefined)
     throw new UsageError(`--detach prints the id of the job only, and ${needed} needs this command to stay`);

@@ -4,6 +4,7 @@ import { UsageError } from '../errors.ts';
 import { type ArgumentOptions, gathered, readArguments } from './arguments.ts';
 import { splitCommandLine } from './command-line.ts';
 import { parseHalt } from './halt.ts';
+import { type Packing, packed } from './packing.ts';
 import { cutBlocks } from './pipe-blocks.ts';
 
 const plain: ArgumentOptions = {
@@ -11,7 +12,7 @@ const plain: ArgumentOptions = {
   colsep: undefined,
   hasHeader: false,
   trim: 'n',
-  group: undefined,
+  joinsLines: false,
 };
 
 async function lists(words: string, options: Partial<ArgumentOptions> = {}): Promise<unknown> {
@@ -30,7 +31,36 @@ describe('the values of a command line', () => {
 
   it('are cut, trimmed and put together', async () => {
     assert.deepEqual(await lists('c ::: 1,2 3', { colsep: /,/ }), [['1', '2'], ['3']]);
-    assert.deepEqual(await lists('c ::: 1 2 3', { group: 2 }), [['1', '2'], ['3']]);
+    assert.deepEqual(await lists('c :::: /dev/null ::: 1'), []);
+  });
+
+  it('go on where one ends with a space', async () => {
+    const { lists: read } = await readArguments(
+      [{ kind: 'values', values: ['a ', ' ', 'b', '', 'c\t'], isLinked: false }],
+      {
+        ...plain,
+        joinsLines: true,
+      },
+    );
+    assert.deepEqual(await gathered(read), [['a  b'], [''], ['c\t']]);
+  });
+
+  it('are put together: so many, as many as fit, and the rest spread over the slots', async () => {
+    const pack = async (words: string, packing: Packing) => {
+      const { sources } = splitCommandLine(`c ::: ${words}`.split(' '));
+      return (await gathered(packed((await readArguments(sources, plain)).lists, packing))).map((list) =>
+        list.join(' '),
+      );
+    };
+    const slots = async () => 2;
+    const fill = { bytesOf: (list: readonly string[]) => list.join('').length, room: 4 };
+    assert.deepEqual(await pack('1 2 3', { most: 2 }), ['1 2', '3']);
+    assert.deepEqual(await pack('1 2', { most: 0 }), ['', '']);
+    assert.deepEqual(await pack('1 2 3', { most: 3, slots }), ['1 2', '3']);
+    assert.deepEqual(await pack('1 2 3 4 5 6 7', { slots }), ['1 2 3 4', '5 6 7']);
+    assert.deepEqual(await pack('a bbb cccc dd', { fill }), ['a bbb', 'cccc', 'dd']);
+    assert.deepEqual(await pack('a bbb c d e', { fill, slots }), ['a bbb', 'c d', 'e']);
+    await assert.rejects(pack('a bbbbb', { fill }), /a command line with one argument alone is too long: "bbbbb"$/);
   });
 
   it('that go with none are refused', () => {

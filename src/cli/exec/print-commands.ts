@@ -28,6 +28,8 @@ export interface PrintCommandsOptions {
   readonly onFailed: (failed: Failed) => void;
   /** Does what writes, so that a progress bar can step aside meanwhile. */
   readonly aside: (write: () => Promise<void>) => Promise<void>;
+  /** What they have printed goes elsewhere, and only failures are told. */
+  readonly isSilent?: boolean | undefined;
   /** What stands before each line that the command has printed. */
   readonly tagOf?: ((index: number) => string) | undefined;
 }
@@ -80,10 +82,10 @@ export async function printCommands(arrivals: AsyncIterable<Arrival>, options: P
 }
 
 async function printPiece(piece: Piece, options: PrintCommandsOptions): Promise<void> {
-  const { farm, out, tagOf, aside, onFailed } = options;
+  const { farm, out, tagOf, isSilent, aside, onFailed } = options;
   for await (const { index, value, failed } of outcomesIn(piece, farm)) {
     const tag = tagOf?.(index);
-    if (value !== undefined) {
+    if (value !== undefined && !isSilent) {
       await aside(async () => {
         await writeOutput(value.stdout, farm, tag, (bytes) =>
           out.write(out.isTerminal ? printableText(Buffer.from(bytes).toString('utf8')) : bytes),

@@ -1,4 +1,6 @@
+import type { WorkerView } from '../../model/feed.ts';
 import { defaultSlots } from '../../worker/node/capacity.ts';
+import type { Api } from '../api.ts';
 import { UsageError } from '../errors.ts';
 
 /** `4`, `50%` of the CPUs, or so many more (`+2`) or fewer (`-1`) than they are. */
@@ -11,4 +13,15 @@ export function parseSlots(text: string): number {
   const slots =
     percent !== '' ? Math.round((cpus * number) / 100) : sign === '' ? number : cpus + Number(`${sign}${number}`);
   return Math.min(4_096, Math.max(1, slots));
+}
+
+/** Commands that a farm runs at once; where it does not say, those that this machine would. */
+export async function slotsOf(api: Api): Promise<number> {
+  try {
+    const { workers } = await api.get<{ workers: WorkerView[] }>('v1/workers');
+    const able = workers.filter(({ state, runners }) => state === 'ready' && runners.includes('exec'));
+    return able.reduce((sum, { slots }) => sum + slots, 0) || defaultSlots();
+  } catch {
+    return defaultSlots();
+  }
 }

@@ -1,13 +1,15 @@
 import type { Job } from '../../client/job.ts';
 import type { JobView } from '../../model/feed.ts';
-import type { CommandTemplate } from '../../worker/exec/exec-code.ts';
 import type { ExecOptions } from '../commands/exec.ts';
 import { UsageError } from '../errors.ts';
 import type { OpenFarm } from '../open-farm.ts';
 import { printable } from '../output/printable.ts';
-import { fetchFiles } from './collected-files.ts';
+import { asyncOf } from './arguments.ts';
+import { CollectedFiles } from './collected-files.ts';
 import type { JobLog } from './job-log.ts';
+import type { Plan } from './plan.ts';
 import type { CommandOutcome } from './print-commands.ts';
+import { ResultFiles } from './result-files.ts';
 
 /** Milliseconds between two looks whether all that ran has ended, before a job is ended that shall not be cut short. */
 const SETTLE_LOOK = 100;
@@ -20,25 +22,29 @@ export interface NumberedArguments {
 
 /** What is known here of the commands on their way: their arguments, the log, and how many have failed. */
 export class Tracking {
-  readonly #template: CommandTemplate;
+  readonly #plan: Plan;
   readonly #options: ExecOptions;
   readonly #log: JobLog | undefined;
   /** By index of the task, until it is printed and logged. */
   readonly #arguments = new Map<number, NumberedArguments>();
   #job: Job | undefined;
   #open: OpenFarm | undefined;
+  #files: CollectedFiles | undefined;
+  readonly #results: ResultFiles | undefined;
   #failed = 0;
   #isEnding = false;
 
-  constructor(template: CommandTemplate, options: ExecOptions, log: JobLog | undefined) {
-    this.#template = template;
+  constructor(plan: Plan, options: ExecOptions, log: JobLog | undefined) {
+    this.#plan = plan;
+    if (options.results !== undefined) this.#results = new ResultFiles(options.results, plan.code.names);
     this.#options = options;
     this.#log = log;
   }
 
   /** Whether it wants to hear of each outcome. */
   get isNeeded(): boolean {
-    return this.#log !== undefined || this.#options.collect !== undefined || this.#options.halt?.when === 'soon';
+    const { collect, halt, results } = this.#options;
+    return this.#log !== undefined || collect !== undefined || results !== undefined || halt?.when === 'soon';
   }
 
   /** The commands that an earlier run has left. Refuses a log of other commands. */
@@ -56,11 +62,12 @@ export class Tracking {
       const isOver = logged !== undefined && (this.#options.resumeFailed !== true || logged.isDone);
       if (!isOver) left.push({ sequence, args });
     }
-    return inTurn(left);
+    return asyncOf(left);
   }
 
   note(index: number, sequence: number, args: readonly string[]): void {
-    if (this.#options.tag || this.#log !== undefined) this.#arguments.set(index, { sequence, args });
+    if (this.#options.tag || this.#log !== undefined || this.#results !== undefined)
+      this.#arguments.set(index, { sequence, args });
   }
 
   tagOf(index: number): string {
@@ -72,12 +79,17 @@ export class Tracking {
   follow(job: Job, open: OpenFarm): void {
     this.#job = job;
     this.#open = open;
+    if (this.#options.collect !== undefined)
+      this.#files = new CollectedFiles(open.farm, { directory: '.', replaces: true });
   }
 
   readonly tell = async ({ index, value, failed }: CommandOutcome): Promise<void> => {
     const given = this.#arguments.get(index) ?? { sequence: index + 1, args: [] };
     if (this.#options.tag !== true) this.#arguments.delete(index);
-    if (value?.files !== undefined && this.#open !== undefined) await fetchFiles(this.#open.farm, value.files);
+    if (value?.files !== undefined) await this.#files?.fetch(value.files);
+    const { columns } = this.#plan.shape;
+    if (this.#open !== undefined)
+      await this.#results?.write(this.#open.farm, given.sequence, given.args, columns, value);
     this.#log?.add(given.sequence, this.#commandOf(given), value, failed?.failure);
     if (failed === undefined) return;
     this.#failed += 1;
@@ -86,7 +98,7 @@ export class Tracking {
   };
 
   #commandOf({ args, sequence }: NumberedArguments): string {
-    return this.#template.command(args, sequence, 1).replaceAll('\n', ' ');
+    return this.#plan.template.command(args, sequence, 1).replaceAll('\n', ' ');
   }
 
   /** What runs goes on to its end, and nothing else is begun. */
@@ -116,8 +128,4 @@ async function* numbered(lists: AsyncIterable<readonly string[]>): AsyncGenerato
     sequence += 1;
     yield { sequence, args };
   }
-}
-
-async function* inTurn<Item>(items: readonly Item[]): AsyncGenerator<Item> {
-  yield* items;
 }

@@ -1,5 +1,13 @@
 import type { BlobRef } from '../../model/envelope.ts';
-import { asIs, fillTemplate, parseTemplate, quoteForShell, type Template } from './template.ts';
+import {
+  asIs,
+  fillForEach,
+  fillTemplate,
+  parseTemplate,
+  quoteForShell,
+  type Template,
+  type TemplateOptions,
+} from './template.ts';
 
 /** The code of a job of commands: what stands once for all of its tasks. */
 export interface ExecCode {
@@ -9,6 +17,11 @@ export interface ExecCode {
   readonly mark?: string;
   /** Names of the arguments, in their order. */
   readonly names?: readonly string[];
+  /** A word of the command with `{}` in it stands there once for each argument, in place of all arguments in one word. */
+  readonly repeats?: boolean;
+  /** The replacement strings of `--plus` are known, and `{##}` stands for `total`. */
+  readonly plus?: boolean;
+  readonly total?: number;
   /** The input of a task is what its command reads; there are no arguments. */
   readonly pipe?: boolean;
   /** Files that the command reads, and those that it writes, relative to the directory where it runs. */
@@ -73,8 +86,9 @@ export class CommandTemplate {
   readonly #send: readonly Template[];
   readonly #collect: readonly Template[];
 
-  constructor({ command, mark, names, send = [], collect = [] }: ExecCode) {
-    const options = { mark, names };
+  constructor(code: ExecCode) {
+    const { command, send = [], collect = [] } = code;
+    const options = templateOptions(code);
     this.#isArguments = command === '';
     this.#command = parseTemplate(command === '' ? '{}' : command, command === '' ? {} : options);
     this.#send = send.map((text) => parseTemplate(text, options));
@@ -88,19 +102,23 @@ export class CommandTemplate {
 
   /** Paths of the files that the command reads. Which slot it runs on is not known by then. */
   sent(values: readonly string[], sequence: number): string[] {
-    return this.#send.map((template) => fillTemplate(template, { values, sequence, slot: 0 }, asIs));
+    return this.#send.flatMap((template) => fillForEach(template, { values, sequence, slot: 0 }, asIs));
   }
 
   /** Patterns of the files that it writes; `quote` guards what an argument brings against being taken for a pattern. */
   collected(values: readonly string[], sequence: number, slot: number, quote: (text: string) => string): string[] {
-    return this.#collect.map((template) => fillTemplate(template, { values, sequence, slot }, quote));
+    return this.#collect.flatMap((template) => fillForEach(template, { values, sequence, slot }, quote));
   }
 }
 
 /** The command with ` {}` behind it, unless it says itself where the arguments go, or takes none. */
-export function withArguments(command: string, { mark, names, pipe }: Omit<ExecCode, 'command'>): string {
-  if (pipe === true || command === '' || parseTemplate(command, { mark, names }).replaces) return command;
-  return `${command} ${mark ?? '{}'}`;
+export function withArguments(command: string, facts: Omit<ExecCode, 'command'>): string {
+  if (facts.pipe === true || command === '' || parseTemplate(command, templateOptions(facts)).replaces) return command;
+  return `${command} ${facts.mark ?? '{}'}`;
+}
+
+function templateOptions({ mark, names, repeats, plus, total }: Omit<ExecCode, 'command'>): TemplateOptions {
+  return { mark, names, repeats, plus, total };
 }
 
 /** Reads the code of a job; throws one sentence where it is none. */
@@ -114,7 +132,7 @@ export function readExecCode(text: string): ExecCode {
   if (!isRecord(code) || typeof code.command !== 'string') {
     throw new TypeError('the code of a job of commands has no "command", which is a text');
   }
-  const { command, mark, names, pipe, send, collect, directory, env } = code;
+  const { command, mark, names, repeats, plus, total, pipe, send, collect, directory, env } = code;
   for (const [name, list] of Object.entries({ names, send, collect })) {
     if (list !== undefined && !isTexts(list)) throw new TypeError(`"${name}" of a job of commands is no list of texts`);
   }
@@ -126,6 +144,9 @@ export function readExecCode(text: string): ExecCode {
     ...(typeof mark === 'string' && mark !== '' && { mark }),
     ...(typeof directory === 'string' && { directory }),
     ...(pipe === true && { pipe }),
+    ...(repeats === true && { repeats }),
+    ...(plus === true && { plus }),
+    ...(Number.isSafeInteger(total) && { total: total as number }),
     ...(names !== undefined && { names: names as string[] }),
     ...(send !== undefined && { send: send as string[] }),
     ...(collect !== undefined && { collect: collect as string[] }),

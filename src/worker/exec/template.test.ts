@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { CommandTemplate, readExecCode, readExecInput, withArguments } from './exec-code.ts';
+import { CommandTemplate, type ExecCode, readExecCode, readExecInput, withArguments } from './exec-code.ts';
 import { innerPath } from './inner-path.ts';
 import { quoteForShell } from './template.ts';
 
-const filled = (command: string, values: string[], options: { mark?: string; names?: string[] } = {}): string =>
+const filled = (command: string, values: string[], options: Omit<ExecCode, 'command'> = {}): string =>
   new CommandTemplate({ command: withArguments(command, options), ...options }).command(values, 7, 2);
 
 describe('a command with replacement strings', () => {
@@ -40,6 +40,37 @@ describe('a command with replacement strings', () => {
     assert.equal(filled('c', ['a'], { mark: '@' }), 'c a');
     assert.equal(filled('c {#}', ['a']), 'c 7');
     assert.equal(withArguments('wc', { pipe: true }), 'wc');
+  });
+
+  it('has a word once for each argument, where that is asked for', () => {
+    const repeats = true;
+    assert.equal(filled('c x{}y{2} {#}{} {1} z', ['a', 'b'], { repeats }), 'c xayb xbyb 7a 7b a z');
+    assert.equal(filled('c', ['a b', 'c'], { repeats }), "c 'a b' c");
+    assert.equal(filled('c x{}', ['a', 'b']), 'c xa b');
+    const { sent, collected } = { sent: ['{}', '{2.}', 'x'], collected: ['{.}.o'] };
+    const template = new CommandTemplate({ command: 'c', repeats, send: sent, collect: collected });
+    assert.deepEqual(template.sent(['a.x', 'b.y'], 1), ['a.x', 'b.y', 'b', 'x']);
+    assert.deepEqual(
+      template.collected(['a.x', 'b.y'], 1, 1, (text) => text),
+      ['a.o', 'b.o'],
+    );
+  });
+
+  it('knows more replacement strings with --plus, and without leaves them alone', () => {
+    const plus = true;
+    const path = ['d/a.tar.gz'];
+    assert.equal(filled('c {..} {+/} {+.} {+..} {/..}', path, { plus }), 'c d/a d gz tar.gz a');
+    assert.equal(
+      filled('c {%.gz} {#.*/} {##.*[.]} {:-x} {:2:3}', path, { plus }),
+      'c d/a.tar a.tar.gz gz d/a.tar.gz a.t',
+    );
+    assert.equal(filled('c {##} {0#}', ['a'], { plus, total: 120 }), 'c 120 007');
+    assert.equal(filled("c {} '{print $1}' {a,b}", ['a'], { plus }), "c a '{print $1}' {a,b}");
+    assert.equal(filled('c {} {..} {##}', path), 'c d/a.tar.gz {..} {##}');
+    assert.throws(
+      () => filled('c {%(}', ['a'], { plus }),
+      /^TypeError: a replacement string has a pattern that can't be read: /,
+    );
   });
 
   it('is the arguments themselves when there is no command', () => {
