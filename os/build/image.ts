@@ -1,5 +1,5 @@
 // Builds the image of one architecture: `make -C os os-image`, or `node os/build/image.ts [x64|arm64]`.
-// FAST=1 in the environment compresses less, for tests.
+// In the environment, FAST=1 compresses less, and OUT=DIR puts it elsewhere: both for tests.
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { constants, zstdCompressSync } from 'node:zlib';
@@ -7,6 +7,7 @@ import { writeCpio } from '../../src/server/boot/cpio.ts';
 import { Apt } from './apt.ts';
 import { driverEntries } from './drivers.ts';
 import { BuildFailure, runStep } from './failure.ts';
+import { writeIso } from './iso.ts';
 import { readLock } from './lock.ts';
 import { writeManifest } from './manifest.ts';
 import { nodeProgram } from './node-binary.ts';
@@ -14,12 +15,13 @@ import { type Arch, archFrom, outputOf, repository } from './places.ts';
 import { programEntries } from './programs.ts';
 import { rootEntries } from './root.ts';
 import { requireTools } from './tools.ts';
+import { inTurn } from './turn.ts';
 
 /** How hard zstd tries: the second takes a minute, and saves a fifth. */
 const LEVEL = { fast: 3, release: 19 } as const;
 
 async function buildImage(arch: Arch, isFast: boolean): Promise<void> {
-  requireTools('apt-get', 'apt-cache', 'dpkg-deb', 'tar', 'npm');
+  requireTools('apt-get', 'apt-cache', 'dpkg-deb', 'tar', 'npm', 'grub-mkimage', 'xorriso', 'mformat', 'mcopy');
   const { kernel, debian, npm } = readLock().inputs[arch];
   const apt = new Apt(arch);
   const packages = (name: string): string => {
@@ -37,8 +39,10 @@ async function buildImage(arch: Arch, isFast: boolean): Promise<void> {
   ]);
   const output = outputOf(arch);
   mkdirSync(output, { recursive: true });
-  write(path.join(output, 'vmlinuz'), readFileSync(path.join(folder, `boot/vmlinuz-${release}`)));
-  write(path.join(output, 'initrd'), compress(archive, isFast));
+  const files = { vmlinuz: path.join(output, 'vmlinuz'), initrd: path.join(output, 'initrd') };
+  write(files.vmlinuz, readFileSync(path.join(folder, `boot/vmlinuz-${release}`)));
+  write(files.initrd, compress(archive, isFast));
+  writeIso(arch, packages, files, path.join(output, 'worker.iso'));
   writeManifest(arch, version);
 }
 
@@ -60,8 +64,8 @@ function write(file: string, bytes: Uint8Array): void {
 await runStep(async () => {
   const arch = archFrom(process.argv[2] ?? process.arch);
   const started = performance.now();
-  await buildImage(arch, process.env['FAST'] === '1');
+  await inTurn(() => buildImage(arch, process.env['FAST'] === '1'));
   console.log(
-    `os: the image for ${arch} is in os/out/${arch} (${((performance.now() - started) / 1_000).toFixed(1)} s)`,
+    `os: the image for ${arch} is in ${path.relative('', outputOf(arch))} (${((performance.now() - started) / 1_000).toFixed(1)} s)`,
   );
 });

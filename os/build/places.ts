@@ -22,6 +22,7 @@ export function archFrom(text: string): Arch {
   return arch;
 }
 
+/** `OUT` in the environment is another folder, such as one for tests. */
 export function outputOf(arch: Arch): string {
-  return path.join(os, 'out', arch);
+  return path.resolve(os, process.env['OUT'] || 'out', arch);
 }

@@ -8,6 +8,7 @@ import { type Input, type Lock, sha256Of, writeLock } from './lock.ts';
 import { packNode } from './node-binary.ts';
 import { type Arch, names, repository } from './places.ts';
 import { requireTools } from './tools.ts';
+import { inTurn } from './turn.ts';
 
 /** Of Debian, beside the kernel: the programs and libraries of the image, then what its boot loader is made of. */
 const PACKAGES: Readonly<Record<Arch, readonly string[]>> = {
@@ -36,7 +37,7 @@ function newestNode(arch: Arch): Input {
   return { name, version, sha256: sha256Of(readFileSync(packNode(arch, name, version))) };
 }
 
-await runStep(() => {
+function update(): void {
   requireTools('apt-get', 'apt-cache', 'npm', 'tar');
   const newest = (arch: Arch): Lock['inputs'][Arch] => {
     const apt = new Apt(arch);
@@ -47,4 +48,6 @@ await runStep(() => {
   const [, debian = ''] = /^VERSION_CODENAME=(.*)$/m.exec(readFileSync('/etc/os-release', 'utf8')) ?? [];
   writeLock({ debian, inputs });
   console.log(`os: inputs.lock names the newest packages of ${debian} and Node ${inputs.x64.npm.version}`);
-});
+}
+
+await runStep(() => inTurn(update));
