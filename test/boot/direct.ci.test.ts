@@ -46,10 +46,14 @@ describe('a machine that is booted by its kernel', bootNeeds('qemu-system-x86_64
     assert.equal(worker?.slots, 2);
     const look =
       'id -u; cat /proc/cmdline; ls /etc/mh.conf /run/net; for i in /proc/[0-9]*; do cat $i/environ $i/cmdline; done; env';
-    const { stdout, stderr } = await runManyhands(t, ['exec', ...farm.options, '--', `{ ${look}; } 2>&1`, ':::', 'once'], {
-      env: farm.environment,
-      timeout: 90_000,
-    });
+    const { stdout, stderr } = await runManyhands(
+      t,
+      ['exec', ...farm.options, '--', `exec 2>&1; ${look}; true`, ':::', 'once'],
+      {
+        env: farm.environment,
+        timeout: 90_000,
+      },
+    );
     assert.match(stdout, /^1000\n/, `${stdout}${stderr}`);
     assert.match(stdout, /console=ttyS0/);
     assert.match(stdout, /mh\.conf: No such file/);

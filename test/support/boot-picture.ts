@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import renderTile, { type Tile } from '../../examples/render/tile.ts';
 import type { Farm } from '../../src/index.ts';
 
-const PICTURE = { width: 320, height: 99 };
-const TILE = { width: 16, height: 9 };
+const PICTURE = { width: 160, height: 66 };
+const TILE = { width: 8, height: 6 };
 const SAMPLES = { least: 1, most: 2 };
 
 /** The demo's picture in 220 tasks, so small that an emulated machine draws it in a few seconds. */
