@@ -6,7 +6,7 @@ export type CpioEntry =
   | { readonly name: string; readonly kind: 'device'; readonly major: number; readonly minor: number };
 
 /** Seconds since 1970 that every file was changed at: the first of January 2026. The same files are the same bytes. */
-const CHANGED = 1_767_225_600;
+export const CPIO_CHANGED = 1_767_225_600;
 
 const DIRECTORY = 0o040_000;
 const FILE = 0o100_000;
@@ -84,7 +84,7 @@ function headOf(entry: CpioEntry | undefined, number: number, size: number): Uin
   const name = encoder.encode(`${entry?.name ?? 'TRAILER!!!'}\0`);
   const [major, minor] = entry?.kind === 'device' ? [entry.major, entry.minor] : [0, 0];
   const links = entry?.kind === 'directory' ? 2 : 1;
-  const changed = entry === undefined ? 0 : CHANGED;
+  const changed = entry === undefined ? 0 : CPIO_CHANGED;
   const numbers = [number, modeOf(entry), 0, 0, links, changed, size, 0, 0, major, minor, name.length, 0];
   const digits = encoder.encode(`070701${numbers.map((each) => each.toString(16).padStart(8, '0')).join('')}`);
   const head = new Uint8Array(digits.length + name.length);

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { delimiter, dirname, isAbsolute, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { taskProgram } from './task-program.ts';
+import type { TaskUser } from './task-user.ts';
 
 /** What task processes may do. */
 export interface Confinement {
@@ -16,6 +17,8 @@ export interface Confinement {
   readonly addons?: boolean;
   /** Their whole environment. */
   readonly env: Readonly<Record<string, string>>;
+  /** Absent: that of the worker. */
+  readonly user?: TaskUser;
 }
 
 /** Everything the program of a task process itself is made of. */

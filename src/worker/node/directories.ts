@@ -7,6 +7,8 @@ import { isLeftBehind, takeDirectory } from './owner.ts';
 
 /** Where a worker has its files. */
 export interface WorkerDirectories {
+  /** All of them that go with the worker. */
+  readonly own: string;
   /** Holds the directories of tasks, which cannot see it. */
   readonly root: string;
   /** Task modules, by their hash. */
@@ -35,6 +37,7 @@ export function openDirectories(cache: string | undefined): WorkerDirectories {
   };
   for (const directory of Object.values(directories)) mkdirSync(directory, { recursive: true });
   return {
+    own,
     ...directories,
     keepsBlobs: folder !== undefined,
     clean() {

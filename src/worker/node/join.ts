@@ -9,7 +9,7 @@ import type { SessionInput, WorkerStatus } from '../session-io.ts';
 import { BlobFiles } from './blob-files.ts';
 import { availableMemory, defaultSlots } from './capacity.ts';
 import { CodeStore } from './code-store.ts';
-import { canDenyNetwork } from './confinement.ts';
+import { type Confinement, canDenyNetwork } from './confinement.ts';
 import { Connection } from './connection.ts';
 import { openDirectories, type WorkerDirectories } from './directories.ts';
 import { FarmHttp } from './farm-http.ts';
@@ -19,6 +19,8 @@ import { JsRunner } from './js-runner.ts';
 import { otherRunners } from './other-runners.ts';
 import { PyodideStore } from './python/pyodide-store.ts';
 import { Runners } from './runners.ts';
+import { Tally, type WorkFigures } from './tally.ts';
+import { letThrough, type TaskUser } from './task-user.ts';
 
 /** Kinds of tasks that the owner of a machine has to allow. */
 export type Allowed = 'exec' | 'python' | 'install';
@@ -59,6 +61,8 @@ export interface WorkerOptions {
   readonly cacheSize?: number;
   /** `image`: the bootable worker. */
   readonly device?: 'node' | 'image';
+  /** Whom tasks run as; by default as this process. Only root can do so. */
+  readonly taskUser?: TaskUser;
 }
 
 export interface WorkerEvents {
@@ -79,6 +83,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
   readonly #driver: Driver;
   readonly #js: JsRunner;
   readonly #runner: Runners;
+  readonly #tally: Tally;
   readonly #http: FarmHttp;
   readonly #code: CodeStore;
   readonly #stopped = new AbortController();
@@ -108,13 +113,17 @@ export class Worker extends EventEmitter<WorkerEvents> {
     ({ promise: this.ended, resolve: this.#settleEnd } = Promise.withResolvers<WorkerEnd>());
     ({ promise: this.joined, resolve: this.#settleJoin } = Promise.withResolvers<boolean>());
     this.#directories = openDirectories(options.cache);
-    const { root, code, blobs: blobDirectory, keepsBlobs: kept } = this.#directories;
-    const directories = { root, code, blobs: blobDirectory };
+    const directories = this.#directories;
+    const { blobs: blobDirectory, keepsBlobs: kept } = directories;
     this.#http = new FarmHttp(() => this.#address.base, token);
     this.#code = new CodeStore(directories.code, this.#http);
-    const confinement = { ...directories, network: options.denyNetwork !== true, env: environment(options.env ?? []) };
+    const confinement = confinementOf(options, directories);
+    letThrough(options.taskUser, directories.own);
     const blobs = new BlobFiles(blobDirectory, this.#http, this.#stopped.signal, { limit: options.cacheSize, kept });
-    const report = (event: SlotEvent): void => this.#handle(event);
+    const report = (event: SlotEvent): void => {
+      this.#tally.note(event);
+      this.#handle(event);
+    };
     const pyodide = new PyodideStore(directories.code, this.#http);
     const heard = (event: SlotEvent): void => this.#runner.heardOfJs(event);
     this.#js = new JsRunner(confinement, blobs, this.#code.path, heard, { pyodide: pyodide.path });
@@ -122,8 +131,9 @@ export class Worker extends EventEmitter<WorkerEvents> {
     const name = options.name ?? os.hostname();
     const others = otherRunners({ options, name, confinement, root: directories.root, blobs, codePath, report });
     this.#runner = new Runners(this.#js, others, report);
+    this.#tally = new Tally(this.#runner);
     const device = {
-      runner: this.#runner,
+      runner: this.#tally,
       connect: (attempt: number, events: ConnectionEvents) => this.#connect(attempt, events),
       provideCode: async (code: CodeRef, inline: string | undefined) => {
         await this.#code.provide(code, inline);
@@ -155,6 +165,10 @@ export class Worker extends EventEmitter<WorkerEvents> {
   /** The task processes, for people who look. */
   get taskPids(): number[] {
     return this.#js.pids;
+  }
+
+  get figures(): WorkFigures {
+    return this.#tally.figures;
   }
 
   /** Finishes what runs, gives back the rest, and leaves. */
@@ -218,6 +232,12 @@ export class Worker extends EventEmitter<WorkerEvents> {
 /** Starts a worker; it connects at once. */
 export function startWorker(options: WorkerOptions): Worker {
   return new Worker(options);
+}
+
+function confinementOf({ denyNetwork, env, taskUser }: WorkerOptions, directories: WorkerDirectories): Confinement {
+  const { root, code, blobs } = directories;
+  const network = denyNetwork !== true;
+  return { root, code, blobs, network, env: environment(env ?? []), ...(taskUser && { user: taskUser }) };
 }
 
 function environment(names: readonly string[]): Record<string, string> {

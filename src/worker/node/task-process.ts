@@ -10,6 +10,7 @@ import type { ToTask } from '../tasks/task-channel.ts';
 import { encodeChannelFrame, FROM_WORKER, FrameReader, TO_WORKER } from './channel.ts';
 import type { Confinement } from './confinement.ts';
 import { commandOf } from './confinement.ts';
+import { giveTo } from './task-user.ts';
 
 /** What makes a process: the program and its arguments. `heap`: MiB that objects of JavaScript may take. */
 export type CommandOf = (confinement: Confinement, directory: string, heap: number | undefined) => [string, string[]];
@@ -72,10 +73,12 @@ export class TaskProcess {
     this.#limit = limit;
     this.#events = events;
     this.directory = mkdtempSync(join(confinement.root, 'task-'));
+    giveTo(confinement.user, this.directory);
     const [program, args] = command(confinement, this.directory, limit?.heap && Math.ceil(limit.heap / MiB));
     this.#child = spawn(program, args, {
       cwd: this.directory,
       env: { ...confinement.env },
+      ...confinement.user,
       stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
       windowsHide: true,
     });

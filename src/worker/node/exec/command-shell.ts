@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { quoteForShell } from '../../exec/template.ts';
+import type { TaskUser } from '../task-user.ts';
 
 /** One command, and where it finds and leaves what. */
 export interface CommandOrder {
@@ -40,10 +41,11 @@ export class CommandShell {
   #gone = false;
   #problem: string | undefined;
 
-  constructor(directory: string, env: Readonly<Record<string, string>>) {
+  constructor(directory: string, env: Readonly<Record<string, string>>, user: TaskUser | undefined) {
     this.#child = spawn('sh', ['-s'], {
       cwd: directory,
       env: { ...env },
+      ...user,
       // A session of its own: Ctrl-C at a terminal is meant for the worker.
       detached: true,
       stdio: ['pipe', 'ignore', 'ignore', 'pipe', 'pipe'],

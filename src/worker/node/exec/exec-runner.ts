@@ -52,7 +52,8 @@ export class ExecRunner implements ClosableRunner {
     this.#host = host;
     this.#env = env;
     const { name, root, blobs, options } = host;
-    this.#commands = { worker: name, root, directory: options.directory, blobs, watch: new CommandWatch() };
+    const { directory, taskUser: user } = options;
+    this.#commands = { worker: name, root, directory, user, blobs, watch: new CommandWatch() };
   }
 
   /** A slot has always its process for JavaScript, which says that it is ready; a shell is started by its first command. */
@@ -183,7 +184,8 @@ export class ExecRunner implements ClosableRunner {
   }
 
   #shellOf(place: Place): CommandShell {
-    if (place.shell === undefined || place.shell.gone) place.shell = new CommandShell(this.#host.root, this.#env);
+    if (place.shell === undefined || place.shell.gone)
+      place.shell = new CommandShell(this.#host.root, this.#env, this.#commands.user);
     return place.shell;
   }
 

@@ -6,6 +6,7 @@ import type { WorkerFailure } from '../../failures.ts';
 import { bounded } from '../../failures.ts';
 import type { JobFacts } from '../../runner.ts';
 import type { BlobFiles } from '../blob-files.ts';
+import type { TaskUser } from '../task-user.ts';
 import { escapeGlob, findFiles } from './collect-files.ts';
 import { lastLineIn, outputIn, uploaded } from './command-output.ts';
 import type { CommandShell } from './command-shell.ts';
@@ -20,6 +21,8 @@ export interface CommandHost {
   readonly root: string;
   /** Where every command runs, in place of a fresh directory. */
   readonly directory: string | undefined;
+  /** Whom commands run as; undefined: as the worker. */
+  readonly user: TaskUser | undefined;
   readonly blobs: BlobFiles;
   readonly watch: CommandWatch;
 }
@@ -44,7 +47,7 @@ export async function runCommand(
   task: CommandTask,
   isStopped: () => boolean,
 ): Promise<ExecValue | WorkerFailure> {
-  const place = new TaskPlace(host.root);
+  const place = new TaskPlace(host.root, host.user);
   try {
     const { args, sequence = task.index + 1 } = task.input;
     const command = task.template.command(args, sequence, task.slot + 1);

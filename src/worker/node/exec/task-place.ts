@@ -3,6 +3,7 @@ import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { SentFile } from '../../exec/exec-code.ts';
 import { innerPath } from '../../exec/inner-path.ts';
+import { giveTo, lendFiles, type TaskUser } from '../task-user.ts';
 
 let places = 0;
 
@@ -15,8 +16,10 @@ export class TaskPlace {
   readonly stderr: string;
   /** Where the command runs, unless it is told another. */
   readonly directory: string;
+  readonly #user: TaskUser | undefined;
 
-  constructor(parent: string) {
+  constructor(parent: string, user: TaskUser | undefined) {
+    this.#user = user;
     places += 1;
     this.root = join(parent, `command-${places}`);
     this.stdin = join(this.root, 'stdin');
@@ -25,6 +28,8 @@ export class TaskPlace {
     this.directory = join(this.root, 'files');
     mkdirSync(this.root);
     mkdirSync(this.directory);
+    giveTo(user, this.directory);
+    lendFiles(user, this.root, [this.stdout, this.stderr]);
   }
 
   /** Puts the files that the command reads where it looks for them. Copies: a cached file must not be changed. */
@@ -33,9 +38,11 @@ export class TaskPlace {
       const inner = innerPath(path);
       if (inner === undefined) throw new Error(`the file ${path} was to be put outside of the command's directory`);
       const target = join(this.directory, inner);
-      await mkdir(dirname(target), { recursive: true });
+      const folder = await mkdir(dirname(target), { recursive: true });
+      if (folder !== undefined) giveTo(this.#user, ...foldersFrom(folder, dirname(target)));
       await copyFile(blobPath(blob.sha256), target, constants.COPYFILE_FICLONE);
       chmodSync(target, executable === true ? 0o755 : 0o644);
+      giveTo(this.#user, target);
     }
   }
 
@@ -50,4 +57,11 @@ export class TaskPlace {
       rm(this.root, { recursive: true, force: true, maxRetries: 3 }).catch(() => {});
     }
   }
+}
+
+/** The folders that were made on the way from the first of them to the last. */
+function foldersFrom(first: string, last: string): string[] {
+  const folders = [last];
+  for (let at = last; at !== first; at = dirname(at)) folders.push(dirname(at));
+  return folders;
 }

@@ -1,0 +1,63 @@
+import { execFileSync } from 'node:child_process';
+import { openSync, writeSync } from 'node:fs';
+import os from 'node:os';
+
+/** Milliseconds that the clock may be wrong: what servers tell is in whole seconds. */
+const CLOCK_TOLERANCE = 2_000;
+
+/** Milliseconds: hardware watchdogs restart a machine after half a minute or more. */
+const WATCHDOG_EVERY = 5_000;
+
+/** MiB: with less, no task has room beside the worker. */
+const LEAST_MEMORY = 300;
+
+export function describeMachine(): string {
+  const cores = os.availableParallelism();
+  return `${os.hostname()}, ${os.arch()}, ${cores} ${cores === 1 ? 'core' : 'cores'}, ${memory()} MiB of memory`;
+}
+
+export function memory(): number {
+  return Math.round(os.totalmem() / 2 ** 20);
+}
+
+/** What is wrong with the machine itself, if anything. */
+export function machineTrouble(): string | undefined {
+  if (memory() >= LEAST_MEMORY) return undefined;
+  return `this machine has ${memory()} MiB of memory for programs, and tasks may not fit: give it 384 or more`;
+}
+
+/** Sets the machine's clock where it is wrong: certificates and logs depend on it. */
+export function setClock(time: number): void {
+  if (Math.abs(time - Date.now()) <= CLOCK_TOLERANCE) return;
+  execFileSync('date', ['-u', '-s', `@${Math.round(time / 1_000)}`], { stdio: 'ignore' });
+  try {
+    execFileSync('hwclock', ['-w', '-u'], { stdio: 'ignore' });
+  } catch {
+    // There is no clock that goes on while the machine is off.
+  }
+}
+
+/**
+ * Tells the watchdog that all is well, as long as this program's loop turns. One that hangs, or that is gone and does not
+ * come back, has the machine restarted.
+ */
+export function feedWatchdog(): { letGo(): void } {
+  let file: number | undefined;
+  const feed = (text: string): void => {
+    try {
+      file ??= openSync('/dev/watchdog', 'w');
+      writeSync(file, text);
+    } catch {
+      // There is none.
+    }
+  };
+  feed('.');
+  const timer = setInterval(() => feed('.'), WATCHDOG_EVERY);
+  return {
+    letGo() {
+      clearInterval(timer);
+      // A last V means that its silence is meant.
+      feed('V');
+    },
+  };
+}

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { before, describe, test } from 'node:test';
+import { BootFarm } from '../support/boot-farm.ts';
+import { type BootImage, bootNeeds, buildImage } from '../support/boot-image.ts';
+import { drawPicture } from '../support/boot-picture.ts';
+import { Machine } from '../support/machine.ts';
+import { runManyhands } from '../support/processes.ts';
+
+/** MiB that a machine needs at least. */
+const SMALLEST = 384;
+
+describe('a machine that is booted by its kernel', bootNeeds('qemu-system-x86_64', 'apt-get', 'make'), () => {
+  let image: BootImage;
+  before(() => {
+    image = buildImage('x64');
+  });
+
+  test(`joins, and draws a picture as any other worker does, with ${SMALLEST} MiB`, async (t) => {
+    const farm = await BootFarm.start(t);
+    const first = farm.farm.run((word: string) => `${word} from ${process.arch}`, 'hello', {});
+    const machine = Machine.start(t, image, { config: farm.config, memory: SMALLEST });
+    assert.equal(await first, 'hello from x64');
+    t.diagnostic(
+      `first task ended ${machine.age.toFixed(1)} s after power-on, ${machine.cpuSeconds.toFixed(1)} s of CPU`,
+    );
+    const [worker] = await farm.joined();
+    assert.equal(worker?.kind, 'image');
+    assert.equal(worker?.slots, 1);
+    assert.match(worker?.name ?? '', /^mh-525400123456$/);
+    const { labels = {} } = worker ?? {};
+    assert.deepEqual([labels['kind'], labels['arch'], labels['cores']], ['boot', 'x64', '1']);
+    await drawPicture(farm.farm);
+    await machine.says(/manyhands: Joined http:\/\/10\.0\.2\.2:\d+ as worker \w+\./);
+    assert.doesNotMatch(machine.said, new RegExp(farm.config.token ?? 'none'));
+    await farm.ask('POST', `/v1/workers/${worker?.id}/stop`);
+    await machine.says(/The server has stopped this machine/);
+    await machine.ends();
+  });
+
+  test('keeps its token and its settings from tasks, commands too', async (t) => {
+    const farm = await BootFarm.start(t);
+    const { token = '', server } = farm.config;
+    const config = { server, token, allow: ['exec'] as const };
+    const machine = Machine.start(t, image, { config, cores: 2, append: `mh.token=${token}` });
+    const [worker] = await farm.joined();
+    assert.equal(worker?.slots, 2);
+    const look =
+      'id -u; cat /proc/cmdline; ls /etc/mh.conf /run/net; for i in /proc/[0-9]*; do cat $i/environ $i/cmdline; done; env';
+    const { stdout, stderr } = await runManyhands(
+      t,
+      ['exec', ...farm.options, '--', `exec 2>&1; ${look}; true`, ':::', 'once'],
+      {
+        env: farm.environment,
+        timeout: 90_000,
+      },
+    );
+    assert.match(stdout, /^1000\n/, `${stdout}${stderr}`);
+    assert.match(stdout, /console=ttyS0/);
+    assert.match(stdout, /mh\.conf: No such file/);
+    assert.match(stdout, /\/run\/net.*denied/i);
+    assert.doesNotMatch(stdout, new RegExp(token));
+    assert.doesNotMatch(machine.said, new RegExp(token));
+  });
+});

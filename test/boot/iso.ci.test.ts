@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { copyFileSync, existsSync, openSync, readFileSync, writeSync } from 'node:fs';
+import path from 'node:path';
+import { before, describe, test } from 'node:test';
+import { BOOT_CONFIG_BYTES } from '../../src/model/boot-limits.ts';
+import { type BootConfig, formatBootConfig } from '../../src/server/boot/boot-config.ts';
+import { BootFarm } from '../support/boot-farm.ts';
+import { type BootImage, bootNeeds, buildImage } from '../support/boot-image.ts';
+import type { Cleanup } from '../support/cleanup.ts';
+import { temporaryDirectory } from '../support/directories.ts';
+import { Machine } from '../support/machine.ts';
+
+const OVMF = ['/usr/share/OVMF/OVMF_CODE_4M.fd', '/usr/share/OVMF/OVMF_CODE.fd'];
+
+/** The image with the configuration of a farm laid over its own, as a server does while it sends it. */
+function personalised(t: Cleanup, { folder, manifest }: BootImage, config: BootConfig): string {
+  const iso = path.join(temporaryDirectory(t, 'iso'), 'worker.iso');
+  copyFileSync(path.join(folder, 'worker.iso'), iso);
+  const file = openSync(iso, 'r+');
+  assert.equal(
+    writeSync(file, formatBootConfig(config), 0, BOOT_CONFIG_BYTES, manifest.configOffset),
+    BOOT_CONFIG_BYTES,
+  );
+  return iso;
+}
+
+describe(
+  'a machine that is booted from the ISO',
+  bootNeeds('qemu-system-x86_64', 'xorriso', 'grub-mkimage', 'mformat', OVMF[0] ?? ''),
+  () => {
+    let image: BootImage;
+    before(() => {
+      image = buildImage('x64');
+    });
+
+    const firmware = (): string[] => {
+      const code = OVMF.find((file) => existsSync(file)) ?? '';
+      return ['-drive', `if=pflash,format=raw,readonly=on,file=${code}`, '-device', 'VGA'];
+    };
+    const ways: Record<string, (iso: string) => string[]> = {
+      'BIOS, as a CD': (iso) => ['-vga', 'std', '-cdrom', iso],
+      'BIOS, as a disk': (iso) => ['-vga', 'std', '-drive', `file=${iso},format=raw,if=ide`],
+      'UEFI, as a stick': (iso) => [
+        ...firmware(),
+        ...[
+          '-device',
+          'qemu-xhci',
+          '-drive',
+          `file=${iso},format=raw,if=none,id=stick`,
+          '-device',
+          'usb-storage,drive=stick',
+        ],
+      ],
+    };
+    for (const [way, boot] of Object.entries(ways)) {
+      test(`joins the farm whose configuration was laid over it: ${way}`, async (t) => {
+        const farm = await BootFarm.start(t);
+        const first = farm.farm.run((word: string) => `${word} from ${process.arch}`, 'hello', {});
+        const iso = personalised(t, image, farm.config);
+        const machine = Machine.start(t, image, { boot: boot(iso) });
+        await machine.says(/manyhands: Joined http:/);
+        assert.equal(await first, 'hello from x64');
+        t.diagnostic(
+          `first task ended ${machine.age.toFixed(1)} s after power-on, ${machine.cpuSeconds.toFixed(1)} s of CPU`,
+        );
+      });
+    }
+
+    test('has its configuration where image.json says, and nowhere else', () => {
+      const iso = readFileSync(path.join(image.folder, 'worker.iso'));
+      const empty = formatBootConfig({ server: [] });
+      assert.equal(iso.indexOf(empty), image.manifest.configOffset);
+      assert.equal(iso.lastIndexOf(empty), image.manifest.configOffset);
+    });
+
+    test('is the same bytes when it is built again', () => {
+      const sums = readFileSync(path.join(image.folder, 'SHA256SUMS'), 'utf8');
+      assert.equal(readFileSync(path.join(buildImage('x64').folder, 'SHA256SUMS'), 'utf8'), sums);
+      assert.equal(sums.trimEnd().split('\n').length, 3);
+    });
+  },
+);

@@ -1,0 +1,115 @@
+import { connect, type Farm } from '../../src/index.ts';
+import type { BootConfig } from '../../src/server/boot/boot-config.ts';
+import { type Cleanup, cleanUp } from './cleanup.ts';
+import { temporaryDirectory } from './directories.ts';
+import { HOST } from './machine.ts';
+import { type Running, startManyhands } from './processes.ts';
+import { waitFor } from './wait.ts';
+
+/** A `manyhands serve` as a person starts it, which machines of QEMU reach. It can be killed and started again. */
+export class BootFarm {
+  readonly farm: Farm;
+  readonly #t: Cleanup;
+  readonly #data: string;
+  readonly #port: number;
+  readonly #token: string;
+  readonly #work: string;
+  #server: Running;
+
+  private constructor(t: Cleanup, data: string, port: number, server: Running, started: Started, farm: Farm) {
+    this.#t = t;
+    this.#data = data;
+    this.#server = server;
+    this.#port = port;
+    this.#token = tokenIn(started.dashboardUrl);
+    this.#work = tokenIn(started.joinUrl);
+    this.farm = farm;
+  }
+
+  static async start(t: Cleanup): Promise<BootFarm> {
+    const data = temporaryDirectory(t, 'boot-farm');
+    // Machines are told it before it is started, and once more when it is started again.
+    const port = await freePort();
+    const { server, started } = await serve(t, data, port);
+    const farm = await connect({ url: `http://127.0.0.1:${port}`, token: tokenIn(started.dashboardUrl) });
+    cleanUp(t, () => farm.close());
+    return new BootFarm(t, data, port, server, started, farm);
+  }
+
+  /** For a machine: where this farm is, and the token of the join link. */
+  get config(): BootConfig {
+    return { server: [`http://${HOST}:${this.#port}`], token: this.#work };
+  }
+
+  /** What a command line of `manyhands` needs to find it. */
+  get options(): string[] {
+    return ['--url', `http://127.0.0.1:${this.#port}`];
+  }
+
+  get environment(): Record<string, string> {
+    return { MANYHANDS_TOKEN: this.#token };
+  }
+
+  async kill(): Promise<void> {
+    await this.#server.kill();
+  }
+
+  async restart(): Promise<void> {
+    ({ server: this.#server } = await serve(this.#t, this.#data, this.#port));
+  }
+
+  async ask<Body>(method: string, path: string, body?: unknown): Promise<Body> {
+    const headers = { authorization: `Bearer ${this.#token}`, 'content-type': 'application/json' };
+    const sent = body === undefined ? {} : { body: JSON.stringify(body) };
+    const answer = await fetch(`http://127.0.0.1:${this.#port}${path}`, { method, headers, ...sent });
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+    const text = await answer.text();
+    return (text === '' ? undefined : JSON.parse(text)) as Body;
+  }
+
+  /** Waits until so many workers have joined, and gives them. */
+  async joined(count = 1, timeout = 90_000): Promise<BootWorker[]> {
+    const look = async (): Promise<BootWorker[] | undefined> => {
+      const { workers } = await this.ask<{ workers: BootWorker[] }>('GET', '/v1/workers');
+      const here = workers.filter(({ state }) => state === 'ready');
+      return here.length >= count ? here : undefined;
+    };
+    return await waitFor(look, { what: `${count} machines to join`, timeout, interval: 100 });
+  }
+}
+
+export interface BootWorker {
+  readonly id: string;
+  readonly name: string;
+  readonly state: string;
+  readonly kind: string;
+  readonly slots: number;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+interface Started {
+  readonly url: string;
+  readonly dashboardUrl: string;
+  readonly joinUrl: string;
+}
+
+async function serve(t: Cleanup, data: string, port: number): Promise<{ server: Running; started: Started }> {
+  const args = ['serve', '--port', String(port), '--public-url', `http://${HOST}:${port}`, '--data', data, '--json'];
+  const server = startManyhands(t, args);
+  const [line] = await server.output(/^\{"url".*\}$/m, { stream: 'stdout', timeout: 60_000 });
+  return { server, started: JSON.parse(line) };
+}
+
+function tokenIn(link: string): string {
+  return new URL(link).hash.slice(1);
+}
+
+async function freePort(): Promise<number> {
+  const { createServer } = await import('node:net');
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('no port was given');
+  return address.port;
+}
