@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { openSync, writeSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { openSync, readFileSync, writeSync } from 'node:fs';
 import os from 'node:os';
 
 /** Milliseconds that the clock may be wrong: what servers tell is in whole seconds. */
@@ -14,6 +15,23 @@ const LEAST_MEMORY = 300;
 export function describeMachine(): string {
   const cores = os.availableParallelism();
   return `${os.hostname()}, ${os.arch()}, ${cores} ${cores === 1 ? 'core' : 'cores'}, ${memory()} MiB of memory`;
+}
+
+/** Tells this machine from all others, the same at each start: 32 hex digits, of what its maker and its cards say. */
+export function machineId(): string {
+  const cards = Object.values(os.networkInterfaces())
+    .flatMap((each) => each ?? [])
+    .flatMap(({ mac, internal }) => (internal ? [] : [mac]));
+  const parts = [read('/sys/class/dmi/id/product_uuid'), ...new Set(cards.sort())];
+  return createHash('sha256').update(parts.join('\n')).digest('hex').slice(0, 32);
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch {
+    return '';
+  }
 }
 
 export function memory(): number {

@@ -50,7 +50,7 @@ function whyNoAddress(cards: readonly Card[]): Situation {
 /** What helps against what a worker, or the attempt to reach a server, said. The first that fits. */
 const ADVICE: readonly [what: RegExp, advice: string][] = [
   [
-    /\(401\)|\(403\)|token .*(revoked|expired)/,
+    /\(401\)|\(403\)|token .*(revoked|expired)|shut out/,
     'Its token is no longer good. Get a new image or a new token from the page /boot of the server, and start this machine with it.',
   ],
   [

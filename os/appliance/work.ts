@@ -1,8 +1,9 @@
 import os from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ownToken } from '../../src/worker/node/enrol.ts';
 import { startWorker, type Worker } from '../../src/worker/node/join.ts';
 import type { WorkerStatus } from '../../src/worker/session-io.ts';
-import { memory, setClock } from './machine.ts';
+import { machineId, memory, setClock } from './machine.ts';
 import { reach } from './reach.ts';
 import type { Settings } from './settings.ts';
 
@@ -78,8 +79,14 @@ export class Work {
 
   /** Why it ended; `stopped`: somebody wanted it to. */
   async #work(servers: readonly string[], { token = '', allow }: Settings): Promise<string> {
+    let own: string;
+    try {
+      own = await ownToken(new URL(servers[0] ?? ''), token, machineId(), os.hostname());
+    } catch (error) {
+      return (error as Error).message;
+    }
     const labels = { kind: 'boot', memory: `${memory()} MiB`, cores: String(os.availableParallelism()) };
-    const worker = startWorker({ url: servers, token, allow, labels, device: 'image', taskUser: TASK_USER });
+    const worker = startWorker({ url: servers, token: own, allow, labels, device: 'image', taskUser: TASK_USER });
     this.#worker = worker;
     worker.on('status', (status) => this.#heard(status, servers[0] ?? ''));
     const { reason, failed } = await worker.ended;

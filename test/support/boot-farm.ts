@@ -14,9 +14,18 @@ export class BootFarm {
   readonly #port: number;
   readonly #token: string;
   readonly #work: string;
+  readonly #more: readonly string[];
   #server: Running;
 
-  private constructor(t: Cleanup, data: string, port: number, server: Running, started: Started, farm: Farm) {
+  private constructor(
+    t: Cleanup,
+    data: string,
+    port: number,
+    more: readonly string[],
+    { server, started }: Served,
+    farm: Farm,
+  ) {
+    this.#more = more;
     this.#t = t;
     this.#data = data;
     this.#server = server;
@@ -26,19 +35,26 @@ export class BootFarm {
     this.farm = farm;
   }
 
-  static async start(t: Cleanup): Promise<BootFarm> {
+  /** `more`: further arguments of `manyhands serve`. */
+  static async start(t: Cleanup, ...more: string[]): Promise<BootFarm> {
     const data = temporaryDirectory(t, 'boot-farm');
     // Machines are told it before it is started, and once more when it is started again.
     const port = await freePort();
-    const { server, started } = await serve(t, data, port);
+    const served = await serve(t, data, port, more);
+    const { started } = served;
     const farm = await connect({ url: `http://127.0.0.1:${port}`, token: tokenIn(started.dashboardUrl) });
     cleanUp(t, () => farm.close());
-    return new BootFarm(t, data, port, server, started, farm);
+    return new BootFarm(t, data, port, more, served, farm);
   }
 
   /** For a machine: where this farm is, and the token of the join link. */
   get config(): BootConfig {
     return { server: [`http://${HOST}:${this.#port}`], token: this.#work };
+  }
+
+  /** Where machines reach it. */
+  get origin(): string {
+    return `http://${HOST}:${this.#port}`;
   }
 
   /** What a command line of `manyhands` needs to find it. */
@@ -55,7 +71,7 @@ export class BootFarm {
   }
 
   async restart(): Promise<void> {
-    ({ server: this.#server } = await serve(this.#t, this.#data, this.#port));
+    ({ server: this.#server } = await serve(this.#t, this.#data, this.#port, this.#more));
   }
 
   async ask<Body>(method: string, path: string, body?: unknown): Promise<Body> {
@@ -93,8 +109,16 @@ interface Started {
   readonly joinUrl: string;
 }
 
-async function serve(t: Cleanup, data: string, port: number): Promise<{ server: Running; started: Started }> {
-  const args = ['serve', '--port', String(port), '--public-url', `http://${HOST}:${port}`, '--data', data, '--json'];
+interface Served {
+  readonly server: Running;
+  readonly started: Started;
+}
+
+async function serve(t: Cleanup, data: string, port: number, more: readonly string[]): Promise<Served> {
+  const args = [
+    ...['serve', '--port', String(port), '--public-url', `http://${HOST}:${port}`, '--data', data, '--json'],
+    ...more,
+  ];
   const server = startManyhands(t, args);
   const [line] = await server.output(/^\{"url".*\}$/m, { stream: 'stdout', timeout: 60_000 });
   return { server, started: JSON.parse(line) };
