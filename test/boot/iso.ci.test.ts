@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, existsSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { before, describe, test } from 'node:test';
-import { BOOT_CONFIG_BYTES } from '../../src/model/boot-limits.ts';
-import { type BootConfig, formatBootConfig } from '../../src/server/boot/boot-config.ts';
+import { formatBootConfig } from '../../src/server/boot/boot-config.ts';
 import { BootFarm } from '../support/boot-farm.ts';
 import { type BootImage, bootNeeds, buildImage } from '../support/boot-image.ts';
 import type { Cleanup } from '../support/cleanup.ts';
@@ -12,15 +11,15 @@ import { Machine } from '../support/machine.ts';
 
 const OVMF = ['/usr/share/OVMF/OVMF_CODE_4M.fd', '/usr/share/OVMF/OVMF_CODE.fd'];
 
-/** The image with the configuration of a farm laid over its own, as a server does while it sends it. */
-function personalised(t: Cleanup, { folder, manifest }: BootImage, config: BootConfig): string {
+/** The image as the page /boot makes it for this farm, fetched as a browser does. */
+async function fetched(t: Cleanup, farm: BootFarm): Promise<string> {
+  const { downloads } = await farm.ask<{ downloads: { path: string; bytes: number }[] }>('POST', '/v1/boot/images', {});
+  const [made] = downloads;
+  assert.ok(made !== undefined);
+  const bytes = Buffer.from(await (await fetch(new URL(made.path, farm.url))).arrayBuffer());
+  assert.equal(bytes.length, made.bytes);
   const iso = path.join(temporaryDirectory(t, 'iso'), 'worker.iso');
-  copyFileSync(path.join(folder, 'worker.iso'), iso);
-  const file = openSync(iso, 'r+');
-  assert.equal(
-    writeSync(file, formatBootConfig(config), 0, BOOT_CONFIG_BYTES, manifest.configOffset),
-    BOOT_CONFIG_BYTES,
-  );
+  writeFileSync(iso, bytes);
   return iso;
 }
 
@@ -53,10 +52,10 @@ describe(
       ],
     };
     for (const [way, boot] of Object.entries(ways)) {
-      test(`joins the farm whose configuration was laid over it: ${way}`, async (t) => {
-        const farm = await BootFarm.start(t);
+      test(`joins the farm that it was made for: ${way}`, async (t) => {
+        const farm = await BootFarm.start(t, '--boot-images', path.dirname(image.folder));
         const first = farm.farm.run((word: string) => `${word} from ${process.arch}`, 'hello', {});
-        const iso = personalised(t, image, farm.config);
+        const iso = await fetched(t, farm);
         const machine = Machine.start(t, image, { boot: boot(iso) });
         await machine.says(/manyhands: Joined http:/);
         assert.equal(await first, 'hello from x64');

@@ -57,9 +57,14 @@ export class BootFarm {
     return `http://${HOST}:${this.#port}`;
   }
 
+  /** For programs on this machine. */
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
   /** What a command line of `manyhands` needs to find it. */
   get options(): string[] {
-    return ['--url', `http://127.0.0.1:${this.#port}`];
+    return ['--url', this.url];
   }
 
   get environment(): Record<string, string> {
@@ -77,7 +82,7 @@ export class BootFarm {
   async ask<Body>(method: string, path: string, body?: unknown): Promise<Body> {
     const headers = { authorization: `Bearer ${this.#token}`, 'content-type': 'application/json' };
     const sent = body === undefined ? {} : { body: JSON.stringify(body) };
-    const answer = await fetch(`http://127.0.0.1:${this.#port}${path}`, { method, headers, ...sent });
+    const answer = await fetch(`${this.url}${path}`, { method, headers, ...sent });
     if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
     const text = await answer.text();
     return (text === '' ? undefined : JSON.parse(text)) as Body;
