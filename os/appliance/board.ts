@@ -34,12 +34,11 @@ export function drawBoard(board: Board): string[] {
   const { version, machine, network, server, slots, busy, done, state, advice, lastError, uptime } = board;
   const logo = LOGO.map((line, i) => (i === 3 ? `${line.padEnd(26)}version ${version}` : line));
   const rows = [
-    '',
     ...logo,
     '',
-    ...field('machine', machine),
-    ...field('network', network),
-    ...field('server', server),
+    ...field('machine', machine).slice(0, 1),
+    ...field('network', network).slice(0, 2),
+    ...field('server', server).slice(0, 1),
     '',
     ...field('state', state).slice(0, 3),
     ...(advice === undefined ? [] : field('what to do', advice).slice(0, 3)),
@@ -48,7 +47,7 @@ export function drawBoard(board: Board): string[] {
       'slots',
       slots === 0
         ? '-'
-        : `${busy} of ${slots} busy  ${'#'.repeat(Math.min(busy, 40))}${'.'.repeat(Math.max(0, Math.min(slots, 40) - busy))}`,
+        : `${busy} of ${slots} busy ${'#'.repeat(Math.min(busy, 40))}${'.'.repeat(Math.max(0, Math.min(slots, 40) - busy))}`,
     ),
     ...field('tasks done', String(done)),
     ...field('last error', lastError ?? 'none').slice(0, 2),

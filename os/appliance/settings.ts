@@ -28,7 +28,7 @@ export function settingsFrom({ leases, config, cmdline }: Told): Settings {
     settings = { ...settings, ...part, ...(server.length > 0 && { server, from }) };
   };
   for (const lease of leases) add('DHCP', fromLease(lease));
-  if (config !== '') add('the image', fromConfig(config));
+  if (config.trim() !== '') add('the image', fromConfig(config));
   add('the command line of the kernel', fromCmdline(cmdline));
   return settings;
 }

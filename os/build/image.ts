@@ -1,6 +1,6 @@
 // Builds the image of one architecture: `make -C os os-image`, or `node os/build/image.ts [x64|arm64]`.
 // In the environment, FAST=1 compresses less, and OUT=DIR puts it elsewhere: both for tests.
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { constants, zstdCompressSync } from 'node:zlib';
 import { writeCpio } from '../../src/server/boot/cpio.ts';
@@ -16,6 +16,7 @@ import { programEntries } from './programs.ts';
 import { rootEntries } from './root.ts';
 import { requireTools } from './tools.ts';
 import { inTurn } from './turn.ts';
+import { writeWhole } from './whole-file.ts';
 
 /** How hard zstd tries: the second takes a minute, and saves a fifth. */
 const LEVEL = { fast: 3, release: 19 } as const;
@@ -40,11 +41,14 @@ async function buildImage(arch: Arch, isFast: boolean): Promise<void> {
   const output = outputOf(arch);
   mkdirSync(output, { recursive: true });
   const files = { vmlinuz: path.join(output, 'vmlinuz'), initrd: path.join(output, 'initrd') };
-  write(files.vmlinuz, readFileSync(path.join(folder, `boot/vmlinuz-${release}`)));
-  write(files.initrd, compress(archive, isFast));
+  writeWhole(files.vmlinuz, readFileSync(path.join(folder, `boot/vmlinuz-${release}`)));
+  writeWhole(files.initrd, compress(archive, isFast));
   writeIso(arch, packages, files, path.join(output, 'worker.iso'));
   writeManifest(arch, version);
 }
+
+/** Bytes: an archive that is put behind this one is only found at a multiple of four. */
+const ALIGNED = 512;
 
 /** Written by Node itself, so that the same version of Node writes the same bytes. */
 function compress(archive: Uint8Array, isFast: boolean): Uint8Array {
@@ -52,13 +56,8 @@ function compress(archive: Uint8Array, isFast: boolean): Uint8Array {
     [constants.ZSTD_c_compressionLevel]: isFast ? LEVEL.fast : LEVEL.release,
     [constants.ZSTD_c_checksumFlag]: 1,
   };
-  return zstdCompressSync(archive, { params });
-}
-
-/** Whoever reads the old file at this moment keeps it whole. */
-function write(file: string, bytes: Uint8Array): void {
-  writeFileSync(`${file}.part`, bytes);
-  renameSync(`${file}.part`, file);
+  const compressed = zstdCompressSync(archive, { params });
+  return Buffer.concat([compressed, new Uint8Array((ALIGNED - (compressed.length % ALIGNED)) % ALIGNED)]);
 }
 
 await runStep(async () => {

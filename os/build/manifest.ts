@@ -1,10 +1,11 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { PROTOCOL } from '../../src/protocol/version.ts';
 import { formatBootConfig } from '../../src/server/boot/boot-config.ts';
 import { BuildFailure } from './failure.ts';
 import { sha256Of } from './lock.ts';
 import { type Arch, outputOf } from './places.ts';
+import { writeWhole } from './whole-file.ts';
 
 const FILES = ['vmlinuz', 'initrd', 'worker.iso'];
 
@@ -23,8 +24,8 @@ export function writeManifest(arch: Arch, version: string): void {
     ...(iso !== undefined && { configOffset: placeOfConfig(iso.bytes) }),
     files: Object.fromEntries(all.map(({ name, bytes, sha256 }) => [name, { bytes: bytes.length, sha256 }])),
   };
-  writeFileSync(path.join(output, 'image.json'), `${JSON.stringify(manifest, null, 2)}\n`);
-  writeFileSync(path.join(output, 'SHA256SUMS'), all.map(({ name, sha256 }) => `${sha256}  ${name}\n`).join(''));
+  writeWhole(path.join(output, 'image.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+  writeWhole(path.join(output, 'SHA256SUMS'), all.map(({ name, sha256 }) => `${sha256}  ${name}\n`).join(''));
 }
 
 /** Where the configuration without a server lies, whole, in the one place that there is. */

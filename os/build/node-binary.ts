@@ -1,10 +1,11 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { withoutSymbols } from './elf.ts';
 import { BuildFailure } from './failure.ts';
 import { checkInput, type Input } from './lock.ts';
 import { type Arch, cache } from './places.ts';
 import { run } from './tools.ts';
+import { writeWhole } from './whole-file.ts';
 
 /** The package of Node as npm has it: downloaded once, whatever machine this is. */
 export function packNode(arch: Arch, name: string, version: string): string {
@@ -32,8 +33,7 @@ export function nodeProgram(arch: Arch, input: Input): Uint8Array {
     const draft = path.join(cache, arch, 'node');
     mkdirSync(draft, { recursive: true });
     run('tar', ['-xzf', archive, '-C', draft, 'package/bin/node']);
-    writeFileSync(`${stripped}.part`, withoutSymbols(readFileSync(path.join(draft, 'package/bin/node'))));
-    renameSync(`${stripped}.part`, stripped);
+    writeWhole(stripped, withoutSymbols(readFileSync(path.join(draft, 'package/bin/node'))));
     rmSync(draft, { recursive: true });
   }
   return readFileSync(stripped);

@@ -71,6 +71,11 @@ export class BootFarm {
     return { MANYHANDS_TOKEN: this.#token };
   }
 
+  /** Another token for machines. */
+  async makeToken(): Promise<{ token: string; id: string }> {
+    return await this.ask('POST', '/v1/tokens', { role: 'work' });
+  }
+
   async kill(): Promise<void> {
     await this.#server.kill();
   }

@@ -18,8 +18,8 @@ export interface MachineOptions {
   readonly config?: BootConfig;
   /** More for the command line of the kernel. */
   readonly append?: string;
-  /** Of QEMU's user network, such as `,restrict=on`. */
-  readonly network?: string;
+  /** Null: its card is in a network in which nobody else is. */
+  readonly network?: null;
   /** A card of QEMU; null: there is none. */
   readonly card?: string | null;
   readonly more?: readonly string[];
@@ -48,7 +48,7 @@ export class Machine {
 
   /** Gone when the test ends. */
   static start(t: Cleanup, image: BootImage, options: MachineOptions = {}): Machine {
-    const { memory = 512, cores = 1, network = '', card = 'virtio-net-pci,romfile=', more = [], restarts } = options;
+    const { memory = 512, cores = 1, network, card = 'virtio-net-pci,romfile=', more = [], restarts } = options;
     const folder = temporaryDirectory(t, 'machine');
     const monitor = path.join(folder, 'monitor');
     const { qemu, kind } = PROGRAMS[image.manifest.architecture];
@@ -58,7 +58,9 @@ export class Machine {
       ...['-nodefaults', '-display', 'none', '-serial', 'stdio'],
       ...['-monitor', `unix:${monitor},server,nowait`],
       ...(restarts === true ? [] : ['-no-reboot']),
-      ...(card === null ? [] : ['-netdev', `user,id=n0${network}`, '-device', `${card},netdev=n0`]),
+      ...(card === null
+        ? []
+        : ['-netdev', network === null ? 'hubport,id=n0,hubid=0' : 'user,id=n0', '-device', `${card},netdev=n0`]),
       ...(options.boot ?? directly(image, folder, options)),
       ...more,
     ];
