@@ -24,11 +24,16 @@ export type LoadedTask = TaskFunction | ChunkRunner | WorkerFailure;
 
 export interface ChunkRunner {
   /** `done`: how many of the chunk's tasks have ended. */
-  runChunk(
-    order: ChunkOrder,
-    bytes: Uint8Array,
-  ): Promise<{ readonly done: number; readonly column: Uint8Array; readonly blobs: readonly StoredBlob[] }>;
+  runChunk(order: ChunkOrder, bytes: Uint8Array): Promise<ChunkOutcomes>;
   forget(): void;
+}
+
+/** `spawned`: what its tasks gave their job, which follows their outcomes in the column. */
+export interface ChunkOutcomes {
+  readonly done: number;
+  readonly column: Uint8Array;
+  readonly blobs: readonly StoredBlob[];
+  readonly spawned?: Spawned;
 }
 
 /** What of its slot a {@link ChunkRunner} uses. */
@@ -142,11 +147,9 @@ export class Executor {
       this.#send({ kind: 'started', chunk: order.id });
     }
     const begun = performance.now();
-    if (this.#aborted.delete(order.id)) return this.#end(order, 1, begun, failureColumn(UNWANTED, 1), []);
-    if (isChunkRunner(job.task)) {
-      const { done, column, blobs } = await job.task.runChunk(order, bytes);
-      return this.#end(order, done, begun, column, blobs);
-    }
+    if (this.#aborted.delete(order.id))
+      return this.#end(order, begun, { done: 1, column: failureColumn(UNWANTED, 1), blobs: [] });
+    if (isChunkRunner(job.task)) return this.#end(order, begun, await job.task.runChunk(order, bytes));
     const count = order.runs.reduce((sum, run) => sum + run.count, 0);
     const outcomes = new Outcomes(count, this.#platform, job.order.spawns === true);
     let done = 0;
@@ -158,18 +161,10 @@ export class Executor {
     } else {
       for (; done < count && outcomes.hasRoom; done++) outcomes.fail(job.task);
     }
-    const { column, blobs, spawned } = outcomes.finish();
-    this.#end(order, done, begun, column, blobs, spawned);
+    this.#end(order, begun, { done, ...outcomes.finish() });
   }
 
-  #end(
-    order: ChunkOrder,
-    done: number,
-    begun: number,
-    column: Uint8Array,
-    blobs: readonly StoredBlob[],
-    spawned?: Spawned,
-  ): void {
+  #end(order: ChunkOrder, begun: number, { done, column, blobs, spawned }: ChunkOutcomes): void {
     const micros = (performance.now() - begun) * 1_000;
     const more = { ...(blobs.length > 0 && { blobs }), ...(spawned && { spawned }) };
     this.#send({ kind: 'done', chunk: order.id, done, micros, ...more }, column);
@@ -278,7 +273,7 @@ class Outcomes {
     this.#writer.appendRecord(status, { sha256: blob.sha256, size: blob.size } satisfies BlobRef);
   }
 
-  finish(): { column: Uint8Array; blobs: StoredBlob[]; spawned?: Spawned } {
+  finish(): Omit<ChunkOutcomes, 'done'> {
     const { lengths, status, bytes } = this.#writer.finish();
     const column = packColumn(lengths, status, bytes);
     const more = this.spawned.finish();

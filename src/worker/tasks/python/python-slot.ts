@@ -1,3 +1,4 @@
+import type { Spawned } from '../../../model/spawned.ts';
 import type { ChunkRunner, JobOrder, SlotHost, TaskPlatform } from '../executor.ts';
 import { isFull } from '../executor.ts';
 import type { FromTask, StoredBlob } from '../task-channel.ts';
@@ -13,6 +14,13 @@ interface Slot {
   readonly load: Callable<[order: string, code: Uint8Array, chunk: number], void>;
   readonly run: Callable<[order: string, data: Uint8Array], [told: string, column: Uint8Array]>;
   forget(job: number): void;
+}
+
+/** Beside the bytes of outcomes. */
+interface Told {
+  readonly done: number;
+  readonly blobs?: StoredBlob[];
+  readonly spawned?: Spawned;
 }
 
 type Blobs = Pick<TaskPlatform, 'readBlob' | 'storeBlob'>;
@@ -45,7 +53,8 @@ export class PythonSlot {
         this.#full = undefined;
         const [told, column] = await call(slot.run, JSON.stringify(chunk), plain(bytes));
         if (this.#full !== undefined) throw this.#full;
-        return { ...(JSON.parse(told) as { done: number; blobs: StoredBlob[] }), column };
+        const { done, blobs = [], spawned } = JSON.parse(told) as Told;
+        return { done, blobs, column, ...(spawned && { spawned }) };
       },
       forget: () => slot.forget(order.job),
     };

@@ -136,8 +136,8 @@ class Executor:
             self._channel.send({"kind": "started", "chunk": order["id"]})
         begun = time.perf_counter()
         done, outcomes = chunks.run(order, job, data, self._host)
-        message = {"kind": "done", "chunk": order["id"], "done": done, "micros": (time.perf_counter() - begun) * 1e6}
-        self._channel.send({**message, "blobs": outcomes.blobs} if outcomes.blobs else message, outcomes.pack())
+        message = {"kind": "done", "chunk": order["id"], **outcomes.told(done), "micros": (time.perf_counter() - begun) * 1e6}
+        self._channel.send(message, outcomes.pack())
 
 
 def main():

@@ -16,6 +16,9 @@ import values
 CHUNK_TIME = 0.010
 CHUNK_BYTES = 512 * 1024
 INLINE_VALUE_BYTES = 64 * 1024
+# As model/spawn-limits.ts has them.
+SPAWN_TASKS = 4_096
+SPAWN_BYTES = 128 * 1024
 
 JSON, BYTES, JSON_BLOB, BYTES_BLOB = range(4)
 
@@ -44,10 +47,49 @@ class Job:
             self.failure = tasks.code_failure(f"the task module {self.name} is no text in UTF-8")
 
 
-class Outcomes:
-    """The outcomes of a chunk, packed as protocol/column.ts has it."""
+class Spawned:
+    """What the tasks of a chunk give their job (`ctx.spawn`): of those that fail, nothing."""
 
-    def __init__(self):
+    def __init__(self, allowed):
+        self._allowed = allowed
+        self._index = None
+        self._mine = []
+        self._bytes = 0
+        self.by = []
+        self.inputs = []
+        self.size = 0
+
+    def begin(self, index):
+        self._index, self._mine, self._bytes = index, [], 0
+
+    def add(self, index, value):
+        if not self._allowed:
+            raise TypeError("ctx.spawn is for jobs that were submitted with the option spawns (run --spawns)")
+        if index != self._index:
+            raise TypeError("ctx.spawn was called after its task had ended")
+        if len(self._mine) == SPAWN_TASKS:
+            raise ValueError(f"ctx.spawn: a task adds at most {SPAWN_TASKS} others; give some of them several inputs to spread")
+        content = values.content(value)
+        self._bytes += len(content[1])
+        if self._bytes > SPAWN_BYTES:
+            raise ValueError(
+                f"ctx.spawn: the inputs that a task adds have at most {SPAWN_BYTES // 1024} KiB together; store what is large by ctx.blob, and spawn its name"
+            )
+        self._mine.append(content)
+
+    def end(self, position, succeeded):
+        if succeeded and self._mine:
+            self.by.append([position, len(self._mine)])
+            self.inputs += self._mine
+            self.size += self._bytes
+        self._index = None
+
+
+class Outcomes:
+    """The outcomes of a chunk, and behind them what its tasks gave their job, packed as protocol/column.ts has it."""
+
+    def __init__(self, spawns):
+        self.spawned = Spawned(spawns)
         self._parts = []
         self._lengths = []
         self._statuses = bytearray()
@@ -71,7 +113,22 @@ class Outcomes:
     def add_failure(self, failure):
         self.add(failure.status, _record(failure.record))
 
+    @property
+    def full(self):
+        return self.size + self.spawned.size >= CHUNK_BYTES or len(self.spawned.inputs) >= SPAWN_TASKS
+
+    def told(self, done):
+        """What is said of it beside its bytes."""
+        told = {"done": done}
+        if self.blobs:
+            told["blobs"] = self.blobs
+        if self.spawned.by:
+            told["spawned"] = self.spawned.by
+        return told
+
     def pack(self):
+        for status, data in self.spawned.inputs:
+            self.add(status, data)
         statuses = self._statuses
         mixed = len(set(statuses)) > 1
         head = struct.pack("<BBBBI", 4, mixed, 0 if mixed else statuses[0], 0, len(statuses))
@@ -92,22 +149,27 @@ def run(order, job, data, host):
     numbers = job.order.get("range")
     inputs = None if numbers else _read_column(data)
     missing = order.get("missing", {})
-    outcomes = Outcomes()
+    outcomes = Outcomes(job.order.get("spawns", False))
+    spawned = outcomes.spawned
     position = 0
     for start, count in ((run["start"], run["count"]) for run in order["runs"]):
         for index in range(start, start + count):
             host.begin(order["id"], position)
+            spawned.begin(index)
+            succeeded = False
             try:
                 if job.failure is not None:
                     raise job.failure
                 value = numbers["start"] + index * numbers["step"] if numbers else _input_at(inputs, position, missing, host)
-                outcomes.add_result(job.call(value, tasks.Context(host, order, index)), host)
+                outcomes.add_result(job.call(value, tasks.Context(host, order, index, spawned)), host)
+                succeeded = True
             except BaseException as error:
                 outcomes.add_failure(tasks.failure_of(error, job.name, index))
+            spawned.end(position, succeeded)
             sys.stdout.flush()
             sys.stderr.flush()
             position += 1
-            if time.perf_counter() >= deadline or outcomes.size >= CHUNK_BYTES:
+            if time.perf_counter() >= deadline or outcomes.full:
                 return position, outcomes
     return position, outcomes
 

@@ -97,11 +97,11 @@ class Slot:
         job.load(code.to_bytes(), self._host.wait)
 
     def run(self, order, data):
-        """Runs a chunk, and gives in JSON how many have ended and the blobs of their results, and their outcomes, packed."""
+        """Runs a chunk, and gives in JSON how many have ended, the blobs of their results and what they spawned, and their outcomes, packed."""
         order = json.loads(order)
         self._enter(order["job"])
         done, outcomes = chunks.run(order, self._jobs[order["job"]], data.to_bytes(), self._host)
-        return to_js([json.dumps({"done": done, "blobs": outcomes.blobs}), outcomes.pack()])
+        return to_js([json.dumps(outcomes.told(done)), outcomes.pack()])
 
     def forget(self, number):
         self._leave()

@@ -27,12 +27,13 @@ class Failure(Exception):
 class Context:
     """The second argument of a task."""
 
-    __slots__ = ("index", "_host", "_order")
+    __slots__ = ("index", "_host", "_order", "_spawned")
 
-    def __init__(self, host, order, index):
+    def __init__(self, host, order, index, spawned):
         self.index = index
         self._host = host
         self._order = order
+        self._spawned = spawned
 
     @property
     def attempt(self):
@@ -55,6 +56,10 @@ class Context:
     def blob(self, what):
         """The bytes of a blob of the farm, by its SHA-256; or, given bytes, stores them and gives their name."""
         return self._host.get_blob(what) if isinstance(what, str) else self._host.put_blob(bytes(what))
+
+    def spawn(self, input):
+        """Adds a task with that input to the job, behind all others, once this one is recorded as done."""
+        self._spawned.add(self.index, input)
 
 
 def load(source, name, wait):
