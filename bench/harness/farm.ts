@@ -40,9 +40,9 @@ export class MeasuredFarm implements AsyncDisposable {
     return farm;
   }
 
-  /** Starts a worker; resolves when it has joined. */
-  async join(slots: number): Promise<Measured> {
-    const worker = manyhands('join', this.joinUrl, '--slots', String(slots), '--json');
+  /** Starts a worker, with further options of `join`; resolves when it has joined. */
+  async join(slots: number, ...options: readonly string[]): Promise<Measured> {
+    const worker = manyhands('join', this.joinUrl, '--slots', String(slots), '--json', ...options);
     this.workers.push(worker);
     await worker.line();
     worker.ignoreLines();

@@ -67,7 +67,7 @@ async function pageSeconds(chromium: Browser): Promise<Seconds & { readonly firs
   return { ...both, first };
 }
 
-async function lend(page: Page, link: string): Promise<void> {
+export async function lend(page: Page, link: string): Promise<void> {
   await page.goto(link);
   await page.locator('#slots').fill('1');
   await page.locator('#lend').click();

@@ -7,6 +7,7 @@ import { ledger } from './ledger.ts';
 import { limits } from './limits.ts';
 import { losses } from './losses.ts';
 import { payload } from './payload.ts';
+import { python } from './python.ts';
 import { queue } from './queue.ts';
 import { objects, squares } from './throughput.ts';
 
@@ -21,5 +22,6 @@ export const questions: readonly Question[] = [
   losses,
   idle,
   browser,
+  python,
   ledger,
 ];

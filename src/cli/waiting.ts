@@ -1,5 +1,5 @@
 import type { JobView } from '../model/feed.ts';
-import { codesOf } from '../model/job.ts';
+import { type CodeRef, codesOf, type Runner } from '../model/job.ts';
 import type { Api } from './api.ts';
 import { printable } from './output/printable.ts';
 
@@ -35,12 +35,14 @@ async function reasonsOf(job: number, api: Api): Promise<string | undefined> {
   const { spec, progress, running } = await api.get<JobView>(`v1/jobs/${job}`);
   if (running + progress.done + progress.failed > 0 || progress.endedAt !== undefined) return undefined;
   const { reasons } = await api.get<{ reasons: string[] }>(`v1/jobs/${job}/explain`);
-  const help = reasons.some((reason) => reason.startsWith('No worker is connected'))
-    ? [
-        codesOf(spec).every(({ runner }) => runner === 'exec')
-          ? 'Add one with manyhands join LINK --allow exec, or start the server with --workers N --allow exec.'
-          : 'Add one with manyhands join LINK, or start the server with --workers N.',
-      ]
-    : [];
-  return [...reasons, ...help].join(' ');
+  const isAlone = reasons.some((reason) => reason.startsWith('No worker is connected'));
+  return [...reasons, ...(isAlone ? [howToAddOne(codesOf(spec))] : [])].join(' ');
+}
+
+function howToAddOne(codes: readonly CodeRef[]): string {
+  const isAll = (wanted: Runner): boolean => codes.every(({ runner }) => runner === wanted);
+  if (isAll('npm')) return 'Add one with manyhands join LINK --allow install.';
+  return isAll('exec')
+    ? 'Add one with manyhands join LINK --allow exec, or start the server with --workers N --allow exec.'
+    : 'Add one with manyhands join LINK, or start the server with --workers N.';
 }

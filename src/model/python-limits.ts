@@ -3,6 +3,9 @@
 /** Milliseconds that installing them may take: wheels of a gigabyte over a slow line, and some that are compiled. */
 export const INSTALL_TIME = 30 * 60_000;
 
+/** Milliseconds in which an installation that failed is not tried again: what else its job has here fails by the same words, not by the same wait. */
+export const INSTALL_AGAIN = 30_000;
+
 /** Lines of what pip says that the log of the first job gets: its progress, and not its despair. */
 export const INSTALL_LOG_LINES = 200;
 

@@ -1,5 +1,6 @@
 import type { CodeRef } from '../../model/job.ts';
 import { LOG_MESSAGE_BYTES } from '../../model/limits.ts';
+import { INSTALL_AGAIN } from '../../model/python-limits.ts';
 import { countRuns } from '../../model/runs.ts';
 import { failureColumn } from '../failures.ts';
 import type { Chunk, JobFacts, SlotEvent } from '../runner.ts';
@@ -26,6 +27,8 @@ export class PreparedRunner implements ClosableRunner {
   readonly #runners = new Map<string, ClosableRunner>();
   /** By the hash of the code. */
   readonly #places = new Map<string, string>();
+  /** By the hash of the code: why it has no place, and until when nobody tries again. */
+  readonly #failed = new Map<string, { readonly why: string; readonly until: number }>();
   /** By slot: whose tasks it had last, and the chunks that wait for their place. */
   readonly #last = new Map<number, ClosableRunner>();
   readonly #waiting = new Map<number, Set<Chunk>>();
@@ -53,6 +56,7 @@ export class PreparedRunner implements ClosableRunner {
         this.#host.report({ kind: 'chunkStarted', slot, chunk: chunk.id });
       },
       (error: Error) => {
+        this.#noteFailure(job.code.sha256, error.message);
         if (this.#waiting.get(slot)?.delete(chunk)) this.#fail(slot, chunk, error.message);
       },
     );
@@ -98,7 +102,15 @@ export class PreparedRunner implements ClosableRunner {
       this.#host.report({ ...about, kind: 'taskLog', stream: 'stderr', text });
       this.#host.report({ ...about, kind: 'taskProgress', fraction: 0, text: line.slice(0, 256) });
     };
+    const failed = this.#failed.get(code.sha256);
+    if (failed !== undefined && performance.now() < failed.until) return Promise.reject(new Error(failed.why));
+    this.#failed.delete(code.sha256);
     return this.#preparation.prepare(this.#host.codePath(code), code, say);
+  }
+
+  /** Not again by what only follows from the first one. */
+  #noteFailure(sha256: string, why: string): void {
+    if (!this.#failed.has(sha256)) this.#failed.set(sha256, { why, until: performance.now() + INSTALL_AGAIN });
   }
 
   #fail(slot: number, chunk: Chunk, reason: string): void {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -38,10 +38,14 @@ describe('modules that name packages of npm', { skip: !isHere && 'there is no np
     },
     broken: {
       about: { scripts: { install: 'node fail.js' } },
-      files: { 'fail.js': "console.error('it.c:1:1: error: no compiler here\\nnot ok'); process.exit(1);\n" },
+      files: {
+        'fail.js':
+          "require('node:fs').appendFileSync(process.env.TRIES, 'x'); console.error('it.c:1:1: error: no compiler here\\nnot ok'); process.exit(1);\n",
+      },
     },
   });
-  Object.assign(process.env, registry.environment(suite));
+  const tries = path.join(temporaryDirectory(suite), 'tries');
+  Object.assign(process.env, registry.environment(suite), { TRIES: tries });
   const files = moduleFiles(suite, {
     'triple.ts':
       "import { triple, made } from 'tiny';\nexport default (x: number) => [triple(x), made(), process.versions.modules];\n",
@@ -97,6 +101,11 @@ describe('modules that name packages of npm', { skip: !isHere && 'there is no np
       await failure('broken.ts', ['broken']),
       'the packages of broken.ts could not be installed: command failed: it.c:1:1: error: no compiler here',
     );
+    // Others with this code do not wait for the same once more.
+    const job = await farm.map(files('broken.ts'), [1, 2, 3, 4, 5], { install: ['broken'], maxFailures: 9 });
+    const statuses = (await job.settled()).map(({ status }) => status);
+    assert.deepEqual(statuses, Array(5).fill('failed'));
+    assert.equal(readFileSync(tries, 'utf8'), 'x');
     assert.equal(
       await failure('bare.ts', ['none@2']),
       'TaskCodeError: the packages cannot be had: there is no package none@2',
