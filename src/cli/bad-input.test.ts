@@ -82,7 +82,7 @@ const usage: Record<string, Case> = {
   'an unknown command': { args: ['rnu', 'square.ts'], says: /unknown command 'rnu'; did you mean run\?$/m },
   'a missing argument': { args: ['run'], says: /missing required argument 'module' \(see --help\)$/m },
   'too many arguments': { args: ['jobs', 'all'], says: /too many arguments for 'jobs'/ },
-  'a role that does not exist': { args: ['token', 'create', '--role', 'king'], says: /'king' is invalid\. Allowed choices are admin, submit, work, read\./ },
+  'a role that does not exist': { args: ['token', 'create', '--role', 'king'], says: /'king' is invalid\. Allowed choices are admin, submit, work, read, enrol\./ },
   'a store of a later version': { args: ['serve', '--store', 'postgres://db/farm'], says: /--store postgres:\/\/… is not in this version yet: / },
   'an ability that there is not': { args: ['join', '--allow', 'perl', 'http://x#y'], says: /--allow knows only exec, python and install, not "perl"$/m },
   'packages that no registry has': { args: ['run', 'square.ts', '--install', 'sharp,../x', '1'], says: /^manyhands: --install: "\.\.\/x" is not the name of a package of npm: give NAME or NAME@VERSION/m },

@@ -28,7 +28,7 @@ export class BootImages {
 
   /** Absent: those that were built beside this program. */
   constructor(directory?: string) {
-    this.directory = directory ?? fileURLToPath(new URL('../../../os/out', import.meta.url));
+    this.directory = directory ?? path.resolve(fileURLToPath(import.meta.url), '../../../../os/out');
   }
 
   get isThere(): boolean {
