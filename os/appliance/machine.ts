@@ -19,11 +19,14 @@ export function describeMachine(): string {
 
 /** Tells this machine from all others, the same at each start: 32 hex digits, of what its maker and its cards say. */
 export function machineId(): string {
-  const cards = Object.values(os.networkInterfaces())
-    .flatMap((each) => each ?? [])
-    .flatMap(({ mac, internal }) => (internal ? [] : [mac]));
-  const parts = [read('/sys/class/dmi/id/product_uuid'), ...new Set(cards.sort())];
+  const parts = [read('/sys/class/dmi/id/product_uuid'), ...cardAddresses()];
   return createHash('sha256').update(parts.join('\n')).digest('hex').slice(0, 32);
+}
+
+/** Of its network cards, as far as they are up. */
+export function cardAddresses(): string[] {
+  const all = Object.values(os.networkInterfaces()).flatMap((each) => each ?? []);
+  return [...new Set(all.flatMap(({ mac, internal }) => (internal ? [] : [mac])))].sort();
 }
 
 function read(file: string): string {

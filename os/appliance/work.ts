@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ownToken } from '../../src/worker/node/enrol.ts';
 import { startWorker, type Worker } from '../../src/worker/node/join.ts';
 import type { WorkerStatus } from '../../src/worker/session-io.ts';
-import { machineId, memory, setClock } from './machine.ts';
+import { cardAddresses, machineId, memory, setClock } from './machine.ts';
 import { reach } from './reach.ts';
 import type { Settings } from './settings.ts';
 
@@ -81,7 +81,11 @@ export class Work {
   async #work(servers: readonly string[], { token = '', allow }: Settings): Promise<string> {
     let own: string;
     try {
-      own = await ownToken(new URL(servers[0] ?? ''), token, machineId(), os.hostname());
+      own = await ownToken(new URL(servers[0] ?? ''), token, {
+        machine: machineId(),
+        name: os.hostname(),
+        cards: cardAddresses(),
+      });
     } catch (error) {
       return (error as Error).message;
     }

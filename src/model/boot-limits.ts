@@ -17,3 +17,6 @@ export const BOOT_TOKEN_TIME = 365 * 24 * 3_600_000;
 
 /** Bytes of what a build says of its image. */
 export const BOOT_MANIFEST_BYTES = 64 * 1_024;
+
+/** Network cards of a machine: with more, it is woken by these. */
+export const MACHINE_CARDS = 16;

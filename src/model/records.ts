@@ -71,6 +71,8 @@ export interface TokenRecord {
   /** Of a machine that swapped another token for this one: that token, and which machine it is. */
   readonly enrolledBy?: string;
   readonly machine?: string;
+  /** Addresses of its network cards, by which it can be woken. */
+  readonly cards?: readonly string[];
 }
 
 /** What the scheduler wants on disk. Bytes are attached by the loop: they are those of the event being handled. */

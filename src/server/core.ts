@@ -258,6 +258,11 @@ export class Core {
     return this.loop.scheduler?.given(worker, this.#clock.now()) ?? [];
   }
 
+  /** Those that are connected; of several with one token, one. */
+  workersByToken(): ReadonlyMap<string, WorkerId> {
+    return new Map(this.loop.scheduler?.workers().map(({ worker }) => [worker.token, worker.id]));
+  }
+
   get liveJobs(): number {
     return this.#live.size;
   }

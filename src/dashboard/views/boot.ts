@@ -3,6 +3,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { bytes } from '../figures.ts';
 import type { Api } from '../page/api.ts';
 import { saying } from '../page/loading.ts';
+import { Machines } from './boot-machines.ts';
 import { NetworkBoot } from './boot-network.ts';
 import { Copyable } from './copyable.ts';
 
@@ -14,6 +15,13 @@ export interface BootInfo {
     readonly isCurrent: boolean;
     readonly hasDisk: boolean;
     readonly files: Readonly<Record<string, number>>;
+  }[];
+  readonly machines: readonly {
+    readonly token: string;
+    readonly name: string;
+    readonly cards: readonly string[];
+    readonly isShutOut: boolean;
+    readonly worker?: string;
   }[];
   readonly netboot: boolean;
   readonly server: string;
@@ -30,13 +38,14 @@ interface Made {
 export function BootPage({ api }: { api: Api }): JSX.Element {
   const [info, setInfo] = useState<BootInfo | undefined>(undefined);
   const [fault, setFault] = useState('');
+  const [looks, setLooks] = useState(0);
   useEffect(() => {
     const control = new AbortController();
     api.json<BootInfo>('/v1/boot', control.signal).then(setInfo, (error: unknown) => {
       if (!control.signal.aborted) setFault(`What images there are is not known: ${saying(error)}.`);
     });
     return () => control.abort();
-  }, [api]);
+  }, [api, looks]);
   return h(
     'div',
     null,
@@ -50,6 +59,9 @@ export function BootPage({ api }: { api: Api }): JSX.Element {
     info !== undefined && info.images.length === 0 && h(NotBuilt, null),
     info !== undefined && info.images.length > 0 && h(Disks, { api, info }),
     info !== undefined && info.images.length > 0 && h(NetworkBoot, { info }),
+    info !== undefined &&
+      info.machines.length > 0 &&
+      h(Machines, { api, machines: info.machines, look: () => setLooks(looks + 1) }),
   );
 }
 

@@ -106,11 +106,11 @@ test('there is a bound to tokens', async () => {
 test('T-26: machines swap one token for one of their own each, and another text when they come again', async () => {
   const { tokens } = await start();
   const { record: image } = await tokens.create({ role: 'enrol', name: 'stick' });
-  const first = await tokens.enrol(image, 'm1', 'left');
-  const other = await tokens.enrol(image, 'm2', 'right');
+  const first = await tokens.enrol(image, { machine: 'm1', name: 'left' });
+  const other = await tokens.enrol(image, { machine: 'm2', name: 'right' });
   assert.deepEqual([first.record.role, first.record.enrolledBy, first.record.machine], ['work', image.id, 'm1']);
   assert.notEqual(first.record.id, other.record.id);
-  const again = await tokens.enrol(image, 'm1', 'moved');
+  const again = await tokens.enrol(image, { machine: 'm1', name: 'moved' });
   assert.equal(again.record.id, first.record.id);
   assert.equal(tokens.find(first.text), undefined);
   assert.equal(tokens.find(again.text)?.name, 'moved');
@@ -120,13 +120,16 @@ test('T-26: machines swap one token for one of their own each, and another text 
 test('T-26: a machine that was shut out stays out, and who revokes the token of an image shuts out all that came by it', async () => {
   const { tokens } = await start();
   const { record: image } = await tokens.create({ role: 'enrol', name: 'stick' });
-  const one = await tokens.enrol(image, 'm1', 'one');
-  const two = await tokens.enrol(image, 'm2', 'two');
+  const one = await tokens.enrol(image, { machine: 'm1', name: 'one' });
+  const two = await tokens.enrol(image, { machine: 'm2', name: 'two' });
   const apart = await tokens.create({ role: 'work', name: 'apart' });
   const ended: string[] = [];
   tokens.onRevoked((id) => ended.push(id));
   await tokens.revoke(one.record.id);
-  await assert.rejects(tokens.enrol(image, 'm1', 'one'), { code: 'barred', message: /^this machine is shut out/ });
+  await assert.rejects(tokens.enrol(image, { machine: 'm1', name: 'one' }), {
+    code: 'barred',
+    message: /^this machine is shut out/,
+  });
   await tokens.revoke(image.id);
   assert.deepEqual(ended, [one.record.id, two.record.id, image.id]);
   assert.equal(tokens.find(two.text), undefined);

@@ -16,6 +16,14 @@ export interface NewToken {
   readonly expiresAt?: number;
 }
 
+/** A machine that wants a token of its own. */
+export interface Enrolling {
+  /** The same at each of its starts. */
+  readonly machine: string;
+  readonly name: string;
+  readonly cards?: readonly string[];
+}
+
 export class TokenError extends Error {
   readonly code: 'unknown' | 'full' | 'invalid' | 'barred';
 
@@ -107,7 +115,10 @@ export class Tokens {
    * A machine that was booted with the token `by` gets one of its own. When it comes again it is the same token with another
    * text; a machine whose own token was revoked stays out as long as it comes with the same one.
    */
-  async enrol(by: TokenRecord, machine: string, name: string): Promise<{ text: string; record: TokenRecord }> {
+  async enrol(
+    by: TokenRecord,
+    { machine, name, cards = [] }: Enrolling,
+  ): Promise<{ text: string; record: TokenRecord }> {
     const known = this.list().find((each) => each.enrolledBy === by.id && each.machine === machine);
     if (known?.revokedAt !== undefined) {
       throw new TokenError(
@@ -115,9 +126,9 @@ export class Tokens {
         `this machine is shut out: its token ${known.id} was revoked, and it may come in again with an image that is made anew`,
       );
     }
-    if (known === undefined) return this.#add({ role: 'work', name, enrolledBy: by.id, machine });
+    if (known === undefined) return this.#add({ role: 'work', name, enrolledBy: by.id, machine, cards });
     const text = newText();
-    const record = { ...known, name, hash: hashOf(text) };
+    const record = { ...known, name, cards, hash: hashOf(text) };
     await this.#rows.write(record);
     this.#byHash.delete(halfOf(known.hash));
     this.#keep(record);

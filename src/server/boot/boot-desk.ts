@@ -9,6 +9,15 @@ import { type BootAllowed, type BootConfig, formatBootConfig } from './boot-conf
 import type { BootImages } from './boot-images.ts';
 import { writeConfigArchive } from './config-archive.ts';
 
+/** A machine that has a token of its own, whether it is here now or not. */
+export interface Machine {
+  /** The id of its token. */
+  readonly token: string;
+  readonly name: string;
+  readonly cards: readonly string[];
+  readonly isShutOut: boolean;
+}
+
 /** An image made for somebody: those of `os/`, with this farm's address and a token laid over. */
 export interface Download {
   readonly id: string;
@@ -65,6 +74,14 @@ export class BootDesk {
     if (download.until > this.#clock.wall() && token !== undefined && this.#tokens.isLive(token)) return download;
     this.#downloads.delete(id);
     return undefined;
+  }
+
+  /** Machines that have been here, those that came first first. */
+  machines(): Machine[] {
+    return this.#tokens.list().flatMap((record) => {
+      const { id, name, machine, cards = [] } = record;
+      return machine === undefined ? [] : [{ token: id, name, cards, isShutOut: !this.#tokens.isLive(record) }];
+    });
   }
 
   /** The configuration of a machine that boots from the network, where it found this server. */

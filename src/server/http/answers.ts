@@ -268,6 +268,16 @@ export const BootAnswer = Type.Object({
       files: Type.Record(Type.String(), Index, { description: 'Bytes of each file.' }),
     }),
   ),
+  machines: Type.Array(
+    Type.Object({
+      token: Type.String({ description: 'The id of its token.' }),
+      name: Type.String(),
+      cards: Type.Array(Type.String(), { description: 'Addresses of its network cards.' }),
+      isShutOut: Type.Boolean({ description: 'Its token was revoked.' }),
+      worker: Type.Optional(Type.String({ description: 'As which it is here now.' })),
+    }),
+    { description: 'Machines that have joined by an image, or from the network.' },
+  ),
   netboot: Type.Boolean({ description: 'Machines of this network are booted without being asked who they are.' }),
   server: Type.String({ description: 'Where machines that boot from an image look for this server.' }),
 });

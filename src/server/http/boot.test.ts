@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
+import { cleanUp } from '../../../test/support/cleanup.ts';
 import { temporaryDirectory } from '../../../test/support/directories.ts';
 import { CONFIG_OFFSET, imageFiles } from '../../../test/support/image-files.ts';
 import { jsonBody, ServedFarm } from '../../../test/support/served-farm.ts';
 import { BOOT_CONFIG_BYTES } from '../../model/boot-limits.ts';
 import { ownToken } from '../../worker/node/enrol.ts';
+import { startWorker } from '../../worker/node/join.ts';
 import { parseBootConfig } from '../boot/boot-config.ts';
 
 const { directory, iso } = imageFiles({ after });
@@ -42,6 +44,7 @@ describe('a boot image', () => {
           files: { vmlinuz: 8, initrd: 9, 'worker.iso': iso.length },
         },
       ],
+      machines: [],
       netboot: true,
       server: farm.server.url,
     });
@@ -88,25 +91,61 @@ describe('a boot image', () => {
     const { token: id, address } = await made();
     const { token = '' } = configIn((await farm.ask('GET', address, { token: null })).body);
     const url = new URL(farm.server.url);
-    const own = await ownToken(url, token, 'a'.repeat(32), 'left');
-    assert.notEqual(own, await ownToken(url, token, 'b'.repeat(32), 'right'));
-    assert.equal(await ownToken(url, own, 'a'.repeat(32), 'left'), own, 'one that has its own keeps it');
-    const again = await ownToken(url, token, 'a'.repeat(32), 'left');
+    const own = await ownToken(url, token, { machine: 'a'.repeat(32), name: 'left' });
+    assert.notEqual(own, await ownToken(url, token, { machine: 'b'.repeat(32), name: 'right' }));
+    assert.equal(
+      await ownToken(url, own, { machine: 'a'.repeat(32), name: 'left' }),
+      own,
+      'one that has its own keeps it',
+    );
+    const again = await ownToken(url, token, { machine: 'a'.repeat(32), name: 'left' });
     assert.equal((await farm.ask('GET', '/v1/me', { token: own })).status, 401);
     const { role, token: ownId } = (await farm.ask('GET', '/v1/me', { token: again })).json as Record<string, string>;
     assert.equal(role, 'work');
     await farm.json('DELETE', `/v1/tokens/${ownId}`);
-    await assert.rejects(ownToken(url, token, 'a'.repeat(32), 'left'), {
+    await assert.rejects(ownToken(url, token, { machine: 'a'.repeat(32), name: 'left' }), {
       final: true,
       message: /^this machine is shut out/,
     });
     await farm.json('DELETE', `/v1/tokens/${id}`);
-    await assert.rejects(ownToken(url, token, 'c'.repeat(32), 'new'), {
+    await assert.rejects(ownToken(url, token, { machine: 'c'.repeat(32), name: 'new' }), {
       final: true,
       message: /was revoked or has expired/,
     });
     const gone = await farm.ask('GET', address, { token: null });
     assert.deepEqual([gone.status, /make another/.test(gone.text)], [404, true]);
+  });
+
+  test('tells which machines have joined by it, and wakes one that is off', async (t) => {
+    const other = await ServedFarm.start(t, { bootImages: directory });
+    const url = new URL(other.server.url);
+    const { token: id } = await other.json<Made>('POST', '/v1/boot/images', {});
+    const enrol = (await other.json<{ tokens: { id: string }[] }>('GET', '/v1/tokens')).tokens.find(
+      (each) => each.id === id,
+    );
+    assert.ok(enrol !== undefined);
+    const cards = ['52:54:00:12:34:56'];
+    const mine = await ownToken(url, other.tokens.enrol, { machine: 'a'.repeat(32), name: 'left', cards });
+    const worker = startWorker({ url: other.server.url, token: mine, slots: 1, name: 'left' });
+    cleanUp(t, () => worker.stop());
+    await ownToken(url, other.tokens.enrol, { machine: 'b'.repeat(32), name: 'right' });
+    assert.ok(await worker.joined);
+    const machines = async () =>
+      (await other.json<{ machines: Record<string, unknown>[] }>('GET', '/v1/boot')).machines;
+    const [left, right] = await machines();
+    assert.deepEqual(
+      [left?.['name'], left?.['cards'], left?.['isShutOut'], typeof left?.['worker']],
+      ['left', cards, false, 'string'],
+    );
+    assert.deepEqual([right?.['name'], right?.['cards'], right?.['worker']], ['right', [], undefined]);
+    const wake = async (token: unknown) => (await other.ask('POST', `/v1/boot/machines/${token}/wake`)).status;
+    assert.deepEqual(
+      [await wake(left?.['token']), await wake(right?.['token']), await wake('nobody')],
+      [204, 409, 404],
+    );
+    await other.json('DELETE', `/v1/tokens/${left?.['token']}`);
+    const [gone] = await machines();
+    assert.deepEqual([gone?.['isShutOut'], gone?.['worker']], [true, undefined]);
   });
 
   test('is nobody else’s: its token opens nothing, and whoever guesses gets nothing', async () => {
@@ -165,7 +204,7 @@ describe('network boot', () => {
     const at = archive.indexOf('# manyhands boot configuration');
     const { server, token = '' } = parseBootConfig(archive.subarray(at, at + BOOT_CONFIG_BYTES));
     assert.deepEqual(server, [farm.server.url]);
-    const own = await ownToken(new URL(farm.server.url), token, 'd'.repeat(32), 'booted');
+    const own = await ownToken(new URL(farm.server.url), token, { machine: 'd'.repeat(32), name: 'booted' });
     assert.equal(((await farm.ask('GET', '/v1/me', { token: own })).json as { role: string }).role, 'work');
   });
 

@@ -1,11 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import Type from 'typebox';
+import type { WorkerId } from '../../model/ids.ts';
 import { Count } from '../../protocol/shapes.ts';
 import { PROTOCOL } from '../../protocol/version.ts';
 import type { BootAllowed } from '../boot/boot-config.ts';
 import { type BootDesk, isNearby } from '../boot/boot-desk.ts';
 import { ARCHITECTURES, type Architecture, type BootFile, type BootImage } from '../boot/boot-images.ts';
 import { ipxeScript } from '../boot/ipxe-script.ts';
+import { wake } from '../boot/wake.ts';
 import { Problem } from '../problem.ts';
 import { BootAnswer, BootDownloadAnswer } from './answers.ts';
 import { ADMINS, READERS, type Route, route } from './route.ts';
@@ -15,11 +17,12 @@ const BYTES = 'application/octet-stream';
 const GET_OR_HEAD = ['GET', 'HEAD'] as const;
 
 /** The images of os/, for machines without a system: see docs/boot-image.md. */
-export function bootRoutes(desk: BootDesk): Route[] {
-  return [...deskRoutes(desk), ...downloadRoutes(desk), ...networkRoutes(desk)];
+/** `here`: the workers that are connected, by their tokens. */
+export function bootRoutes(desk: BootDesk, here: () => ReadonlyMap<string, WorkerId>): Route[] {
+  return [...deskRoutes(desk, here), wakeRoute(desk), ...downloadRoutes(desk), ...networkRoutes(desk)];
 }
 
-function deskRoutes(desk: BootDesk): Route[] {
+function deskRoutes(desk: BootDesk, here: () => ReadonlyMap<string, WorkerId>): Route[] {
   return [
     route({
       method: 'GET',
@@ -27,13 +30,15 @@ function deskRoutes(desk: BootDesk): Route[] {
       access: READERS,
       summary: 'Which boot images this server has, and where machines would look for it.',
       answers: { 200: { description: 'The images.', type: 'application/json', schema: BootAnswer } },
-      handle: async () => ({
-        json: {
-          images: (await desk.images.list()).map(told),
-          netboot: desk.netboot,
-          server: desk.origin,
-        },
-      }),
+      handle: async () => {
+        const workers = here();
+        const machines = desk.machines().map((machine) => {
+          const worker = workers.get(machine.token);
+          return worker === undefined ? machine : { ...machine, worker };
+        });
+        const images = (await desk.images.list()).map(told);
+        return { json: { images, machines, netboot: desk.netboot, server: desk.origin } };
+      },
     }),
     route({
       method: 'POST',
@@ -66,6 +71,24 @@ function deskRoutes(desk: BootDesk): Route[] {
       },
     }),
   ];
+}
+
+function wakeRoute(desk: BootDesk): Route {
+  return route({
+    method: 'POST',
+    path: '/v1/boot/machines/:token/wake',
+    access: ADMINS,
+    summary:
+      'Wakes a machine that has been here, by its network card. Whether it wakes is told by nothing but its joining.',
+    answers: { 204: { description: 'It was said.' }, 404: { description: 'There was no such machine.' } },
+    handle: async ({ params }) => {
+      const machine = desk.machines().find(({ token }) => token === params.token);
+      if (machine === undefined) throw new Problem('unknown', `no machine has the token ${params.token}`);
+      if (machine.cards.length === 0) throw new Problem('conflict', `${machine.name} told of no network card`);
+      await wake(machine.cards);
+      return {};
+    },
+  });
 }
 
 /** Who knows the address may have it: a browser's download carries no header, and goes on where it was cut. */

@@ -1,4 +1,5 @@
 import Type from 'typebox';
+import { MACHINE_CARDS } from '../../model/boot-limits.ts';
 import { ShortText } from '../../protocol/shapes.ts';
 import type { Authority } from '../auth/authority.ts';
 import { Problem } from '../problem.ts';
@@ -18,19 +19,29 @@ export function enrolmentRoutes({ tokens }: Authority): Route[] {
       body: {
         type: 'application/json',
         schema: Type.Object(
-          { machine: Type.String({ pattern: '^[0-9a-f]{32}$' }), name: Type.Optional(ShortText) },
+          {
+            machine: Type.String({ pattern: '^[0-9a-f]{32}$' }),
+            name: Type.Optional(ShortText),
+            cards: Type.Optional(
+              Type.Array(Type.String({ pattern: '^([0-9a-f]{2}:){5}[0-9a-f]{2}$' }), { maxItems: MACHINE_CARDS }),
+            ),
+          },
           { additionalProperties: false },
         ),
-        example: { machine: '00112233445566778899aabbccddeeff', name: 'the PC in the corner' },
+        example: {
+          machine: '00112233445566778899aabbccddeeff',
+          name: 'the PC in the corner',
+          cards: ['52:54:00:12:34:56'],
+        },
       },
       answers: {
         201: { description: 'Its own token, with the role work.', type: 'application/json', schema: NewTokenAnswer },
         403: { description: 'This machine was shut out.' },
       },
-      handle: async ({ identity, body: { machine, name = `machine ${machine.slice(0, 8)}` } }) => {
+      handle: async ({ identity, body: { machine, name = `machine ${machine.slice(0, 8)}`, cards = [] } }) => {
         const by = tokens.byId(identity.token);
         if (by === undefined) throw new Problem('unauthorised', 'this token is not known');
-        const { text, record } = await tokens.enrol(by, machine, name);
+        const { text, record } = await tokens.enrol(by, { machine, name, cards });
         return { status: 201, json: { token: text, ...publicPart(record) } };
       },
     }),

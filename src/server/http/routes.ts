@@ -60,7 +60,7 @@ export function allRoutes(parts: RouteParts): Route[] {
     ...eventRoutes(feed),
     ...tokenRoutes(authority),
     ...enrolmentRoutes(authority),
-    ...bootRoutes(boot),
+    ...bootRoutes(boot, () => core.workersByToken()),
     ...backupRoutes(core, dataDir),
     ...upgradeRoutes(),
     ...healthRoutes(metrics),

@@ -16,12 +16,16 @@ export class EnrolmentError extends Error {
 
 /**
  * The token that a machine works with: its own, for which it swaps that of its image; or the one it has, if that is for work
- * already. `machine`: 32 hex digits, the same at each start. Throws an {@link EnrolmentError}.
+ * already. `machine`: 32 hex digits, the same at each start; `cards`: what its network cards are called. Throws an {@link EnrolmentError}.
  */
-export async function ownToken(server: URL, token: string, machine: string, name: string): Promise<string> {
+export async function ownToken(
+  server: URL,
+  token: string,
+  { machine, name, cards = [] }: { machine: string; name: string; cards?: readonly string[] },
+): Promise<string> {
   const { role } = await ask<{ role: Role }>(server, token, 'v1/me');
   if (role !== 'enrol') return token;
-  return (await ask<{ token: string }>(server, token, 'v1/enrolments', { machine, name })).token;
+  return (await ask<{ token: string }>(server, token, 'v1/enrolments', { machine, name, cards })).token;
 }
 
 async function ask<Body>(server: URL, token: string, path: string, body?: object): Promise<Body> {
