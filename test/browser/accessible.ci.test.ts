@@ -4,8 +4,10 @@ import { createRequire } from 'node:module';
 import { after, describe, test } from 'node:test';
 import type { AxeResults } from 'axe-core';
 import type { Browser, Page } from 'playwright-core';
+import { ownToken } from '../../src/worker/node/enrol.ts';
 import { noBrowser, openBrowser } from '../support/browser.ts';
 import type { Cleanup } from '../support/cleanup.ts';
+import { imageFiles } from '../support/image-files.ts';
 import { assertQuiet, openPage } from '../support/opened-page.ts';
 import { ServedFarm } from '../support/served-farm.ts';
 import { waitFor } from '../support/wait.ts';
@@ -27,7 +29,9 @@ const PICTURE = {
 const { browser, farm, worker } = (noBrowser === false ? await setUp({ after }) : {}) as Stage;
 
 async function setUp(suite: Cleanup): Promise<Stage> {
-  const farm = await ServedFarm.start(suite);
+  const farm = await ServedFarm.start(suite, { bootImages: imageFiles(suite).directory, netboot: true });
+  const machine = { machine: 'a'.repeat(32), name: 'mh-525400123456', cards: ['52:54:00:12:34:56'] };
+  await ownToken(new URL(farm.server.url), farm.tokens.enrol, machine);
   await farm.join(2);
   const code = `export default (n) => { console.error('n is ' + n); if (n % 5 === 4) throw new Error('a long message '.repeat(20) + n); return { text: 'x'.repeat(500), n }; }`;
   const name = 'a-name-without-any-place-to-break-it-'.repeat(4);
@@ -103,7 +107,7 @@ const pages: [path: string, whenThere: RegExp][] = [
   ['/jobs/3/tasks/1', /How it went/],
   ['/jobs/4', /Uint8Array of/],
   ['/join', /npx --no manyhands join/],
-  ['/boot', /make -C os os-image/],
+  ['/boot', /Make an image[\s\S]*Shut out/],
 ];
 
 describe('everybody can use the pages', { skip: noBrowser }, () => {

@@ -69,9 +69,9 @@ function MachineLine(props: { machine: Machine; wake: () => void; shutOut: () =>
       'td',
       null,
       worker === undefined ? h('bdi', null, name) : h('a', { href: workerPath(worker) }, h('bdi', null, name)),
+      cards.map((card) => h('div', { key: card, class: 'aside' }, card)),
     ),
     h('td', null, h(StateMark, stateOf(machine))),
-    h('td', null, cards.join(', ')),
     h(
       'td',
       null,
