@@ -37,6 +37,18 @@ describe('a machine that is booted by its kernel', bootNeeds('qemu-system-x86_64
     await machine.ends();
   });
 
+  test('does its share of a picture, and the other machine all of the rest when it is lost', async (t) => {
+    const farm = await BootFarm.start(t);
+    const machines = [1, 2].map(() => Machine.start(t, image, { config: farm.config }));
+    await farm.joined(2);
+    let lost: Promise<void> | undefined;
+    await drawPicture(farm.farm, (count) => {
+      if (count === 60) lost = machines[0]?.kill();
+    });
+    await lost;
+    assert.ok(lost !== undefined);
+  });
+
   test('keeps its token and its settings from tasks, commands too', async (t) => {
     const farm = await BootFarm.start(t);
     const { token = '', server } = farm.config;

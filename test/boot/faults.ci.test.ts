@@ -26,7 +26,13 @@ describe(
       assert.match(machine.said, /manyhands: shutting down/);
     });
 
-    test('says that no DHCP server answers, and that its cable is out', async (t) => {
+    test('says that it has too little memory', async (t) => {
+    const machine = Machine.start(t, image, { memory: 256 });
+    await machine.says(/manyhands: this machine has \d+ MiB of memory, which is too little/);
+    await machine.says(/manyhands: what to do: give it 384 MiB or more/);
+  });
+
+  test('says that no DHCP server answers, and that its cable is out', async (t) => {
       const machine = Machine.start(t, image, { network: null });
       await machine.says(/manyhands: No DHCP server answers on eth0; asking again\./);
       await machine.command('set_link n0 off');
