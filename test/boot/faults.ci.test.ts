@@ -17,10 +17,13 @@ describe(
       image = buildImage('x64');
     });
 
-    test('says that it has no network card, and what to do; its power button switches it off', async (t) => {
-      const machine = Machine.start(t, image, { card: null });
+    test('says that it has no network card, and what to do; takes one that is plugged in; its power button switches it off', async (t) => {
+      const machine = Machine.start(t, image, { card: null, more: ['-device', 'qemu-xhci', '-netdev', 'user,id=n1'] });
       await machine.says(/manyhands: There is no network card/);
       await machine.says(/manyhands: what to do: Plug in another card or a USB adapter/);
+      await machine.command('device_add usb-net,netdev=n1');
+      await machine.says(/manyhands: network: \w+ 10\.0\.2\.15\/24/);
+      await machine.says(/manyhands: Nobody has told this machine which server to work for/);
       await machine.command('system_powerdown');
       await machine.ends();
       assert.match(machine.said, /manyhands: shutting down/);
