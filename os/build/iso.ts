@@ -21,7 +21,7 @@ import { run } from './tools.ts';
 
 /** What GRUB has to know: the forms of disks and images, Linux, and the words that its settings use. */
 const MODULES =
-  'iso9660 part_gpt part_msdos fat normal linux serial terminal test echo configfile search search_fs_file ls reboot halt';
+  'iso9660 part_gpt part_msdos fat normal linux serial terminal test echo configfile search search_fs_file ls reboot halt smbios';
 
 /** How a kind of firmware starts GRUB: as what, from which package, with which modules besides, and by which name. */
 interface Loader {

@@ -37,15 +37,28 @@ describe('a machine that is booted by its kernel', bootNeeds('qemu-system-x86_64
     await machine.ends();
   });
 
-  test('keeps its token and its settings from tasks, commands too', async (t) => {
+  test('does its share of a picture, and the other machine all of the rest when it is lost', async (t) => {
+    const farm = await BootFarm.start(t);
+    const machines = [1, 2].map(() => Machine.start(t, image, { config: farm.config }));
+    await farm.joined(2);
+    let lost: Promise<void> | undefined;
+    await drawPicture(farm.farm, (count) => {
+      if (count === 60) lost = machines[0]?.kill();
+    });
+    await lost;
+    assert.ok(lost !== undefined);
+  });
+
+  test('keeps its token and its settings from tasks, commands too, and its clock is right', async (t) => {
     const farm = await BootFarm.start(t);
     const { token = '', server } = farm.config;
     const config = { server, token, allow: ['exec'] as const };
-    const machine = Machine.start(t, image, { config, cores: 2, append: `mh.token=${token}` });
+    const wrong = ['-rtc', 'base=2020-01-01T00:00:00'];
+    const machine = Machine.start(t, image, { config, cores: 2, append: `mh.token=${token}`, more: wrong });
     const [worker] = await farm.joined();
     assert.equal(worker?.slots, 2);
     const look =
-      'id -u; cat /proc/cmdline; ls /etc/mh.conf /run/net; for i in /proc/[0-9]*; do cat $i/environ $i/cmdline; done; env';
+      'id -u; date -u +%Y-%m-%d; cat /proc/cmdline; ls /etc/mh.conf /run/net; for i in /proc/[0-9]*; do cat $i/environ $i/cmdline; done; env';
     const { stdout, stderr } = await runManyhands(
       t,
       ['exec', ...farm.options, '--', `exec 2>&1; ${look}; true`, ':::', 'once'],
@@ -54,7 +67,7 @@ describe('a machine that is booted by its kernel', bootNeeds('qemu-system-x86_64
         timeout: 90_000,
       },
     );
-    assert.match(stdout, /^1000\n/, `${stdout}${stderr}`);
+    assert.match(stdout, new RegExp(`^1000\n${new Date().toISOString().slice(0, 10)}\n`), `${stdout}${stderr}`);
     assert.match(stdout, /console=ttyS0/);
     assert.match(stdout, /mh\.conf: No such file/);
     assert.match(stdout, /\/run\/net.*denied/i);

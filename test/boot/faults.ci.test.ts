@@ -17,13 +17,22 @@ describe(
       image = buildImage('x64');
     });
 
-    test('says that it has no network card, and what to do; its power button switches it off', async (t) => {
-      const machine = Machine.start(t, image, { card: null });
+    test('says that it has no network card, and what to do; takes one that is plugged in; its power button switches it off', async (t) => {
+      const machine = Machine.start(t, image, { card: null, more: ['-device', 'qemu-xhci', '-netdev', 'user,id=n1'] });
       await machine.says(/manyhands: There is no network card/);
       await machine.says(/manyhands: what to do: Plug in another card or a USB adapter/);
+      await machine.command('device_add usb-net,netdev=n1');
+      await machine.says(/manyhands: network: \w+ 10\.0\.2\.15\/24/);
+      await machine.says(/manyhands: Nobody has told this machine which server to work for/);
       await machine.command('system_powerdown');
       await machine.ends();
       assert.match(machine.said, /manyhands: shutting down/);
+    });
+
+    test('says that it has too little memory', async (t) => {
+      const machine = Machine.start(t, image, { memory: 256 });
+      await machine.says(/manyhands: this machine has \d+ MiB of memory, which is too little/);
+      await machine.says(/manyhands: what to do: give it 384 MiB or more/);
     });
 
     test('says that no DHCP server answers, and that its cable is out', async (t) => {
@@ -39,7 +48,7 @@ describe(
       const machine = Machine.start(t, image, { config: { server, token: `mh_${'x'.repeat(43)}` } });
       await machine.says(/manyhands: Not joined: nothing listens at 10\.0\.2\.2:9\. Trying again every 1 s\./);
       await machine.says(/manyhands: what to do: Is the server running/);
-      await machine.says(/manyhands: Not joined: the server does not know the token \(401\)/);
+      await machine.says(/manyhands: Not joined: .*token.* Trying again/);
       await machine.says(/manyhands: what to do: Its token is no longer good/);
     });
 

@@ -82,6 +82,8 @@ export class BootFarm {
 
   async restart(): Promise<void> {
     ({ server: this.#server } = await serve(this.#t, this.#data, this.#port, this.#more));
+    // The latest is cleaned up first, and the farm is to be closed before its server is gone.
+    cleanUp(this.#t, () => this.farm.close());
   }
 
   async ask<Body>(method: string, path: string, body?: unknown): Promise<Body> {
