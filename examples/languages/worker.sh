@@ -173,8 +173,12 @@ while :; do
   isFine=''
   work
   if [ "$isLeaving" = 1 ]; then echo '{"kind":"bye"}' >>out; isLeaving=told; fi
-  # A few lines at a time are posted, again and again until they have arrived. The answer comes when there is something to say.
-  if [ -s out ] && [ ! -s part ]; then head -n 8 out >part; tail -n +9 out >rest; mv rest out; fi
+  # A few lines at a time are posted, again and again until they have arrived; others go behind those that were posted before.
+  # The answer comes when there is something to say, which may be the answer to those.
+  if [ -s out ]; then
+    more=$((8 - $(wc -l <part)))
+    if [ "$more" -gt 0 ]; then head -n "$more" out >>part; tail -n "+$((more + 1))" out >rest; mv rest out; fi
+  fi
   : >answer
   timeout 40 wget -q -S -O answer --header "Authorization: Bearer $token" --header 'Content-Type: application/x-ndjson' \
     --post-file part "$server/v1/worker/polls/$session?sent=$sent&seen=$seen" 2>trouble &
