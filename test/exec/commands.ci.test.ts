@@ -25,6 +25,7 @@ describe('manyhands exec', () => {
       [['--halt', 'never,ever', '--', 'echo', ':::', 'x'], /--halt takes never, now,fail=N or soon,fail=N, not "never,ever"$/m],
       [['--detach', '--tag', '--', 'echo', ':::', 'x'], /--detach prints the id of the job only, and --tag needs this command to stay$/m],
       [['-a', 'none', '--', 'echo'], /there is no input file none$/m],
+      [['--collect', '../*', '--', 'echo', ':::', 'x'], /--collect \.\.\/\*: it leads out of the directory of the command, and nothing from there comes back$/m],
       [['-X', '-m', '--', 'echo', ':::', 'x'], /-X and -m fill commands in two ways: give only one of them$/m],
       [['-n', '1', '-L', '1', '--', 'echo', ':::', 'x'], /-n and -L both say how many values a command gets: give only one of them$/m],
       [['-X', '-s', '9', '--', 'echo', ':::', 'x', 'too long'], /a command line with one argument alone is too long: "too long"$/m],

@@ -63,6 +63,11 @@ function checkFiles({ cwd, send, collect, joblog, resume, resumeFailed }: ExecOp
     throw new UsageError(
       '--cwd is a directory that all workers share, so that its files need no --send and no --collect',
     );
+  const outside = collect?.find((glob) => /^\/|(^|\/)\.\.(\/|$)/.test(glob));
+  if (outside !== undefined)
+    throw new UsageError(
+      `--collect ${outside}: it leads out of the directory of the command, and nothing from there comes back`,
+    );
   if ((resume || resumeFailed) && joblog === undefined)
     throw new UsageError('--resume goes on where a log ends: name it with --joblog');
 }
