@@ -63,7 +63,7 @@ function message(kind, job, file, i, index_, end, item) {
     close(file)
     file = file ".code"
     if ("m.inline" in V) printf "%s", V["m.inline"] >file
-    else system("fetch() { wget -q -O " file " --header \"Authorization: Bearer $token\" \"$server/v1/blobs/" V["m.code.sha256"] "\"; }; fetch || fetch")
+    else system("fetch() { [ -n \"${WGETRC-}\" ] || set -- --header \"Authorization: Bearer $token\"; wget -q -O " file " \"$@\" \"$server/v1/blobs/" V["m.code.sha256"] "\"; }; fetch || fetch")
     close(file)
   }
   else if (kind == "welcome") say(kind, V["m.worker"])

@@ -86,6 +86,23 @@ test('P26 P24: a worker in a plain shell shares 200 commands, is killed, outlive
   assert.equal((await survivor.exit()).code, 0, survivor.describe());
 });
 
+const gnuWget = spawnSync('wget', ['--version']).stdout?.toString().startsWith('GNU Wget') ?? false;
+
+test("where wget is GNU's nobody who lists processes sees its token, and commands do not have it", {
+  skip: skip || (!gnuWget && 'wget is not GNU Wget here'),
+}, async (t) => {
+  const server = await LiveServer.start(t);
+  const worker = start(t, ['sh', script, '-'], { input: `${server.running.joinUrl}\n` });
+  await worker.output(/joined/, { timeout: 20_000 });
+  const token = server.running.joinUrl.split('#')[1] as string;
+  // While a command runs it polls.
+  const code =
+    'sleep 1; cat /proc/self/environ; for each in /proc/[0-9]*/cmdline; do tr "\\0" " " <$each | cut -c 1-300; done | grep poll; : {}';
+  const [record] = (await records(server, await submit(server, code, [['a']]))) as { value: { stdout: string } }[];
+  assert.match(record?.value.stdout ?? '', /wget .*\/v1\/worker\/polls\//);
+  assert.equal(record?.value.stdout.includes(token), false);
+});
+
 test('P26 P14: at SIGTERM it gives back what it has, and what it cannot do it gives back at once', {
   skip,
 }, async (t) => {

@@ -1,12 +1,15 @@
 #!/bin/sh
-# A worker of manyhands in a plain shell: sh worker.sh http://HOST:PORT/join#TOKEN
+# A worker of manyhands in a plain shell: sh worker.sh http://HOST:PORT/join#TOKEN, or sh worker.sh - with that link as its input,
+# where nobody who lists processes sees the token.
 #
 # It offers the runner "exec" on one slot: commands run as the user who starts it. What it says and hears is described in
 # src/protocol/PROTOCOL.md, as P26. It needs the tools of busybox, or others of their names. What it cannot do it gives back.
 set -u
 export LC_ALL=C
-case ${1-} in http://*/join#?*) ;; *) echo 'usage: sh worker.sh http://HOST:PORT/join#TOKEN' >&2; exit 2 ;; esac
-export server="${1%%/join#*}" token="${1#*#}"
+link=${1-}
+[ "$link" != - ] || read -r link
+case $link in http://*/join#?*) ;; *) echo 'usage: sh worker.sh http://HOST:PORT/join#TOKEN, or sh worker.sh - <FILE' >&2; exit 2 ;; esac
+export server="${link%%/join#*}" token="${link#*#}"
 messages=$(cd "$(dirname "$0")" && pwd)/messages.awk
 name=$(hostname | tr -cd 'A-Za-z0-9._-')
 random() { od -An -v -tx1 -N16 /dev/urandom | tr -d ' \n'; }
@@ -18,6 +21,13 @@ room=${TMPDIR:-/tmp}/manyhands-shell
 for old in "$room".*; do kill -0 "${old##*.}" 2>/dev/null || rm -rf "$old"; done
 room=$room.$$
 (umask 077 && mkdir "$room") && cd "$room" && mkdir jobs && : >part && : >out || exit 1
+# GNU's wget reads the token from a file; that of busybox takes it only where whoever lists processes sees it.
+set -- --header "Authorization: Bearer $token"
+if wget --version 2>/dev/null | grep -q '^GNU Wget'; then
+  (umask 077 && printf 'header = Authorization: Bearer %s\n' "$token" >wgetrc)
+  export WGETRC="$room/wgetrc"
+  set --
+fi
 queue=' ' busy='' poll='' isLeaving='' pause=1
 uptime() { read -r now _ </proc/uptime; now=${now%.*}${now#*.}; }
 uptime
@@ -173,10 +183,14 @@ while :; do
   isFine=''
   work
   if [ "$isLeaving" = 1 ]; then echo '{"kind":"bye"}' >>out; isLeaving=told; fi
-  # A few lines at a time are posted, again and again until they have arrived. The answer comes when there is something to say.
-  if [ -s out ] && [ ! -s part ]; then head -n 8 out >part; tail -n +9 out >rest; mv rest out; fi
+  # A few lines at a time are posted, again and again until they have arrived; others go behind those that were posted before.
+  # The answer comes when there is something to say, which may be the answer to those.
+  if [ -s out ]; then
+    more=$((8 - $(wc -l <part)))
+    if [ "$more" -gt 0 ]; then head -n "$more" out >>part; tail -n "+$((more + 1))" out >rest; mv rest out; fi
+  fi
   : >answer
-  timeout 40 wget -q -S -O answer --header "Authorization: Bearer $token" --header 'Content-Type: application/x-ndjson' \
+  timeout 40 wget -q -S -O answer "$@" --header 'Content-Type: application/x-ndjson' \
     --post-file part "$server/v1/worker/polls/$session?sent=$sent&seen=$seen" 2>trouble &
   poll=$!
   echo "$poll" >poller
@@ -193,7 +207,7 @@ while :; do
   [ -s answer ] && awk -f "$messages" answer >heard && . ./heard
   [ -n "$isFine" ] && continue
   case $(grep -o 'HTTP/1.[01] [0-9]*' trouble | tail -n 1) in
-    *' 401' | *' 403') echo "the server does not take this token: $(tail -n 1 trouble)" >&2; exit 1 ;;
+    *' 401' | *' 403') echo "the server does not take this token: $(grep 'HTTP/1' trouble | tail -n 1)" >&2; exit 1 ;;
     *' 404' | *' 409') [ "$isLeaving" = told ] && exit 0; known=$seen; hello; [ "$known" -gt 0 ] && continue ;;
   esac
   [ "$isLeaving" = told ] && exit 1

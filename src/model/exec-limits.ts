@@ -9,6 +9,9 @@ export const COMMAND_BYTES = 128 * KiB - 1;
 /** Bytes of what a command prints, on each of its two streams, that travel in its outcome; what is longer is a blob. */
 export const COMMAND_OUTPUT_BYTES = 32 * KiB;
 
+/** Bytes that the disk must have left before a command begins there: what it may print into its outcome, twice. */
+export const COMMAND_ROOM_BYTES = 2 * COMMAND_OUTPUT_BYTES;
+
 /** Bytes of text at the end of what a failed command printed on stderr that are searched for its last line. */
 export const COMMAND_LAST_WORDS_BYTES = 1 * KiB;
 

@@ -320,6 +320,8 @@ export const WORKER_HISTORIES = 1_000;
 
 /** Milliseconds an unreferenced blob is kept: uploads come before the job that names them. */
 export const BLOB_GRACE = 24 * 60 * 60_000;
+/** The same while a task runs that is older, and may have stored it for its result: not for ever, since a task may never end. */
+export const BLOB_GRACE_RUNNING = 30 * BLOB_GRACE;
 /** Milliseconds between two rounds of housekeeping: blobs without a job, and ended jobs older than --keep. */
 export const HOUSEKEEPING_INTERVAL = 60_000;
 

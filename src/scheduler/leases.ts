@@ -34,6 +34,8 @@ export interface Lease {
   /** What it was asked to give back: asked once. */
   recalled: readonly Run[];
   readonly grantedAt: Millis;
+  /** The same by the wall clock, also of one that was granted before the server started. */
+  readonly givenAt: Millis;
   /** When its first unfinished task may have begun at the earliest. */
   since: Millis;
   readonly lastChance: boolean;
@@ -58,6 +60,7 @@ export function newLease(job: OpenJob, block: BlockState, row: LeaseRecord, now:
     standing: 'expired',
     recalled: [],
     grantedAt: now,
+    givenAt: row.grantedAt,
     since: now,
     lastChance: block.troubles.size > 0 && onLastChance(block.troubles.get(row.runs[0]!.start)),
     barred: false,

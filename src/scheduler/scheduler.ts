@@ -101,6 +101,13 @@ export class Scheduler {
     return this.#state.epoch;
   }
 
+  /** Since when the oldest batch is with a worker, by the wall clock; undefined: none is. */
+  oldestGrant(): Millis | undefined {
+    let oldest: Millis | undefined;
+    for (const { givenAt } of this.#state.leases.values()) oldest = Math.min(oldest ?? givenAt, givenAt);
+    return oldest;
+  }
+
   /** The job of a lease that this worker has; undefined: it has no such lease. */
   jobOfLease(lease: LeaseId, worker: WorkerId): JobId | undefined {
     const known = this.#state.leases.get(lease);

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { ModelServer } from '../../test/support/model-server.ts';
 import { codeOf, SQUARE } from '../../test/support/raw-worker.ts';
-import { BLOB_GRACE, HOUSEKEEPING_INTERVAL, OPEN_JOB_IDLE } from '../model/limits.ts';
+import { BLOB_GRACE, BLOB_GRACE_RUNNING, HOUSEKEEPING_INTERVAL, LEASE_TIME, OPEN_JOB_IDLE } from '../model/limits.ts';
 import { packColumn } from '../protocol/column.ts';
 import { encodeColumn } from '../protocol/values/column.ts';
 import { Housekeeping } from './housekeeping.ts';
@@ -27,6 +27,19 @@ function keeping(server: ModelServer, keep: number | undefined): { warnings: unk
   const housekeeping = new Housekeeping({ core: server.core, clock: server.clock, log, keep });
   housekeeping.start();
   return { warnings, housekeeping };
+}
+
+async function store(server: ModelServer, text: string): Promise<string> {
+  const sha256 = createHash('sha256').update(text).digest('hex');
+  const bytes = async function* () {
+    yield Buffer.from(text);
+  };
+  await server.blobs.put(sha256, bytes());
+  return sha256;
+}
+
+function kept(server: ModelServer, ...names: string[]): Promise<boolean[]> {
+  return Promise.all(names.map(async (sha256) => (await server.blobs.read(sha256)) !== undefined));
 }
 
 test('--keep forgets jobs so long after their end, and no others', async () => {
@@ -97,13 +110,7 @@ test('D9 S5: blobs without a job go when their grace is over; those of a job whe
   const server = await ModelServer.start();
   const job = await submit(server);
   const code = codeOf(SQUARE).sha256;
-  const stray = createHash('sha256').update('stray').digest('hex');
-  await server.blobs.put(
-    stray,
-    (async function* () {
-      yield Buffer.from('stray');
-    })(),
-  );
+  const stray = await store(server, 'stray');
   const there = async (sha256: string) => (await server.blobs.read(sha256)) !== undefined;
   keeping(server, 30 * MINUTE);
   await server.clock.advance(BLOB_GRACE - HOUSEKEEPING_INTERVAL);
@@ -113,6 +120,47 @@ test('D9 S5: blobs without a job go when their grace is over; those of a job whe
   await server.clock.outcome(server.core.act(job, 'cancel'));
   await server.clock.advance(31 * MINUTE);
   assert.equal(await there(code), false, 'long unused, and nobody refers to it any more');
+});
+
+test('D9: what a task has stored is there when it names it days later', async () => {
+  const server = await ModelServer.start();
+  const earlier = await store(server, 'earlier');
+  await server.clock.advance(MINUTE);
+  const worker = await server.joined();
+  await submit(server);
+  const [tasks] = worker.of('tasks');
+  const [named, stray] = [await store(server, 'named'), await store(server, 'stray')];
+  keeping(server, undefined);
+  for (let at = 0; at < BLOB_GRACE + 10 * MINUTE; at += LEASE_TIME - 1_000) {
+    await server.clock.advance(LEASE_TIME - 1_000);
+    worker.say({ kind: 'beat' });
+  }
+  assert.deepEqual(await kept(server, earlier, named, stray), [false, true, true]);
+  const { lease, runs } = tasks as unknown as { lease: number; runs: [number, number][] };
+  const values = runs.flatMap(([, count]) => Array.from({ length: count }, () => ({ sha256: named })));
+  const { lengths, status, bytes } = encodeColumn(values);
+  worker.say({ kind: 'outcomes', lease, job: 1, runs, micros: 1 }, packColumn(lengths, status, bytes));
+  await server.clock.settle();
+  await server.clock.outcome(server.core.act(1, 'cancel'));
+  await server.clock.advance(BLOB_GRACE + 10 * MINUTE);
+  assert.deepEqual(await kept(server, named, stray), [true, false]);
+});
+
+test('D9: a task that never ends does not keep all blobs for ever, and a start of the server does not make it young', async () => {
+  const server = await ModelServer.start();
+  const worker = await server.joined();
+  await submit(server);
+  assert.equal(worker.of('tasks').length, 1);
+  const stray = await store(server, 'stray');
+  keeping(server, undefined);
+  await server.clock.advance(BLOB_GRACE_RUNNING - MINUTE);
+  assert.deepEqual(await kept(server, stray), [true]);
+  const since = server.core.loop.scheduler?.oldestGrant();
+  assert.ok(since !== undefined);
+  await server.clock.advance(3 * MINUTE);
+  assert.deepEqual(await kept(server, stray), [false]);
+  const next = await server.killed();
+  assert.equal(next.core.loop.scheduler?.oldestGrant(), since);
 });
 
 test('a round that fails is told and tried again', async () => {

@@ -1,5 +1,11 @@
 import type { Logger } from 'pino';
-import { BLOB_GRACE, HOUSEKEEPING_INTERVAL, OPEN_JOB_IDLE, PAGE_ROWS_MAX } from '../model/limits.ts';
+import {
+  BLOB_GRACE,
+  BLOB_GRACE_RUNNING,
+  HOUSEKEEPING_INTERVAL,
+  OPEN_JOB_IDLE,
+  PAGE_ROWS_MAX,
+} from '../model/limits.ts';
 import type { Clock } from './clock.ts';
 import type { Core } from './core.ts';
 import { collectBlobs } from './garbage.ts';
@@ -43,7 +49,14 @@ export class Housekeeping {
     await this.#closeAbandonedJobs();
     await this.#core.forgetting.resume();
     if (this.#keep !== undefined) await this.#forgetOldJobs(this.#clock.wall() - this.#keep);
-    await collectBlobs(this.#core, this.#clock.wall() - BLOB_GRACE, () => this.#stopped);
+    await collectBlobs(this.#core, this.#unusedSince(), () => this.#stopped);
+  }
+
+  /** What a task stores at its start and names in its result, days later, must be there until then (D9). */
+  #unusedSince(): number {
+    const now = this.#clock.wall();
+    const oldest = this.#core.loop.scheduler?.oldestGrant() ?? now;
+    return Math.max(now - BLOB_GRACE_RUNNING, Math.min(now - BLOB_GRACE, oldest));
   }
 
   /** A program that was killed while it fed its job never closes it. What it did feed is done. */

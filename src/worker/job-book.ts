@@ -1,4 +1,5 @@
 import type { JobId } from '../model/ids.ts';
+import type { CodeRef } from '../model/job.ts';
 import { CHUNK_TIME } from '../model/limits.ts';
 import type { JobNotice } from '../protocol/worker-messages.ts';
 import type { JobFacts } from './runner.ts';
@@ -61,6 +62,12 @@ export class JobBook {
     for (const job of [...this.#jobs.values()].flat()) {
       if (job.facts.code.sha256 === sha256 && job.code === 'fetching') job.code = code;
     }
+  }
+
+  /** Code that could not be had is wanted once more. */
+  again(known: KnownJob): CodeRef {
+    known.code = 'fetching';
+    return known.facts.code;
   }
 
   ids(): JobId[] {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Bench, outcomesOf } from '../../test/support/session-bench.ts';
+import { DISK_FULL } from './runner.ts';
 
 test('P27: tasks run with the code that was told last before they came, and what waits keeps its own', () => {
   const bench = new Bench({ slots: 1 }).join();
@@ -36,6 +37,30 @@ test('P27: tasks run with the code that was told last before they came, and what
   say(two);
   bench.tasks(4, 1, 4, 1);
   assert.deepEqual(ran(), [[4, '2']]);
+});
+
+test('P9: code for which the disk has no room is no failure: its tasks go back, and it is fetched again for the next', () => {
+  const bench = new Bench({ slots: 1 }).join();
+  bench.say({
+    kind: 'job',
+    job: 1,
+    name: 'job',
+    code: { runner: 'exec', sha256: '3'.repeat(64), size: 1, sourceName: 's' },
+  });
+  bench.tasks(1, 1, 0, 2);
+  assert.equal(bench.take('fetchCode').length, 1);
+  bench.handle({ kind: 'codeFailed', sha256: '3'.repeat(64), reason: DISK_FULL });
+  assert.deepEqual(bench.sent(), [{ kind: 'released', lease: 1, runs: [[0, 2]], reason: DISK_FULL }]);
+  bench.tasks(2, 1, 0, 1);
+  assert.deepEqual(
+    bench.take('fetchCode').map(({ code }) => code.sha256[0]),
+    ['3'],
+  );
+  bench.handle({ kind: 'codeReady', sha256: '3'.repeat(64) });
+  assert.deepEqual(
+    bench.take('runChunk').map(({ chunk }) => chunk.lease),
+    [2],
+  );
 });
 
 test('P27: a second chunk waits in a process only behind one with the same code', () => {

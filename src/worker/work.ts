@@ -12,7 +12,7 @@ import type { Delivery } from './kept.ts';
 import { KeptOutcomes, only } from './kept.ts';
 import type { Grant, Piece } from './pieces.ts';
 import { columnOfPiece, cutRuns, runsOfPiece, withoutRuns } from './pieces.ts';
-import type { SlotDeath, SlotEvent } from './runner.ts';
+import { DISK_FULL, type SlotDeath, type SlotEvent } from './runner.ts';
 import type { SessionEffect, SessionOptions } from './session-io.ts';
 import type { Running, Slot } from './slots.ts';
 import { Slots } from './slots.ts';
@@ -114,7 +114,11 @@ export class Work {
     const whole: Piece = { grant, from: 0, to: grant.count, single: false };
     if (here.length === 0) this.#queue.push(whole);
     else this.#queue.push(...withoutRuns(whole, subtractRuns(grant.runs, here)));
-    if (typeof known.code === 'object') this.#failCodeless();
+    if (typeof known.code === 'object') {
+      if (known.code.failed !== DISK_FULL) this.#failCodeless();
+      // There may be room by now.
+      else this.#emit({ kind: 'fetchCode', code: this.#jobs.again(known) });
+    }
     this.assign(now);
   }
 
@@ -261,11 +265,13 @@ export class Work {
     this.#slots.returned(slot, running, now);
     const { lease, job } = running.piece.grant;
     const runs = subtractRuns(runsOfPiece(running.piece), running.revoked);
-    if (runs.length > 0) {
-      this.#emit({ kind: 'send', message: { kind: 'released', lease, runs: toWireRuns(runs), reason } });
-      this.#emit({ kind: 'status', status: { state: 'unable', reason } });
-    }
+    if (runs.length > 0) this.#giveBack(lease, runs, reason);
     this.#tidyJob(job);
+  }
+
+  #giveBack(lease: LeaseId, runs: readonly Run[], reason: string): void {
+    this.#emit({ kind: 'send', message: { kind: 'released', lease, runs: toWireRuns(runs), reason } });
+    this.#emit({ kind: 'status', status: { state: 'unable', reason } });
   }
 
   /** Outcomes of tasks that nobody has revoked. */
@@ -315,7 +321,7 @@ export class Work {
     this.#tidyJob(piece.grant.job);
   }
 
-  /** Tasks of jobs whose code could not be had fail with that reason. */
+  /** Tasks of jobs whose code could not be had fail with that reason; where there was no room for it they go elsewhere. */
   #failCodeless(): void {
     const codeless = this.#queue.filter((piece) => typeof piece.grant.known.code === 'object');
     if (codeless.length === 0) return;
@@ -323,6 +329,10 @@ export class Work {
     for (const piece of codeless) {
       const job = piece.grant.known;
       const { failed } = job.code as { failed: string };
+      if (failed === DISK_FULL) {
+        this.#giveBack(piece.grant.lease, runsOfPiece(piece), failed);
+        continue;
+      }
       const failure: WorkerFailure = { kind: 'error', name: 'TaskCodeError', message: failed };
       for (let from = piece.from; from < piece.to; from += FAILURES_A_MESSAGE) {
         const part = { ...piece, from, to: Math.min(from + FAILURES_A_MESSAGE, piece.to) };

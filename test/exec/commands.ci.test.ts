@@ -22,9 +22,10 @@ describe('manyhands exec', () => {
       [['-j', '0', '--', 'echo', ':::', 'x'], /-j takes a number such as 4, 50%, \+2 or -1, not "0"$/m],
       [['--pipe', '--', 'wc', ':::', 'x'], /--pipe gives standard input to the commands, which then have no arguments: leave out the values$/m],
       [['--env', 'NOT_HERE', '--', 'echo', ':::', 'x'], /--env NOT_HERE: there is no such variable here; give its value: NOT_HERE=…$/m],
-      [['--halt', 'never,ever', '--', 'echo', ':::', 'x'], /--halt takes never, now,fail=N or soon,fail=N, not "never,ever"$/m],
+      [['--halt', 'never,ever', '--', 'echo', ':::', 'x'], /--halt takes never, or now or soon with fail=N, success=N or done=N, such as now,fail=1; not "never,ever"$/m],
       [['--detach', '--tag', '--', 'echo', ':::', 'x'], /--detach prints the id of the job only, and --tag needs this command to stay$/m],
       [['-a', 'none', '--', 'echo'], /there is no input file none$/m],
+      [['--collect', '../*', '--', 'echo', ':::', 'x'], /--collect \.\.\/\*: it leads out of the directory of the command, and nothing from there comes back$/m],
       [['-X', '-m', '--', 'echo', ':::', 'x'], /-X and -m fill commands in two ways: give only one of them$/m],
       [['-n', '1', '-L', '1', '--', 'echo', ':::', 'x'], /-n and -L both say how many values a command gets: give only one of them$/m],
       [['-X', '-s', '9', '--', 'echo', ':::', 'x', 'too long'], /a command line with one argument alone is too long: "too long"$/m],
@@ -79,6 +80,16 @@ describe('manyhands exec', () => {
     assert.equal(later.code, 1);
     assert.match(later.stdout, /^0\n/);
     assert.ok(later.stdout.split('\n').length < 10, later.stdout);
+  });
+
+  it('ends early when enough have succeeded or ended, and says so by its exit code', async (t) => {
+    const shell = new CommandLine(t);
+    const halted = (halt: string, script: string) =>
+      shell.run(['exec', '--quiet', '-j1', '--halt', halt, '--', script, ':::', '3', '0', '30', '31']);
+    const script = 'test {} -lt 10 || sleep {}; echo {}; exit {}';
+    const [first, two] = [await halted('now,success=1', script), await halted('now,done=2', script)];
+    assert.deepEqual([first.code, first.stdout], [0, '3\n0\n']);
+    assert.deepEqual([two.code, two.stdout], [1, '3\n0\n']);
   });
 
   it('waits for no more inputs when the job has ended without them', async (t) => {

@@ -178,6 +178,30 @@ test('a command whose file finds no room on one worker runs on another', full, a
   assert.deepEqual([code, stdout.trim(), stderr], [0, `${30 * MiB}`, '']);
 });
 
+test('where the disk of a worker is full before a command begins, it goes elsewhere, code and all', full, async (t) => {
+  const served = await Served.start(t);
+  const disk = new SmallDisk(t, '24m');
+  const { join } = await behindProxy(t, served, '--allow', 'exec', '--label', 'disk=small');
+  const small = await join({ TMPDIR: disk.directory });
+  const farm = await served.connect();
+  const task = { runner: 'exec', code: JSON.stringify({ command: 'echo' }), sourceName: 'echo' } as const;
+  const inputs = Array.from({ length: 8 }, (_, i) => [String(i)]);
+  assert.equal((await (await farm.map(task, inputs)).values()).length, 8);
+  disk.fill();
+  const other = { ...task, code: JSON.stringify({ command: 'echo other' }) };
+  const jobs = [await farm.map(task, inputs), await farm.map(other, inputs)];
+  await small.output(/"unable","reason":"its disk is full"/, { stream: 'stdout', timeout: 60_000 });
+  await served.join('--slots', '2', '--allow', 'exec');
+  for (const job of jobs) {
+    assert.equal((await job.values()).length, inputs.length);
+    const { progress } = await job.status();
+    assert.deepEqual([progress.failed, progress.retried], [0, 0]);
+  }
+  disk.free();
+  const here = await farm.map(other, inputs, { requires: { disk: 'small' } });
+  assert.equal((await here.values()).length, inputs.length);
+});
+
 test('R32 P23: tasks are given to the worker that has fetched their file already', async (t) => {
   const served = await Served.start(t);
   const farm = await served.connect();

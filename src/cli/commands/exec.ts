@@ -94,7 +94,11 @@ function addConduct(command: Command): void {
     .option('-j, --jobs <n>', 'slots of a server started for this command alone, such as 4, 50% or +2', parseSlots)
     .option('-k, --keep-order', 'print in the order of the inputs; it is so unless --unordered is given')
     .option('--tag', 'begin each line with the arguments of its command')
-    .option('--halt <when>', 'never, or now,fail=N or soon,fail=N: end when N commands have failed', parseHalt)
+    .option(
+      '--halt <when>',
+      'now,fail=N or soon,fail=N: end when N commands have failed; so success=N, done=N',
+      parseHalt,
+    )
     .option('--dry-run', 'print the command lines and run nothing')
     .option('--joblog <file>', 'write a line for each command that has ended')
     .option('--results <dir>', 'write what commands print into files: DIR/1/VALUE/stdout, stderr and seq')

@@ -1,6 +1,7 @@
 import type { ExecOptions } from '../commands/exec.ts';
 import { UsageError } from '../errors.ts';
 import type { CommandLineParts } from './command-line.ts';
+import { isServersTask } from './halt.ts';
 
 /** Everything that can be wrong with the options is told before a server is looked for. */
 export function checkOptions({ words, sources }: CommandLineParts, options: ExecOptions): void {
@@ -63,6 +64,11 @@ function checkFiles({ cwd, send, collect, joblog, resume, resumeFailed }: ExecOp
     throw new UsageError(
       '--cwd is a directory that all workers share, so that its files need no --send and no --collect',
     );
+  const outside = collect?.find((glob) => /^\/|(^|\/)\.\.(\/|$)/.test(glob));
+  if (outside !== undefined)
+    throw new UsageError(
+      `--collect ${outside}: it leads out of the directory of the command, and nothing from there comes back`,
+    );
   if ((resume || resumeFailed) && joblog === undefined)
     throw new UsageError('--resume goes on where a log ends: name it with --joblog');
 }
@@ -70,7 +76,7 @@ function checkFiles({ cwd, send, collect, joblog, resume, resumeFailed }: ExecOp
 function checkDetach(options: ExecOptions): void {
   const { json, out, unordered, tag, joblog, halt, results } = options;
   const waits = { '--json': json, '--out': out, '--unordered': unordered, '--tag': tag, '--joblog': joblog };
-  const more = { '--results': results, '--halt soon': halt?.when === 'soon' || undefined };
+  const more = { '--results': results, '--halt': isServersTask(halt) ? undefined : halt };
   const [needed] = Object.entries({ ...waits, ...more }).find(([, value]) => value !== undefined) ?? [];
   if (needed !== undefined)
     throw new UsageError(`--detach prints the id of the job only, and ${needed} needs this command to stay`);

@@ -50,7 +50,8 @@ export async function execJob(all: readonly string[], options: ExecOptions): Pro
     if (options.detach) return await detach(job, farm);
     run.begin(job, farm);
     tracking.follow(job, { farm, api });
-    exitCode = run.finish(await attend(job, attendOptions(options, out, { farm, api }, tracking)));
+    const ofJob = run.finish(await attend(job, attendOptions(options, out, { farm, api }, tracking)));
+    exitCode = tracking.exitCode ?? ofJob;
   } catch (error) {
     if (run.interrupted) run.leave(ExitCode.interrupted);
     if (error instanceof OutputClosed) await run.unread();
@@ -132,7 +133,7 @@ async function dryRun({ template, lists }: Plan): Promise<number> {
 /** Commands are expected to fail now and then: only who asks for it has them ended early. */
 function execOptions(options: ExecOptions): JobOptions {
   const { halt, maxFailures } = options;
-  const most = halt?.when === 'now' ? halt.failures - 1 : (maxFailures ?? Number.MAX_SAFE_INTEGER);
+  const most = halt?.when === 'now' && halt.what === 'fail' ? halt.count - 1 : (maxFailures ?? Number.MAX_SAFE_INTEGER);
   return { ...jobOptions(options), maxFailures: most };
 }
 

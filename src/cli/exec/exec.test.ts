@@ -87,6 +87,8 @@ it('standard input is cut into blocks of whole lines, wherever its pieces end', 
 });
 
 it('--halt takes what is promised', () => {
-  assert.deepEqual(parseHalt('now,fail=2'), { when: 'now', failures: 2 });
-  assert.throws(() => parseHalt('now,success=1'), UsageError);
+  assert.deepEqual(parseHalt('now,fail=2'), { when: 'now', what: 'fail', count: 2 });
+  assert.deepEqual(parseHalt('-1'), { when: 'soon', what: 'success', count: 1 });
+  for (const text of ['now', 'now,fail', 'now,fail=0', 'soon,fail=10%', 'never,fail=1', '3'])
+    assert.throws(() => parseHalt(text), UsageError);
 });

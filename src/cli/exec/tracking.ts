@@ -1,11 +1,12 @@
 import type { Job } from '../../client/job.ts';
 import type { JobView } from '../../model/feed.ts';
 import type { ExecOptions } from '../commands/exec.ts';
-import { UsageError } from '../errors.ts';
+import { ExitCode, UsageError } from '../errors.ts';
 import type { OpenFarm } from '../open-farm.ts';
 import { printable } from '../output/printable.ts';
 import { asyncOf } from './arguments.ts';
 import { CollectedFiles } from './collected-files.ts';
+import { type Halt, isServersTask } from './halt.ts';
 import type { JobLog } from './job-log.ts';
 import type { Plan } from './plan.ts';
 import type { CommandOutcome } from './print-commands.ts';
@@ -31,7 +32,7 @@ export class Tracking {
   #open: OpenFarm | undefined;
   #files: CollectedFiles | undefined;
   readonly #results: ResultFiles | undefined;
-  #failed = 0;
+  readonly #ended = { fail: 0, success: 0, done: 0 };
   #isEnding = false;
 
   constructor(plan: Plan, options: ExecOptions, log: JobLog | undefined) {
@@ -44,7 +45,7 @@ export class Tracking {
   /** Whether it wants to hear of each outcome. */
   get isNeeded(): boolean {
     const { collect, halt, results } = this.#options;
-    return this.#log !== undefined || collect !== undefined || results !== undefined || halt?.when === 'soon';
+    return this.#log !== undefined || collect !== undefined || results !== undefined || !isServersTask(halt);
   }
 
   /** The commands that an earlier run has left. Refuses a log of other commands. */
@@ -91,23 +92,31 @@ export class Tracking {
     if (this.#open !== undefined)
       await this.#results?.write(this.#open.farm, given.sequence, given.args, columns, value);
     this.#log?.add(given.sequence, this.#commandOf(given), value, failed?.failure);
-    if (failed === undefined) return;
-    this.#failed += 1;
+    this.#ended[failed === undefined ? 'success' : 'fail'] += 1;
+    this.#ended.done += 1;
     const { halt } = this.#options;
-    if (halt?.when === 'soon' && this.#failed >= halt.failures) await this.#endSoon();
+    if (halt !== undefined && !isServersTask(halt) && this.#ended[halt.what] >= halt.count) await this.#end(halt);
   };
+
+  /** The exit code of a job that was ended because enough had been reached; undefined: it was not. */
+  get exitCode(): number | undefined {
+    const what = this.#options.halt?.what;
+    if (!this.#isEnding || what === 'fail') return undefined;
+    return what === 'success' || this.#ended.fail === 0 ? ExitCode.done : ExitCode.failed;
+  }
 
   #commandOf({ args, sequence }: NumberedArguments): string {
     return this.#plan.template.command(args, sequence, 1).replaceAll('\n', ' ');
   }
 
-  /** What runs goes on to its end, and nothing else is begun. */
-  async #endSoon(): Promise<void> {
+  /** Nothing else is begun; with `soon` what runs goes on to its end. */
+  async #end({ when }: Halt): Promise<void> {
     if (this.#isEnding || this.#job === undefined || this.#open === undefined) return;
     this.#isEnding = true;
     const { api } = this.#open;
     const path = `v1/jobs/${this.#job.id}`;
     try {
+      if (when === 'now') return await api.post(`${path}/cancel`);
       await api.post(`${path}/pause`);
     } catch {
       // It has ended by itself.

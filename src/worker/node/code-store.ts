@@ -1,8 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CodeRef } from '../../model/job.ts';
+import { DISK_FULL } from '../runner.ts';
+import { isFull } from './blob-transfer.ts';
 import type { FarmHttp } from './farm-http.ts';
 import { HttpError } from './farm-http.ts';
 
@@ -41,13 +43,22 @@ export class CodeStore {
       const bytes = inline === undefined ? await this.#fetch(code) : Buffer.from(inline);
       if (digestOf(bytes) !== sha256)
         throw new Error(`the code of ${sourceName} arrived damaged: its SHA-256 is not ${sha256}`);
-      await mkdir(this.#directory, { recursive: true });
-      // Under a name of its own first: other workers share the directory.
-      const draft = `${this.path(sha256)}.${randomBytes(6).toString('hex')}`;
-      await writeFile(draft, bytes);
-      await rename(draft, this.path(sha256));
+      await this.#write(sha256, bytes);
     }
     this.#ready.add(sha256);
+  }
+
+  async #write(sha256: string, bytes: Buffer): Promise<void> {
+    // Under a name of its own first: other workers share the directory.
+    const draft = `${this.path(sha256)}.${randomBytes(6).toString('hex')}`;
+    try {
+      await mkdir(this.#directory, { recursive: true });
+      await writeFile(draft, bytes);
+      await rename(draft, this.path(sha256));
+    } catch (error) {
+      await rm(draft, { force: true }).catch(() => {});
+      throw isFull(error) ? new Error(DISK_FULL) : error;
+    }
   }
 
   async #fetch({ sha256, sourceName }: CodeRef): Promise<Buffer> {

@@ -27,8 +27,10 @@ export async function findFiles(directory: string, patterns: readonly string[]):
   for (const pattern of patterns) {
     let matches = 0;
     for await (const match of glob(pattern, { cwd: directory })) {
-      const real = await realpath(join(directory, match));
       const path = innerPath(match);
+      // A link that leads nowhere is no file.
+      const real = path === undefined ? '' : await realpath(join(directory, match)).catch(() => undefined);
+      if (real === undefined) continue;
       if (path === undefined || !real.startsWith(home))
         throw new Error(`--collect ${pattern} names ${match}, which lies outside of the command's directory`);
       if (!(await stat(real)).isFile()) continue;

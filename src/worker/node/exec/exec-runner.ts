@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statfsSync } from 'node:fs';
 import { ValueStatus } from '../../../model/envelope.ts';
-import { COMMAND_GRACE } from '../../../model/exec-limits.ts';
+import { COMMAND_GRACE, COMMAND_ROOM_BYTES } from '../../../model/exec-limits.ts';
 import { CHUNK_BYTES, CHUNK_TIME } from '../../../model/limits.ts';
 import { countRuns, indexesOf } from '../../../model/runs.ts';
 import { packColumn } from '../../../protocol/column.ts';
@@ -132,13 +132,11 @@ export class ExecRunner implements ClosableRunner {
           this.#host.report({ kind: 'chunkWaiting', slot, chunk: chunk.id });
           await inputs.waits;
           if (!this.#isCurrent(place)) return;
-          if (inputs.full) {
-            place.chunks.shift();
-            this.#host.report({ kind: 'chunkReturned', slot, chunk: chunk.id, reason: DISK_FULL });
-            return;
-          }
+          if (inputs.full) return this.#giveBack(place, chunk);
           this.#host.report({ kind: 'chunkStarted', slot, chunk: chunk.id });
         }
+        // Once a command has begun, nobody knows whether it failed because of that.
+        if (!hasRoom(this.#host.root)) return this.#giveBack(place, chunk);
         done = await this.#runTasks(place, chunk, job, known, inputs, outcomes);
       } finally {
         inputs.release();
@@ -151,6 +149,12 @@ export class ExecRunner implements ClosableRunner {
     const column = packColumn(lengths, status, bytes);
     this.#host.report({ kind: 'chunkDone', slot, chunk: chunk.id, done, micros, column });
     if (place.isKilled) this.#die(place);
+  }
+
+  /** Nothing of it has begun; another worker's disk may have room. */
+  #giveBack(place: Place, chunk: Chunk): void {
+    place.chunks.shift();
+    this.#host.report({ kind: 'chunkReturned', slot: place.slot, chunk: chunk.id, reason: DISK_FULL });
   }
 
   async #runTasks(
@@ -204,6 +208,12 @@ export class ExecRunner implements ClosableRunner {
     this.#codes.set(job.job, read);
     return read;
   }
+}
+
+function hasRoom(directory: string): boolean {
+  const { blocks, bsize, bfree, bavail } = statfsSync(directory);
+  // Some file systems do not tell; some of the room is for root alone.
+  return blocks === 0 || (process.getuid?.() === 0 ? bfree : bavail) * bsize >= COMMAND_ROOM_BYTES;
 }
 
 function append(outcomes: ColumnWriter, outcome: ExecValue | WorkerFailure): void {
