@@ -66,8 +66,8 @@ function MachineLine(props: { machine: Machine; wake: () => void; shutOut: () =>
     'tr',
     null,
     h(
-      'td',
-      null,
+      'th',
+      { scope: 'row' },
       worker === undefined ? h('bdi', null, name) : h('a', { href: workerPath(worker) }, h('bdi', null, name)),
       cards.map((card) => h('div', { key: card, class: 'aside' }, card)),
     ),
