@@ -14,7 +14,13 @@ const LEAST_MEMORY = 300;
 
 export function describeMachine(): string {
   const cores = os.availableParallelism();
-  return `${os.hostname()}, ${os.arch()}, ${cores} ${cores === 1 ? 'core' : 'cores'}, ${memory()} MiB of memory`;
+  const secure = hasSecureBoot() ? ', Secure Boot' : '';
+  return `${os.hostname()}, ${os.arch()}, ${cores} ${cores === 1 ? 'core' : 'cores'}, ${memory()} MiB of memory${secure}`;
+}
+
+/** The kernel locks itself where its firmware has asked for its signature. */
+function hasSecureBoot(): boolean {
+  return /\[(integrity|confidentiality)\]/.test(read('/sys/kernel/security/lockdown'));
 }
 
 /** Tells this machine from all others, the same at each start: 32 hex digits, of what its maker and its cards say. */

@@ -4,6 +4,7 @@ import {
   lutimesSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -31,10 +32,26 @@ interface Loader {
   readonly file: string;
 }
 
-const UEFI: Readonly<Record<Arch, Loader>> = {
-  x64: { format: 'x86_64-efi', package: 'grub-efi-amd64-bin', modules: 'all_video gfxterm', file: 'BOOTX64.EFI' },
-  arm64: { format: 'arm64-efi', package: 'grub-efi-arm64-bin', modules: 'all_video gfxterm', file: 'BOOTAA64.EFI' },
+const UEFI_ARM: Loader = {
+  format: 'arm64-efi',
+  package: 'grub-efi-arm64-bin',
+  modules: 'all_video gfxterm',
+  file: 'BOOTAA64.EFI',
 };
+
+/**
+ * What Secure Boot starts on a PC: Microsoft has signed the first, which knows Debian's key, by which the second and the
+ * kernel are signed. That one finds the rest of the image by SIGN.
+ */
+const SIGNED = [
+  { package: 'shim-signed', from: 'usr/lib/shim/shimx64.efi.signed', to: 'BOOTX64.EFI' },
+  {
+    package: 'grub-efi-amd64-signed',
+    from: 'usr/lib/grub/x86_64-efi-signed/gcdx64.efi.signed',
+    to: 'grubx64.efi',
+  },
+] as const;
+const SIGN = '.disk/info';
 
 const BIOS: Loader = {
   format: 'i386-pc-eltorito',
@@ -62,6 +79,8 @@ export function writeIso(
     const grub = path.join(root, 'boot/grub');
     mkdirSync(grub, { recursive: true });
     for (const [name, file] of Object.entries(files)) copyFileSync(file, path.join(root, 'boot', name));
+    mkdirSync(path.dirname(path.join(root, SIGN)));
+    writeFileSync(path.join(root, SIGN), 'manyhands\n');
     writeFileSync(path.join(root, 'boot/mh.cpio'), writeConfigArchive({ server: [] }));
     const settings = readFileSync(path.join(os, 'grub/grub.cfg'), 'utf8');
     writeFileSync(
@@ -89,11 +108,13 @@ function writeEfiPartition(arch: Arch, packages: Packages, work: string, file: s
   const tree = path.join(work, 'efi');
   const folder = path.join(tree, 'EFI/BOOT');
   mkdirSync(folder, { recursive: true });
-  const early = path.join(os, 'grub/early.cfg');
-  const program = path.join(folder, UEFI[arch].file);
-  writeLoader(UEFI[arch], packages, ['-c', early], program);
+  if (arch === 'arm64')
+    writeLoader(UEFI_ARM, packages, ['-c', path.join(os, 'grub/early.cfg')], path.join(folder, UEFI_ARM.file));
+  else
+    for (const each of SIGNED) copyFileSync(path.join(packages(each.package), each.from), path.join(folder, each.to));
   setTimes(tree);
-  const tracks = Math.ceil((statSync(program).size / 1024 + 96) / TRACK);
+  const bytes = readdirSync(folder).reduce((sum, name) => sum + statSync(path.join(folder, name)).size, 0);
+  const tracks = Math.ceil((bytes / 1024 + 96) / TRACK);
   writeFileSync(file, new Uint8Array(tracks * TRACK * 1024));
   const quiet = { env: { ...process.env, MTOOLS_SKIP_CHECK: '1', SOURCE_DATE_EPOCH: String(CPIO_CHANGED), TZ: 'UTC' } };
   run(
@@ -106,18 +127,15 @@ function writeEfiPartition(arch: Arch, packages: Packages, work: string, file: s
 
 function writeDisk(arch: Arch, packages: Packages, root: string, target: string): void {
   const date = `${new Date(CPIO_CHANGED * 1_000).toISOString().replace(/\D/g, '').slice(0, 14)}00`;
-  const hybrid = path.join(
-    packages(arch === 'x64' ? BIOS.package : UEFI[arch].package),
-    'usr/lib/grub/i386-pc/boot_hybrid.img',
-  );
-  const bios = [
+  const hybrid = (): string => path.join(packages(BIOS.package), 'usr/lib/grub/i386-pc/boot_hybrid.img');
+  const bios = (): string[] => [
     ...['-b', 'boot/grub/bios.img', '-no-emul-boot', '-boot-load-size', '4', '-boot-info-table'],
-    ...['--grub2-boot-info', '--grub2-mbr', hybrid],
+    ...['--grub2-boot-info', '--grub2-mbr', hybrid()],
   ];
   const args = [
     ...['-as', 'mkisofs', '-quiet', '-volid', 'MANYHANDS', '-o', target, '-r', '-J', '-joliet-long'],
     ...['--set_all_file_dates', date, `--modification-date=${date}`],
-    ...(arch === 'x64' ? bios : []),
+    ...(arch === 'x64' ? bios() : []),
     ...['--protective-msdos-label', '--efi-boot', 'boot/grub/efi.img', '-efi-boot-part', '--efi-boot-image', root],
   ];
   run('xorriso', args, { env: { ...process.env, SOURCE_DATE_EPOCH: String(CPIO_CHANGED), TZ: 'UTC', LC_ALL: 'C' } });

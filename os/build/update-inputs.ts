@@ -12,7 +12,7 @@ import { inTurn } from './turn.ts';
 
 /** Of Debian, beside the kernel: the programs and libraries of the image, then what its boot loader is made of. */
 const PACKAGES: Readonly<Record<Arch, readonly string[]>> = {
-  x64: [...packagesOfAll(), 'grub-pc-bin', 'grub-efi-amd64-bin'],
+  x64: [...packagesOfAll(), 'grub-pc-bin', 'shim-signed', 'grub-efi-amd64-signed'],
   arm64: [...packagesOfAll(), 'grub-efi-arm64-bin'],
 };
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { before, describe, test } from 'node:test';
 import { formatBootConfig } from '../../src/server/boot/boot-config.ts';
@@ -8,12 +8,15 @@ import { type BootImage, bootNeeds, buildImage } from '../support/boot-image.ts'
 import type { Cleanup } from '../support/cleanup.ts';
 import { temporaryDirectory } from '../support/directories.ts';
 import { Machine } from '../support/machine.ts';
+import { runManyhands } from '../support/processes.ts';
 
 const OVMF = ['/usr/share/OVMF/OVMF_CODE_4M.fd', '/usr/share/OVMF/OVMF_CODE.fd'];
 
 /** The image as the page /boot makes it for this farm, fetched as a browser does. */
 async function fetched(t: Cleanup, farm: BootFarm): Promise<string> {
-  const { downloads } = await farm.ask<{ downloads: { path: string; bytes: number }[] }>('POST', '/v1/boot/images', {});
+  const { downloads } = await farm.ask<{ downloads: { path: string; bytes: number }[] }>('POST', '/v1/boot/images', {
+    allow: ['exec'],
+  });
   const [made] = downloads;
   assert.ok(made !== undefined);
   const bytes = Buffer.from(await (await fetch(new URL(made.path, farm.url))).arrayBuffer());
@@ -21,6 +24,12 @@ async function fetched(t: Cleanup, farm: BootFarm): Promise<string> {
   const iso = path.join(temporaryDirectory(t, 'iso'), 'worker.iso');
   writeFileSync(iso, bytes);
   return iso;
+}
+
+/** What the kernel of a booted machine lets nobody do, which follows from whether its firmware has asked for signatures. */
+async function lockdown(t: Cleanup, farm: BootFarm): Promise<string> {
+  const command = ['exec', ...farm.options, '--', 'cat', '/sys/kernel/security/lockdown', ':::', 'once'];
+  return (await runManyhands(t, command, { env: farm.environment, timeout: 60_000 })).stdout;
 }
 
 describe(
@@ -36,9 +45,20 @@ describe(
       const code = OVMF.find((file) => existsSync(file)) ?? '';
       return ['-drive', `if=pflash,format=raw,readonly=on,file=${code}`, '-device', 'VGA'];
     };
-    const ways: Record<string, (iso: string) => string[]> = {
+    /** Firmware that starts only what somebody it trusts has signed. It keeps what it learns in a copy of its variables. */
+    const secureFirmware = (t: Cleanup): string[] => {
+      const variables = path.join(temporaryDirectory(t, 'variables'), 'vars.fd');
+      copyFileSync('/usr/share/OVMF/OVMF_VARS_4M.ms.fd', variables);
+      return [
+        ...['-machine', 'q35,smm=on', '-global', 'driver=cfi.pflash01,property=secure,value=on', '-device', 'VGA'],
+        ...['-drive', 'if=pflash,format=raw,readonly=on,unit=0,file=/usr/share/OVMF/OVMF_CODE_4M.secboot.fd'],
+        ...['-drive', `if=pflash,format=raw,unit=1,file=${variables}`],
+      ];
+    };
+    const ways: Record<string, (iso: string, t: Cleanup) => string[]> = {
       'BIOS, as a CD': (iso) => ['-vga', 'std', '-cdrom', iso],
       'BIOS, as a disk': (iso) => ['-vga', 'std', '-drive', `file=${iso},format=raw,if=ide`],
+      'UEFI with Secure Boot, as a CD': (iso, t) => [...secureFirmware(t), '-cdrom', iso],
       'UEFI, as a stick': (iso) => [
         ...firmware(),
         ...[
@@ -56,9 +76,10 @@ describe(
         const farm = await BootFarm.start(t, '--boot-images', path.dirname(image.folder));
         const first = farm.farm.run((word: string) => `${word} from ${process.arch}`, 'hello', {});
         const iso = await fetched(t, farm);
-        const machine = Machine.start(t, image, { boot: boot(iso) });
+        const machine = Machine.start(t, image, { boot: boot(iso, t) });
         await machine.says(/manyhands: Joined http:/);
         assert.equal(await first, 'hello from x64');
+        if (way.includes('Secure')) assert.match(await lockdown(t, farm), /^none \[integrity\] confidentiality$/m);
         t.diagnostic(
           `first task ended ${machine.age.toFixed(1)} s after power-on, ${machine.cpuSeconds.toFixed(1)} s of CPU`,
         );
