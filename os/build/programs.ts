@@ -46,8 +46,8 @@ export async function programEntries(version: string): Promise<CpioEntry[]> {
     format: 'esm',
     platform: 'node',
     target: 'node26',
-    minifySyntax: true,
-    minifyWhitespace: true,
+    // An emulated machine takes a second for what is only the length of names.
+    minify: true,
     legalComments: 'inline',
     banner: { js: REQUIRE },
     external: ['bufferutil', 'utf-8-validate'],
