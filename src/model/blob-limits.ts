@@ -27,3 +27,6 @@ export const BLOB_CACHE_FOLDERS = 64;
 /** Milliseconds between two signs of life of the worker that owns a directory, and without one after which it counts as gone. */
 export const OWNER_SIGN = 60_000;
 export const OWNER_SILENCE = 10 * OWNER_SIGN;
+
+/** Bytes of uploads after which a server collects the buffers that they came in: it is the memory that these take. */
+export const PASSING_BYTES = 8 * 1_024 * 1_024;

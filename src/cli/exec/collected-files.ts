@@ -5,7 +5,7 @@ import type { Farm } from '../../client/farm.ts';
 import type { BlobRef } from '../../model/envelope.ts';
 import type { ExecFile } from '../../worker/exec/exec-code.ts';
 import { innerPath } from '../../worker/exec/inner-path.ts';
-import { blobOf } from '../../worker/node/exec/collect-files.ts';
+import { digestFile } from '../../worker/node/digest-file.ts';
 import { CommandError, ExitCode, systemWords, UsageError, whyNotMade } from '../errors.ts';
 import { printable } from '../output/printable.ts';
 
@@ -68,7 +68,7 @@ export class CollectedFiles {
     if (!this.#replaces) {
       const found = lstatSync(target, { throwIfNoEntry: false });
       if (found !== undefined) {
-        if (found.isFile() && found.size === blob.size && (await blobOf(target)).sha256 === blob.sha256) return;
+        if (found.isFile() && found.size === blob.size && (await digestFile(target)).sha256 === blob.sha256) return;
         if (this.#left === 0) this.#firstLeft = inner;
         this.#left += 1;
         return;

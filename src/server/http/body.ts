@@ -8,6 +8,7 @@ import {
   VALUE_DEPTH,
 } from '../../model/limits.ts';
 import { breakOf, isDeeperThan, type JsonBreak } from '../../protocol/json-text.ts';
+import { notePassing } from '../passing-buffers.ts';
 import { Problem } from '../problem.ts';
 
 /** The content type has to be said: a form of a foreign page cannot say it. (T-2) */
@@ -86,6 +87,7 @@ export async function* readSteadily(request: IncomingMessage, grace = UPLOAD_GRA
     for (let part = await body.next(); part !== undefined; part = await body.next()) {
       got += part.length;
       yield part;
+      notePassing(part.length);
     }
   } finally {
     clearInterval(guard);

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import Type from 'typebox';
 import { PYODIDE_SNAPSHOT } from '../../model/python.ts';
 import { Count, Sha256 } from '../../protocol/shapes.ts';
@@ -6,6 +5,7 @@ import { Problem } from '../problem.ts';
 import type { PyodideFiles } from '../pyodide.ts';
 import { sendAsset } from './asset.ts';
 import { type Route, route } from './route.ts';
+import { sendFile } from './send-file.ts';
 
 const WORKERS = ['admin', 'work'] as const;
 const TYPES = {
@@ -44,12 +44,12 @@ export function pyodideRoutes(pyodide: PyodideFiles | undefined): Route[] {
         'The memory of Pyodide after its start, in gzip: who has it starts sooner. Made when it is first asked for.',
       answers: { 200: { description: 'Its bytes.' }, 404: { description: 'None can be made here.' } },
       handle: async ({ request, response }) => {
-        const packed = await found(pyodide).snapshot.packed();
-        if (packed === undefined) throw new Problem('unknown', 'this server cannot make a snapshot of its Pyodide');
-        const tag = createHash('sha256').update(packed).digest('hex');
+        const file = await found(pyodide).snapshot.file();
+        if (file === undefined) throw new Problem('unknown', 'this server cannot make a snapshot of its Pyodide');
+        const headers = { 'cache-control': 'private, no-cache', etag: `"${file.sha256}"`, vary: 'origin' };
+        if (request.headers['if-none-match'] === headers.etag) return { status: 304, headers };
         // Compressed as it is: it is unpacked where it is used, and checked by that.
-        const asset = { type: 'application/octet-stream', plain: packed, tag };
-        return sendAsset(asset, request, response, { 'cache-control': 'private, no-cache', vary: 'origin' });
+        return sendFile(file.path, request, response, { headers });
       },
     }),
     route({

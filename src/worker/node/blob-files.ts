@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
-import { open, rename, rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BlobRef } from '../../model/envelope.ts';
-import { BLOB_CHUNK_BYTES, TRANSFER_RETRY, TRANSFER_RETRY_MAX } from '../../model/limits.ts';
+import { TRANSFER_RETRY, TRANSFER_RETRY_MAX } from '../../model/limits.ts';
 import { BlobCache, type CachedBlob } from './blob-cache.ts';
 import { Download, isFull, Upload } from './blob-transfer.ts';
+import { digestFile } from './digest-file.ts';
 import type { FarmHttp } from './farm-http.ts';
 import { HttpError } from './farm-http.ts';
 
@@ -125,7 +125,7 @@ export class BlobFiles {
   /** Of a file that another process left here nothing is believed but its bytes. */
   async #check(sha256: string, blob: CachedBlob): Promise<string | undefined> {
     const path = this.#cache.path(sha256);
-    if ((await digestOf(path).catch(() => undefined)) === sha256) return undefined;
+    if ((await digestFile(path).catch(() => undefined))?.sha256 === sha256) return undefined;
     this.#cache.gone(blob);
     await rm(path, { force: true });
     return await this.#fetch(sha256, blob);
@@ -147,20 +147,5 @@ export class BlobFiles {
       await sleep(delay, undefined, { signal: this.#stopped, ref: false }).catch(() => {});
       delay = Math.min(delay * 2, TRANSFER_RETRY_MAX);
     }
-  }
-}
-
-async function digestOf(path: string): Promise<string> {
-  const sum = createHash('sha256');
-  const buffer = Buffer.allocUnsafeSlow(BLOB_CHUNK_BYTES);
-  const file = await open(path, 'r');
-  try {
-    for (;;) {
-      const { bytesRead } = await file.read(buffer, 0, buffer.length);
-      if (bytesRead === 0) return sum.digest('hex');
-      sum.update(buffer.subarray(0, bytesRead));
-    }
-  } finally {
-    await file.close();
   }
 }

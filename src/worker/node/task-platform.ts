@@ -1,18 +1,18 @@
-import { createHash, hash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { constants, readFileSync, writeFileSync } from 'node:fs';
-import { lstat, open, rename } from 'node:fs/promises';
+import { lstat, rename } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { gunzipSync } from 'node:zlib';
-import { BLOB_CHUNK_BYTES } from '../../model/limits.ts';
 import { PYODIDE_SNAPSHOT } from '../../model/python.ts';
 import type { TaskPlatform } from '../tasks/executor.ts';
 import type { PythonSlot, Sources } from '../tasks/python/python-slot.ts';
 import type { StoredBlob } from '../tasks/task-channel.ts';
 import { loadTask } from '../tasks/task-module.ts';
+import { digestFile } from './digest-file.ts';
 
 /** Where this program's own files lie: their lines say nothing to the author of a task. */
 const folder = new URL('../', import.meta.url);
@@ -102,19 +102,7 @@ export async function takeFile(directory: string, path: string): Promise<StoredB
     if (error.code !== 'ERR_ACCESS_DENIED') throw error;
     throw new TypeError(`ctx.keep takes a file in the task's own directory, which ${path} is not`);
   });
-  const sum = createHash('sha256');
-  const buffer = Buffer.allocUnsafeSlow(BLOB_CHUNK_BYTES);
-  const handle = await open(taken, 'r');
-  try {
-    for (let size = 0; ; ) {
-      const { bytesRead } = await handle.read(buffer, 0, buffer.length, size);
-      if (bytesRead === 0) return { sha256: sum.digest('hex'), size, file };
-      sum.update(buffer.subarray(0, bytesRead));
-      size += bytesRead;
-    }
-  } finally {
-    await handle.close();
-  }
+  return { ...(await digestFile(taken)), file };
 }
 
 /** The name of such a file in the directory of its process. */

@@ -1,13 +1,7 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { glob, realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
-import type { BlobRef } from '../../../model/envelope.ts';
 import { COLLECTED_FILES } from '../../../model/exec-limits.ts';
 import { innerPath } from '../../exec/inner-path.ts';
-
-/** Bytes that are read at once: larger pieces are no faster, and more memory until they are collected. */
-const READ_BYTES = 256 * 1024;
 
 /** A file that a job wants back: its path below the directory, and where it truly lies. */
 export interface FoundFile {
@@ -41,15 +35,4 @@ export async function findFiles(directory: string, patterns: readonly string[]):
     if (matches === 0) throw new Error(`--collect ${pattern} matches no file that the command has written`);
   }
   return [...found.values()];
-}
-
-/** The name of a file as a blob, without having it in memory. */
-export async function blobOf(path: string): Promise<BlobRef> {
-  const digest = createHash('sha256');
-  let size = 0;
-  for await (const part of createReadStream(path, { highWaterMark: READ_BYTES })) {
-    digest.update(part as Buffer);
-    size += (part as Buffer).length;
-  }
-  return { sha256: digest.digest('hex'), size };
 }

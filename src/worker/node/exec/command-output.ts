@@ -3,7 +3,7 @@ import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { COMMAND_LAST_WORDS_BYTES, COMMAND_OUTPUT_BYTES } from '../../../model/exec-limits.ts';
 import type { ExecOutput } from '../../exec/exec-code.ts';
 import type { BlobFiles } from '../blob-files.ts';
-import { blobOf } from './collect-files.ts';
+import { digestFile } from '../digest-file.ts';
 
 /** What a command has printed into a file: in the outcome itself where it is short, else as a blob that is uploaded by then. */
 export async function outputIn(path: string, blobs: BlobFiles): Promise<ExecOutput> {
@@ -16,7 +16,7 @@ export async function outputIn(path: string, blobs: BlobFiles): Promise<ExecOutp
 
 /** Stores a file in the farm; the file goes. */
 export async function uploaded(path: string, blobs: BlobFiles): Promise<{ sha256: string; size: number }> {
-  const blob = await blobOf(path);
+  const blob = await digestFile(path);
   const problem = await blobs.upload(blob, path);
   if (problem !== undefined) throw new Error(`what it has written could not be stored: ${problem}`);
   return blob;

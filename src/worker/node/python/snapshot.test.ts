@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, test } from 'node:test';
@@ -35,24 +36,26 @@ const pyodide = path.join(repository, 'node_modules', 'pyodide');
 const { version } = await (PyodideFiles.find() as PyodideFiles).manifest();
 const made = temporaryDirectory(suite, 'cache');
 const snapshot = new PyodideSnapshot(pyodide, version, made);
-const nameOfSnapshot = path.basename(snapshot.file);
+const place = await snapshot.place();
+const nameOfSnapshot = path.basename(place);
 // One that was cut off while it was written.
-writeFileSync(snapshot.file, gzipSync(Buffer.alloc(1_000_000)).subarray(0, 500));
-const first = await snapshot.packed();
+writeFileSync(place, gzipSync(Buffer.alloc(1_000_000)).subarray(0, 500));
+const told = await snapshot.file();
+const first = readFileSync(place);
 
 test('a snapshot is made once, and one that came to harm is made again', async () => {
-  assert.ok(first !== undefined && gunzipSync(first).length > 10_000_000);
-  assert.deepEqual(readFileSync(snapshot.file), first);
+  assert.ok(gunzipSync(first).length > 10_000_000);
+  assert.deepEqual(told, { path: place, sha256: createHash('sha256').update(first).digest('hex') });
   assert.deepEqual(readdirSync(made), [nameOfSnapshot], 'no draft is left');
   const begun = performance.now();
-  assert.deepEqual(await new PyodideSnapshot(pyodide, version, made).packed(), first);
+  assert.deepEqual(await new PyodideSnapshot(pyodide, version, made).file(), told);
   assert.ok(performance.now() - begun < 1_000, 'it is read, not made');
 });
 
 test('where none can be made, none is given', async (t) => {
   const empty = temporaryDirectory(t);
   writeFileSync(path.join(empty, 'pyodide.asm.wasm'), '');
-  assert.equal(await new PyodideSnapshot(empty, version, path.join(empty, 'cache')).packed(), undefined);
+  assert.equal(await new PyodideSnapshot(empty, version, path.join(empty, 'cache')).file(), undefined);
 });
 
 test('slots that begin with the same snapshot have each their own chance, and the time zone of their place', async (t) => {
@@ -62,7 +65,7 @@ test('slots that begin with the same snapshot have each their own chance, and th
     else process.env['TZ'] = before;
   });
   process.env['TZ'] = 'Asia/Tokyo';
-  process.env['XDG_CACHE_HOME'] = cacheWith(suite, first as Buffer);
+  process.env['XDG_CACHE_HOME'] = cacheWith(suite, first);
   const { farm, worker } = await clientFarm(t, { slots: 2, env: ['TZ'] });
   const begun = performance.now();
   const job = await farm.map(files('chance.py'), [1, 2]);
@@ -81,7 +84,7 @@ test('slots that begin with the same snapshot have each their own chance, and th
 });
 
 test('a snapshot that does not fit costs nothing but time, and a slot that loads is spared when its task is cancelled', async (t) => {
-  const plain = gunzipSync(first as Buffer);
+  const plain = gunzipSync(first);
   // Of another build: the interpreter compares this.
   plain[20] = (plain[20] as number) ^ 1;
   process.env['XDG_CACHE_HOME'] = cacheWith(suite, gzipSync(plain, { level: 1 }));
