@@ -136,6 +136,7 @@ export class Executor {
     this.place.chunk = order.id;
     this.place.position = 0;
     this.#context = undefined;
+    this.#context = undefined;
     const job = this.#jobs.get(order.job);
     if (job === undefined) throw new Error(`a chunk of job ${order.job} came before the job`);
     if (job.task === undefined) {
@@ -144,6 +145,8 @@ export class Executor {
         place: this.place,
         send: this.#send,
       });
+      // What came meanwhile, such as that nobody wants it any more, could not be read.
+      await new Promise<void>((resolve) => this.#platform.soon(resolve));
       this.#send({ kind: 'started', chunk: order.id });
     }
     const begun = performance.now();
