@@ -54,7 +54,7 @@ const usage: Record<string, Case> = {
   },
   'a module that imports what is not there': {
     args: ['run', 'lacks.ts', '1'],
-    says: /the task module lacks\.ts imports what can't be found: lacks\.ts:1:15: "no-such-package"; is it installed\? \(npm install no-such-package\)$/m,
+    says: /the task module lacks\.ts imports what can't be found: lacks\.ts:1:15: "no-such-package"; is it installed\? \(npm install no-such-package; if it has native parts: --install no-such-package\)$/m,
   },
   'a range that counts the other way': {
     args: ['run', 'square.ts', '--range', '5..1'],

@@ -1,5 +1,4 @@
-import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
-import path from 'node:path';
+import { accessSync, constants, statSync } from 'node:fs';
 import { SNAPSHOT_DELAY } from '../model/python-limits.ts';
 import { PyodideFiles } from '../server/pyodide.ts';
 import { startServer } from '../server/server.ts';
@@ -8,11 +7,13 @@ import type { ServeOptions } from './commands/serve.ts';
 import { ExitCode, systemWords, UsageError } from './errors.ts';
 import { dataDirectoryOf } from './find-server.ts';
 import { startLocalWorker } from './local-worker.ts';
+import { makeFolders } from './make-folders.ts';
 
 /** Serves until it is told to stop; resolves with the exit code. */
 export async function serve(options: ServeOptions): Promise<number> {
   const dataDir = dataDirectoryOf(options);
   makeWritable(dataDir);
+  refuseNoImages(options.bootImages);
   let broken: Error | undefined;
   const stopped = Promise.withResolvers<void>();
   const { lan, host, port, publicUrl, allowOrigin, keep, bootImages, netboot } = options;
@@ -39,7 +40,7 @@ export async function serve(options: ServeOptions): Promise<number> {
   // Whoever is the first to run Python here shall not wait for it.
   const preparing = setTimeout(() => void PyodideFiles.find()?.snapshot.prepare(), SNAPSHOT_DELAY);
   const worker = options.workers
-    ? startLocalWorker(server, options.workers, options.allow ? { allow: ['exec'] } : {})
+    ? startLocalWorker(server, options.workers, options.allow ? { allow: options.allow } : {})
     : undefined;
   await worker?.joined;
   await stopped.promise;
@@ -65,10 +66,10 @@ function stopOnSignals(stop: () => void): void {
   }
 }
 
-/** Tells in one sentence why nothing can be kept there. One folder after the other: some file systems take `recursive` for an invitation to try for ever. */
+/** Tells in one sentence why nothing can be kept there. */
 function makeWritable(dataDir: string): void {
   try {
-    for (const folder of missingFolders(dataDir)) mkdirSync(folder, { mode: 0o700 });
+    makeFolders(dataDir, 0o700);
     if (!statSync(dataDir).isDirectory()) throw new Error('it is a file, not a directory');
     accessSync(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
@@ -81,8 +82,8 @@ function makeWritable(dataDir: string): void {
   }
 }
 
-function missingFolders(directory: string): string[] {
-  const missing: string[] = [];
-  for (let at = directory; !existsSync(at) && path.dirname(at) !== at; at = path.dirname(at)) missing.unshift(at);
-  return missing;
+/** A directory that is only empty may be filled later. */
+function refuseNoImages(directory: string | undefined): void {
+  if (directory === undefined || statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return;
+  throw new UsageError(`--boot-images ${directory}: there is no such directory; build images with make -C os os-image`);
 }

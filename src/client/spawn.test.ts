@@ -76,6 +76,7 @@ describe('R34: a job whose tasks add others', () => {
       { spawns: true },
       /: ctx\.spawn: a task adds at most 4096 others; give some of them several inputs to spread$/,
     );
+    await fails((_, ctx) => ctx.spawn(() => 1), { spawns: true }, /: ctx\.spawn: its input is a function/);
     await fails(
       (_, ctx) => ctx.spawn('x'.repeat(200_000)),
       { spawns: true },

@@ -178,6 +178,8 @@ function whyNotNow(state: State, job: OpenJob): string[] {
   if (shape.fits.size === 0) return ['No connected worker can run it.', ...misfits(state, shape)];
   const open = [...shape.fits].filter((worker) => worker.open);
   if (open.length === 0) return ['Every worker that could run it is draining, silent or set aside.', ...closed(shape)];
+  // What waits for its time to come is told apart.
+  if (job.ready === 0 && job.unclaimed === 0 && job.tally.aside > 0) return [];
   if (shape.idle.size > 0) {
     return [job.claiming ? 'Its inputs are being read from the store.' : 'A slot is free: it is about to be granted.'];
   }

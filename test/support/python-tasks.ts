@@ -63,6 +63,7 @@ export const FILES = {
     'def task(input, ctx):',
     '    if input == "many":',
     '        for i in range(5000): ctx.spawn(i)',
+    '    if input == "function": ctx.spawn(task)',
     '    if input == "large": ctx.spawn("x" * 200_000)',
     '    if not isinstance(input, list): return input',
     '    for part in input: ctx.spawn(part)',
@@ -144,10 +145,15 @@ function checkSpawning({ farm, files }: Asking): void {
       [[1], {}, /ctx\.spawn is for jobs that were submitted with the option spawns/],
       ['many', { spawns: true }, /a task adds at most 4096 others/],
       ['large', { spawns: true }, /have at most 128 KiB together/],
+      ['function', { spawns: true }, /ctx\.spawn: its input is a function, which cannot be sent/],
     ] as const) {
       const failing = await farm.map(files('spawn.py'), [input], options);
       const [record, ...others] = await failing.settled();
-      assert.match(record?.status === 'failed' ? record.error.message : '', message);
+      const error = record?.status === 'failed' ? record.error : undefined;
+      assert.match(error?.message ?? '', message);
+      const { stack = '' } = error?.cause as Error;
+      assert.match(stack, /spawn\.py/);
+      assert.doesNotMatch(stack, /chunk\.py|task\.py/, 'only lines of its author');
       assert.deepEqual(others, []);
     }
   });

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Allowed } from '../../worker/node/join.ts';
+import { ALLOWED_HELP, collectAllowed } from '../arguments/allowed.ts';
 import { formatDuration, parseDuration } from '../arguments/duration.ts';
 import { wholeNumber } from '../arguments/numbers.ts';
 import { collectLabel, collectResource } from '../arguments/pairs.ts';
@@ -39,11 +40,7 @@ export function addJoin(program: Command, finish: Finish): void {
     .option('--label <key=value>', 'say something of this worker that a job may require', collectLabel)
     .option('--resource <key=amount>', 'something countable that tasks may ask for, such as gpu=2', collectResource)
     .option('--deny <what>', 'let tasks do less: net')
-    .option(
-      '--allow <what>',
-      'let tasks do more, may be given more than once: exec (any command as this user), python, install (packages of npm)',
-      collectAllowed,
-    )
+    .option('--allow <what>', ALLOWED_HELP, collectAllowed)
     .option('--env <name>', 'let tasks see this environment variable', (name, all: string[] = []) => [...all, name])
     .option('--cache <dir>', 'keep task code and files here, also for the next time (default: only as long as it runs)')
     .option(
@@ -57,12 +54,6 @@ export function addJoin(program: Command, finish: Finish): void {
     .option('--json', 'tell what happens as JSON lines')
     .option('--quiet', 'say nothing but errors')
     .action(async (urls: string, options: JoinOptions) => finish(await join(urls, options)));
-}
-
-function collectAllowed(what: string, before: Allowed[] = []): Allowed[] {
-  if (what !== 'exec' && what !== 'python' && what !== 'install')
-    throw new UsageError(`--allow knows only exec, python and install, not "${what}"`);
-  return [...before, what];
 }
 
 async function join(urls: string, options: JoinOptions): Promise<number> {

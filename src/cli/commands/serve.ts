@@ -1,4 +1,6 @@
 import type { Command } from 'commander';
+import type { Allowed } from '../../worker/node/join.ts';
+import { ALLOWED_HELP, collectAllowed } from '../arguments/allowed.ts';
 import { parseDuration } from '../arguments/duration.ts';
 import { wholeNumber } from '../arguments/numbers.ts';
 import { UsageError } from '../errors.ts';
@@ -12,7 +14,7 @@ export interface ServeOptions {
   allowOrigin?: string[];
   data?: string;
   workers?: number;
-  allow?: string;
+  allow?: Allowed[];
   store: string;
   keep?: number;
   bootImages?: string;
@@ -31,7 +33,7 @@ export function addServe(program: Command, finish: Finish): void {
     .option('--allow-origin <url>', 'pages of this site may lend their visitors’ devices', together)
     .option('--data <dir>', 'where everything durable lies (default: $XDG_STATE_HOME/manyhands)')
     .option('--workers <n>', 'also work here, on this many slots', wholeNumber('--workers', 0, 4096))
-    .option('--allow <what>', 'let tasks do more on these: exec, which is any command as this user')
+    .option('--allow <what>', `with --workers: ${ALLOWED_HELP}`, collectAllowed)
     .option('--store <store>', 'where jobs are kept: sqlite, in the data directory', 'sqlite')
     .option('--keep <duration>', 'forget jobs so long after their end (default: never)', parseDuration)
     .option('--boot-images <dir>', 'hand out the boot images there (default: those built by make -C os os-image)')
@@ -51,9 +53,8 @@ function together(url: string, before: string[] = []): string[] {
 function check({ store, lan, host, allow, workers, netboot }: ServeOptions): void {
   if (netboot && !lan && host === undefined)
     throw new UsageError('--netboot boots other machines, which reach a server with --lan or --host ADDRESS');
-  if (allow !== undefined && allow !== 'exec') throw new UsageError(`--allow knows only exec, not "${allow}"`);
   if (allow !== undefined && !workers)
-    throw new UsageError('--allow exec is for the workers here: give their number with --workers');
+    throw new UsageError(`--allow ${allow.join(',')} is for the workers here: give their number with --workers`);
   if (/^postgres(ql)?:/.test(store)) {
     throw new UsageError(
       '--store postgres://… is not in this version yet: it keeps jobs in SQLite, in its data directory',

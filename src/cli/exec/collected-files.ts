@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, realpathSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, realpathSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Farm } from '../../client/farm.ts';
@@ -7,6 +7,7 @@ import type { ExecFile } from '../../worker/exec/exec-code.ts';
 import { innerPath } from '../../worker/exec/inner-path.ts';
 import { digestFile } from '../../worker/node/digest-file.ts';
 import { CommandError, ExitCode, systemWords, UsageError, whyNotMade } from '../errors.ts';
+import { makeFolders } from '../make-folders.ts';
 import { printable } from '../output/printable.ts';
 
 export interface CollectOptions {
@@ -30,7 +31,7 @@ export class CollectedFiles {
     this.#farm = farm;
     this.#replaces = replaces;
     try {
-      mkdirSync(directory, { recursive: true });
+      makeFolders(directory);
       this.#home = realpathSync(directory);
     } catch (error) {
       throw new UsageError(`${directory} can't be made a directory: ${whyNotMade(directory, error)}`, { cause: error });
@@ -92,7 +93,7 @@ export class CollectedFiles {
     let at = home;
     for (const step of inner.split('/')) {
       at = path.join(at, step);
-      mkdirSync(at, { recursive: true });
+      if (!existsSync(at)) mkdirSync(at);
       at = realpathSync(at);
       if (at !== home && !at.startsWith(home === path.sep ? home : home + path.sep)) throw refused(name);
     }

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Farm } from '../../client/farm.ts';
 import type { ExecOutput, ExecValue } from '../../worker/exec/exec-code.ts';
 import { CommandError, ExitCode, systemWords } from '../errors.ts';
+import { makeFolders } from '../make-folders.ts';
 
 /** Bytes of a name in a directory, on all usual file systems. */
 const NAME_BYTES = 255;
@@ -25,7 +26,7 @@ export class ResultFiles {
   async write(farm: Farm, sequence: number, args: readonly string[], columns: number, value?: ExecValue) {
     const directory = path.join(this.#root, ...directoryOf(args, columns, this.#names));
     try {
-      mkdirSync(directory, { recursive: true });
+      makeFolders(directory);
       writeFileSync(path.join(directory, 'seq'), String(sequence));
       for (const stream of ['stdout', 'stderr'] as const)
         await writeOutput(farm, path.join(directory, stream), value?.[stream] ?? '');

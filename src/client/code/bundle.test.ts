@@ -166,7 +166,7 @@ it('an import that is not there is refused with its place and what to do', async
   await refused(
     folder,
     'package.js',
-    /^the task module package\.js imports what can't be found: package\.js:2:15: "@some\/thing\/deep"; is it installed\? \(npm install @some\/thing\)$/,
+    /^the task module package\.js imports what can't be found: package\.js:2:15: "@some\/thing\/deep"; is it installed\? \(npm install @some\/thing; if it has native parts: --install @some\/thing\)$/,
   );
   await refused(folder, 'file.js', /file\.js:1:8: "\.\/gone\.ts"; correct its path$/);
 });

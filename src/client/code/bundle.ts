@@ -105,7 +105,9 @@ function explain(sourceName: string, failure: { errors?: Message[]; message?: st
   if (missing === undefined) {
     return `the task module ${sourceName} does not compile: ${place}${first.text}${more}`;
   }
-  const advice = /^[./]/.test(missing) ? 'correct its path' : `is it installed? (npm install ${packageOf(missing)})`;
+  const advice = /^[./]/.test(missing)
+    ? 'correct its path'
+    : `is it installed? (npm install ${packageOf(missing)}; if it has native parts: --install ${packageOf(missing)})`;
   return `the task module ${sourceName} imports what can't be found: ${place}"${missing}"${more}; ${advice}`;
 }
 

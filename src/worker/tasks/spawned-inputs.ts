@@ -3,6 +3,7 @@ import { SPAWN_BYTES, SPAWN_TASKS } from '../../model/spawn-limits.ts';
 import type { Spawned } from '../../model/spawned.ts';
 import { packColumn } from '../../protocol/column.ts';
 import { ColumnWriter } from '../../protocol/values/column-writer.ts';
+import { ValueError } from '../../protocol/values/value-error.ts';
 
 /** What the tasks of one chunk give their job (`ctx.spawn`): of those that fail, nothing. */
 export class SpawnedInputs {
@@ -43,13 +44,23 @@ export class SpawnedInputs {
       throw new RangeError(
         `ctx.spawn: a task adds at most ${SPAWN_TASKS} others; give some of them several inputs to spread`,
       );
-    const size = this.#writer.append(input);
+    const size = this.#append(input);
     this.#inputs += 1;
     this.#bytes += size;
     if (this.#bytes <= SPAWN_BYTES) return;
     throw new RangeError(
       `ctx.spawn: the inputs that a task adds have at most ${SPAWN_BYTES / 1024} KiB together; store what is large by ctx.blob, and spawn its name`,
     );
+  }
+
+  /** Thrown here, so that the first line of its stack that is not ours is the author's. */
+  #append(input: unknown): number {
+    try {
+      return this.#writer.append(input);
+    } catch (error) {
+      if (!(error instanceof ValueError)) throw error;
+      throw new TypeError(`ctx.spawn: ${error.about('its input').message}`);
+    }
   }
 
   /** The task is over. */

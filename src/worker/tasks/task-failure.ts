@@ -65,9 +65,24 @@ function causeOf(cause: unknown, words: FailureWords, room: number): FailureCaus
   return { ...wordsOf(cause), ...(below !== undefined && { cause: below }) };
 }
 
+/** The engine names a flag of its own, which is none of ours. */
+function wordsOfDenial(
+  error: Error & { code?: unknown; permission?: unknown; resource?: unknown },
+): string | undefined {
+  if (error.code !== 'ERR_ACCESS_DENIED') return undefined;
+  const what = typeof error.resource === 'string' && error.resource !== '' ? ` ${error.resource}` : '';
+  const act = { FileSystemRead: `read${what}`, FileSystemWrite: `write${what}`, ChildProcess: 'start a program' }[
+    String(error.permission)
+  ];
+  const may = act === undefined ? `use ${String(error.permission)}` : act;
+  return `a task may not ${may}: it has a directory of its own and nothing else; files come as blobs (ctx.file), and programs are run by manyhands exec`;
+}
+
 /** An error of several, such as of a name with several addresses, often says nothing itself. */
 function wordsOf(error: Error): { name: string; message: string } {
   const { name, message } = error;
+  const denied = wordsOfDenial(error);
+  if (denied !== undefined) return { name: String(name), message: denied };
   if (message !== '' || !('errors' in error) || !Array.isArray(error.errors)) {
     return { name: String(name), message: String(message) };
   }

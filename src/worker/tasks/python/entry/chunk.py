@@ -69,7 +69,10 @@ class Spawned:
             raise TypeError("ctx.spawn was called after its task had ended")
         if len(self._mine) == SPAWN_TASKS:
             raise ValueError(f"ctx.spawn: a task adds at most {SPAWN_TASKS} others; give some of them several inputs to spread")
-        content = values.content(value)
+        try:
+            content = values.content(value)
+        except values.ValueRefused as error:
+            raise TypeError(f"ctx.spawn: {error}".replace("result", "its input", 1)) from None
         self._bytes += len(content[1])
         if self._bytes > SPAWN_BYTES:
             raise ValueError(

@@ -2,6 +2,7 @@
 
 import inspect
 import linecache
+import os
 import sys
 import traceback
 import types
@@ -11,6 +12,8 @@ from values import ValueRefused
 # As model/limits.ts has them.
 ERROR_MESSAGE_BYTES = 4 * 1024
 ERROR_STACK_BYTES = 8 * 1024
+
+HERE = os.path.dirname(__file__)
 
 CODE_ERROR = "TaskCodeError"
 
@@ -164,12 +167,14 @@ def _said(error):
 
 
 def _stack(error, name):
-    """The traceback from the first line of the author's file on: what lies before is ours."""
+    """The traceback from the first line of the author's file on: what lies before is ours, and so is what of it lies here."""
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename != name:
         trace = trace.tb_next
     try:
-        lines = traceback.format_exception(type(error), error, trace, chain=False)
+        told = traceback.TracebackException(type(error), error, trace)
+        told.stack = traceback.StackSummary.from_list([each for each in told.stack if os.path.dirname(each.filename) != HERE])
+        lines = told.format(chain=False)
     except Exception:
         lines = [_said(error)]
     text = "".join(lines).rstrip("\n")
