@@ -151,7 +151,7 @@ function checkSpawning({ farm, files }: Asking): void {
       const [record, ...others] = await failing.settled();
       const error = record?.status === 'failed' ? record.error : undefined;
       assert.match(error?.message ?? '', message);
-      const { stack = '' } = error?.cause as Error;
+      const { stack = '' } = (error?.cause ?? {}) as Partial<Error>;
       assert.match(stack, /spawn\.py/);
       assert.doesNotMatch(stack, /chunk\.py|task\.py/, 'only lines of its author');
       assert.deepEqual(others, []);
