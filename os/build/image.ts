@@ -2,7 +2,7 @@
 // In the environment, FAST=1 compresses less, and OUT=DIR puts it elsewhere: both for tests.
 import { mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { constants, zstdCompressSync } from 'node:zlib';
+import { constants, gzipSync, zstdCompressSync } from 'node:zlib';
 import { writeCpio } from '../../src/server/boot/cpio.ts';
 import { Apt } from './apt.ts';
 import { driverEntries } from './drivers.ts';
@@ -23,14 +23,14 @@ const LEVEL = { fast: 3, release: 19 } as const;
 
 async function buildImage(arch: Arch, isFast: boolean): Promise<void> {
   requireTools('apt-get', 'apt-cache', 'dpkg-deb', 'tar', 'npm', 'grub-mkimage', 'xorriso', 'mformat', 'mcopy');
-  const { kernel, debian, npm } = readLock().inputs[arch];
+  const { kernel: kernelPackage, debian, npm } = readLock().inputs[arch];
   const apt = new Apt(arch);
   const packages = (name: string): string => {
     const input = debian.find((each) => each.name === name);
     if (input === undefined) throw new BuildFailure(`inputs.lock has no package ${name}`);
     return apt.unpacked(input);
   };
-  const folder = apt.unpacked(kernel);
+  const folder = apt.unpacked(kernelPackage);
   const { release, entries } = driverEntries(folder);
   const { version } = JSON.parse(readFileSync(path.join(repository, 'package.json'), 'utf8')) as { version: string };
   const archive = writeCpio([
@@ -41,7 +41,9 @@ async function buildImage(arch: Arch, isFast: boolean): Promise<void> {
   const output = outputOf(arch);
   mkdirSync(output, { recursive: true });
   const files = { vmlinuz: path.join(output, 'vmlinuz'), initrd: path.join(output, 'initrd') };
-  writeWhole(files.vmlinuz, readFileSync(path.join(folder, `boot/vmlinuz-${release}`)));
+  const kernel = readFileSync(path.join(folder, `boot/vmlinuz-${release}`));
+  // That of ARM comes as it lies in memory, 33 MB; GRUB and QEMU unpack it, and for iPXE the server does.
+  writeWhole(files.vmlinuz, arch === 'arm64' ? gzipSync(kernel, { level: isFast ? 1 : 9 }) : kernel);
   writeWhole(files.initrd, compress(archive, isFast));
   writeIso(arch, packages, files, path.join(output, 'worker.iso'));
   writeManifest(arch, version);

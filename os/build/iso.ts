@@ -35,7 +35,7 @@ interface Loader {
 const UEFI_ARM: Loader = {
   format: 'arm64-efi',
   package: 'grub-efi-arm64-bin',
-  modules: 'all_video gfxterm',
+  modules: 'all_video gfxterm gzio',
   file: 'BOOTAA64.EFI',
 };
 

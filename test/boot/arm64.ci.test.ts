@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { BootFarm } from '../support/boot-farm.ts';
 import { bootNeeds, buildImage } from '../support/boot-image.ts';
+import { drawPicture } from '../support/boot-picture.ts';
 import { Machine } from '../support/machine.ts';
 
 describe(
@@ -17,6 +18,7 @@ describe(
         `first task ended ${machine.age.toFixed(1)} s after power-on, ${machine.cpuSeconds.toFixed(1)} s of CPU`,
       );
       assert.equal(first, 'hello from arm64');
+      await drawPicture(farm.farm);
       const [worker] = await farm.joined();
       assert.deepEqual([worker?.kind, worker?.labels['arch']], ['image', 'arm64']);
       await farm.ask('POST', `/v1/workers/${worker?.id}/stop`);

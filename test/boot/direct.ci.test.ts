@@ -3,6 +3,7 @@ import { before, describe, test } from 'node:test';
 import { BootFarm } from '../support/boot-farm.ts';
 import { type BootImage, bootNeeds, buildImage } from '../support/boot-image.ts';
 import { drawPicture } from '../support/boot-picture.ts';
+import { repository } from '../support/directories.ts';
 import { Machine } from '../support/machine.ts';
 import { runManyhands } from '../support/processes.ts';
 
@@ -47,6 +48,30 @@ describe('a machine that is booted by its kernel', bootNeeds('qemu-system-x86_64
     });
     await lost;
     assert.ok(lost !== undefined);
+  });
+
+  test('runs WebAssembly as this machine does, and commands; one that fills the memory for files fails alone', async (t) => {
+    const farm = await BootFarm.start(t);
+    const machine = Machine.start(t, image, { config: { ...farm.config, allow: ['exec'] } });
+    await farm.joined();
+    const draw = (...where: string[]) =>
+      runManyhands(t, ['run', 'examples/wasm/julia.wasm', '[48,16,-800,156]', '--quiet', ...where], {
+        cwd: repository,
+        env: farm.environment,
+        timeout: 90_000,
+      });
+    const [there, here] = [await draw(...farm.options), await draw('--local', '1')];
+    assert.deepEqual([there.code, there.stdout], [0, here.stdout], there.stderr);
+    const command = (text: string) =>
+      runManyhands(t, ['exec', ...farm.options, '--quiet', '--', text, ':::', 'once'], {
+        env: farm.environment,
+        timeout: 90_000,
+      });
+    const { code, stderr } = await command('cat /dev/zero >big; true {}; test $(stat -c %s big) -gt 1000000000');
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /No space left on device/);
+    assert.equal((await command('echo {} more')).stdout, 'once more\n');
+    assert.equal(machine.said.split('manyhands: starting on').length, 2, 'it was restarted');
   });
 
   test('keeps its token and its settings from tasks, commands too, and its clock is right', async (t) => {

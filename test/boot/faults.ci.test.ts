@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { BootFarm } from '../support/boot-farm.ts';
 import { type BootImage, bootNeeds, buildImage } from '../support/boot-image.ts';
 import { Machine } from '../support/machine.ts';
+import { laterVersion, selfSigned } from '../support/odd-servers.ts';
 
 /** Milliseconds that the cable is out. */
 const CABLE_OUT = 60_000;
@@ -52,6 +53,18 @@ describe(
       await machine.says(/manyhands: what to do: Its token is no longer good/);
     });
 
+    test('says that a name is not found, a certificate not trusted, a server of another version', async (t) => {
+      const [tls, later] = [await selfSigned(t), await laterVersion(t)];
+      const server = ['http://farm.invalid:7070', `https://10.0.2.2:${tls}`, `http://10.0.2.2:${later}`];
+      const machine = Machine.start(t, image, { config: { server, token: 'mh_any' } });
+      await machine.says(/manyhands: Not joined: the name farm\.invalid cannot be found/);
+      await machine.says(/manyhands: what to do: Check the name, and that DHCP names a DNS server/);
+      await machine.says(/manyhands: Not joined: .*self.signed certificate/i);
+      await machine.says(/manyhands: what to do: This machine does not trust the server's certificate/);
+      await machine.says(/manyhands: Not joined: .*protocol version 99/);
+      await machine.says(/manyhands: what to do: This image and the server are of different versions/);
+    });
+
     test('outlives a task that wants all memory, a server that is killed, and a minute without its cable; a revoked token it tells', async (t) => {
       const farm = await BootFarm.start(t);
       const token = await farm.makeToken();
@@ -69,6 +82,11 @@ describe(
       await machine.says(/manyhands: The connection to the farm is gone/);
       await farm.restart();
       assert.equal(await farm.farm.run((n: number) => n + 2, 1), 3);
+
+      await farm.ask('POST', `/v1/workers/${worker?.id}/drain`);
+      await machine.says(/manyhands: Drained: it finishes what runs/);
+      await farm.ask('POST', `/v1/workers/${worker?.id}/undrain`);
+      await machine.says(/manyhands: It takes tasks again/);
 
       let at = machine.said.length;
       await machine.command('set_link n0 off');

@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { PROTOCOL } from '../../src/protocol/version.ts';
 import type { Cleanup } from './cleanup.ts';
 import { temporaryDirectory } from './directories.ts';
@@ -20,5 +21,8 @@ export function imageFiles(t: Cleanup): { directory: string; iso: Buffer } {
     'image.json': JSON.stringify(told),
   }))
     writeFileSync(path.join(directory, 'x64', name), bytes);
+  mkdirSync(path.join(directory, 'arm64'));
+  writeFileSync(path.join(directory, 'arm64', 'vmlinuz'), gzipSync('another kernel'));
+  writeFileSync(path.join(directory, 'arm64', 'image.json'), JSON.stringify({ ...told, configOffset: undefined }));
   return { directory, iso };
 }

@@ -43,6 +43,13 @@ describe('a boot image', () => {
           hasDisk: true,
           files: { vmlinuz: 8, initrd: 9, 'worker.iso': iso.length },
         },
+        {
+          architecture: 'arm64',
+          version: '1.2.3',
+          isCurrent: true,
+          hasDisk: false,
+          files: { vmlinuz: 34 },
+        },
       ],
       machines: [],
       netboot: true,
@@ -199,7 +206,8 @@ describe('network boot', () => {
     assert.match(script.text, /^kernel .* initrd=initrd initrd=mh\.cpio /m);
     assert.equal((await farm.ask('GET', '/boot/vmlinuz?arch=x64', { token: null })).text, 'a kernel');
     assert.equal((await farm.ask('GET', '/boot/initrd', { token: null })).text, 'all files');
-    assert.equal((await farm.ask('GET', '/boot/vmlinuz?arch=arm64', { token: null })).status, 404);
+    assert.equal((await farm.ask('GET', '/boot/vmlinuz?arch=arm64', { token: null })).text, 'another kernel');
+    assert.equal((await farm.ask('GET', '/boot/initrd?arch=arm64', { token: null })).status, 404);
     const archive = (await farm.ask('GET', '/boot/mh.cpio?arch=x64', { token: null })).body;
     const at = archive.indexOf('# manyhands boot configuration');
     const { server, token = '' } = parseBootConfig(archive.subarray(at, at + BOOT_CONFIG_BYTES));

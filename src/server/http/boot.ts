@@ -1,4 +1,6 @@
+import { createReadStream } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createGunzip } from 'node:zlib';
 import Type from 'typebox';
 import type { WorkerId } from '../../model/ids.ts';
 import { Count } from '../../protocol/shapes.ts';
@@ -10,6 +12,7 @@ import { ipxeScript } from '../boot/ipxe-script.ts';
 import { wake } from '../boot/wake.ts';
 import { Problem } from '../problem.ts';
 import { BootAnswer, BootDownloadAnswer } from './answers.ts';
+import { writeAll } from './body.ts';
 import { ADMINS, READERS, type Route, route } from './route.ts';
 import { sendFile } from './send-file.ts';
 
@@ -146,7 +149,9 @@ function networkRoutes(desk: BootDesk): Route[] {
     ),
     ...(['vmlinuz', 'initrd'] as const).flatMap((name) =>
       file(`/boot/${name}`, `The ${name} of an image.`, async ({ request, response, arch }) =>
-        sendFile(await builtFile(desk, arch, name), request, response),
+        name === 'vmlinuz' && arch === 'arm64'
+          ? sendUnpacked(await builtFile(desk, arch, name), request, response)
+          : sendFile(await builtFile(desk, arch, name), request, response),
       ),
     ),
     ...file('/boot/mh.cpio', 'The address of this server and a token, as the kernel takes them.', async (call) => {
@@ -173,6 +178,14 @@ async function builtFile(desk: BootDesk, arch: Architecture, name: BootFile): Pr
   const image = await desk.images.find(arch);
   if (image?.files[name] === undefined) throw new Problem('unknown', `${NOT_BUILT} (ARCH=${arch})`);
   return desk.images.pathOf(arch, name);
+}
+
+/** The kernel of ARM is packed for disks; iPXE starts it as it is. */
+async function sendUnpacked(path: string, request: IncomingMessage, response: ServerResponse): Promise<undefined> {
+  response.writeHead(200, { 'content-type': BYTES, 'cache-control': 'no-store' });
+  if (request.method === 'HEAD') response.end();
+  else if (await writeAll(response, createReadStream(path).pipe(createGunzip()))) response.end();
+  return undefined;
 }
 
 function originOf({ headers }: IncomingMessage): string {
