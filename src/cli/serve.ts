@@ -69,11 +69,13 @@ function stopOnSignals(stop: () => void): void {
 /** Tells in one sentence why nothing can be kept there. */
 function makeWritable(dataDir: string): void {
   try {
+    const there = statSync(dataDir, { throwIfNoEntry: false });
+    if (there?.isDirectory() === false) throw new Error('it is a file, not a directory');
     makeFolders(dataDir, 0o700);
-    if (!statSync(dataDir).isDirectory()) throw new Error('it is a file, not a directory');
     accessSync(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
+    // Another server has made it just now, and is told to have it.
     if (code === 'EEXIST') return;
     const why = code === 'ENOENT' ? 'no folder can be made there' : (systemWords(error) ?? message);
     throw new UsageError(`the data directory ${dataDir} can't be used: ${why}; choose another with --data DIR`, {
