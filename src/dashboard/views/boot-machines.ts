@@ -1,9 +1,9 @@
 import { h, type JSX } from 'preact';
 import { useState } from 'preact/hooks';
+import type { BootInfo } from '../boot-info.ts';
 import type { Api } from '../page/api.ts';
 import { saying } from '../page/loading.ts';
 import { workerPath } from '../places.ts';
-import type { BootInfo } from './boot.ts';
 import { StateMark } from './state-mark.ts';
 import { Table } from './table.ts';
 

@@ -1,5 +1,5 @@
 import { h, type JSX } from 'preact';
-import type { BootInfo } from './boot.ts';
+import type { BootInfo } from '../boot-info.ts';
 import { Copyable } from './copyable.ts';
 
 /** What to tell the network, so that machines boot from here. */

@@ -1,31 +1,12 @@
 import { h, type JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
+import type { BootInfo } from '../boot-info.ts';
 import { bytes } from '../figures.ts';
 import type { Api } from '../page/api.ts';
 import { saying } from '../page/loading.ts';
 import { Machines } from './boot-machines.ts';
 import { NetworkBoot } from './boot-network.ts';
 import { Copyable } from './copyable.ts';
-
-/** What `GET /v1/boot` tells. */
-export interface BootInfo {
-  readonly images: readonly {
-    readonly architecture: string;
-    readonly version: string;
-    readonly isCurrent: boolean;
-    readonly hasDisk: boolean;
-    readonly files: Readonly<Record<string, number>>;
-  }[];
-  readonly machines: readonly {
-    readonly token: string;
-    readonly name: string;
-    readonly cards: readonly string[];
-    readonly isShutOut: boolean;
-    readonly worker?: string;
-  }[];
-  readonly netboot: boolean;
-  readonly server: string;
-}
 
 interface Made {
   readonly token: string;
@@ -174,6 +155,6 @@ function Downloads({ made }: { made: Made }): JSX.Element {
 
 const NAMES: Readonly<Record<string, string>> = { x64: 'PCs', arm64: 'ARM servers and boards with UEFI' };
 
-export function isLoopback(address: string): boolean {
+function isLoopback(address: string): boolean {
   return /^https?:\/\/(localhost|127\.|\[::1\])/.test(address);
 }

@@ -39,7 +39,7 @@ export class BootDesk {
   /** Where machines shall look for this server; known once it listens. */
   origin = '';
   /** The token of those that boot from the network. */
-  #netbootToken: (() => Promise<string>) | undefined;
+  readonly #netbootToken: (() => Promise<string>) | undefined;
 
   constructor(parts: { images: BootImages; tokens: Tokens; clock: Clock; netbootToken?: () => Promise<string> }) {
     this.images = parts.images;

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -29,10 +28,6 @@ export class BootImages {
   /** Absent: those that were built beside this program. */
   constructor(directory?: string) {
     this.directory = directory ?? path.resolve(fileURLToPath(import.meta.url), '../../../../os/out');
-  }
-
-  get isThere(): boolean {
-    return existsSync(this.directory);
   }
 
   /** Looked at each time: one may have been built meanwhile. */

@@ -18,21 +18,23 @@ import { InputUpload } from './input-upload.ts';
 import { viewOf } from './jobs.ts';
 import { type Call, type Reply, type Route, route, SUBMITTERS } from './route.ts';
 
-const {
-  priority,
-  weight,
-  retries,
-  maxFailures,
-  timeout,
-  requires,
-  cpus,
-  memory,
-  resources,
-  fenced,
-  after,
-  source,
-  spawns,
-} = Submit.properties;
+const { properties } = Submit;
+/** What may be said of a job as it is over the socket. */
+const wishes = {
+  priority: properties.priority,
+  weight: properties.weight,
+  retries: properties.retries,
+  maxFailures: properties.maxFailures,
+  timeout: properties.timeout,
+  requires: properties.requires,
+  cpus: properties.cpus,
+  memory: properties.memory,
+  resources: properties.resources,
+  fenced: properties.fenced,
+  after: properties.after,
+  source: properties.source,
+  spawns: properties.spawns,
+};
 
 const CodeText = Type.Union([
   Type.String({ description: 'An ES module with a default export.' }),
@@ -72,21 +74,7 @@ const NewJob = Type.Object(
     range: Type.Optional(RangeShape),
     open: Type.Optional(Type.Boolean({ description: 'More inputs follow, until the job is closed.' })),
     idempotencyKey: Type.Optional(ShortText),
-    ...{
-      priority,
-      weight,
-      retries,
-      maxFailures,
-      timeout,
-      requires,
-      cpus,
-      memory,
-      resources,
-      fenced,
-      after,
-      source,
-      spawns,
-    },
+    ...wishes,
   },
   { additionalProperties: false },
 );
