@@ -47,7 +47,7 @@ async function tasks(count: number): Promise<Figure[]> {
     const groups = Math.ceil(2_000_000 / count);
     const began = performance.now();
     const cpu = process.cpuUsage();
-    let before: Promise<void> = Promise.resolve();
+    let before: Promise<unknown> = Promise.resolve();
     for (let group = 0; group < groups; group++) {
       const first = group * count;
       const block = { job: id, first, count, generation: 0, exceptions: [], epoch };

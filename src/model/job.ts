@@ -122,6 +122,25 @@ export interface JobProgress {
   readonly reason?: string;
 }
 
+/** What of a job's progress is counted, and so adds up where several servers bring a part of it. */
+export type ProgressCounter =
+  | 'total'
+  | 'done'
+  | 'failed'
+  | 'cancelled'
+  | 'retried'
+  | 'lost'
+  | 'copied'
+  | 'recalled'
+  | 'segments'
+  | 'busyMicros';
+
+/** What one server brought to the progress of a job: of its counters the differences, of all else the new values. */
+export interface ProgressChange {
+  readonly counted: Readonly<Partial<Record<ProgressCounter, number>>>;
+  readonly set: Readonly<Partial<Omit<JobProgress, ProgressCounter>>>;
+}
+
 /** Whether its number of tasks may still rise. */
 export function mayGrow(
   { spawns }: Pick<JobSpec, 'spawns'>,
@@ -175,6 +194,11 @@ export interface BlockRecord {
   readonly exceptions: readonly TaskException[];
   /** The server that holds it; 0: nobody, free to be claimed. */
   readonly epoch: Epoch;
+  /**
+   * Where several servers share a store, a block may be in parts: each says of all tasks but its own that they have ended.
+   * Absent: the row that its holder writes. A number: a part that came from elsewhere and is to be absorbed into that row (D20).
+   */
+  readonly part?: number;
 }
 
 /** One small row for a whole batch. */

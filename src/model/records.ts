@@ -1,6 +1,6 @@
 import type { PackedColumn, ValueStatus } from './envelope.ts';
 import type { JobId, LeaseId, TaskIndex, WorkerId } from './ids.ts';
-import type { BlockRecord, JobProgress, JobSpec, LeaseRecord } from './job.ts';
+import type { BlockRecord, JobProgress, JobSpec, LeaseRecord, ProgressChange } from './job.ts';
 import type { Run } from './runs.ts';
 
 /** The outcomes of one batch that were committed together; append-only. Its column follows the order of `runs`. */
@@ -78,7 +78,8 @@ export interface TokenRecord {
 /** What the scheduler wants on disk. Bytes are attached by the loop: they are those of the event being handled. */
 export type SchedulerWrite =
   | { readonly kind: 'job'; readonly job: JobId; readonly spec: JobSpec; readonly progress: JobProgress }
-  | { readonly kind: 'progress'; readonly job: JobId; readonly progress: JobProgress }
+  /** `change`: since the row that was written before, for stores that several servers share; absent: the row is what it says. */
+  | { readonly kind: 'progress'; readonly job: JobId; readonly progress: JobProgress; readonly change?: ProgressChange }
   /** `at`: where these inputs stand in the event's column; absent: it has nothing else. */
   | {
       readonly kind: 'inputs';
@@ -88,7 +89,10 @@ export type SchedulerWrite =
       readonly at?: readonly Run[];
     }
   | { readonly kind: 'block'; readonly block: BlockRecord }
-  | { readonly kind: 'blockEnded'; readonly job: JobId; readonly first: TaskIndex }
+  /** `part`: only that part of it, which was absorbed (D20). */
+  | { readonly kind: 'blockEnded'; readonly job: JobId; readonly first: TaskIndex; readonly part?: number }
+  /** Tasks of a block that this server gives back: anybody may claim them (D20). */
+  | { readonly kind: 'blockFreed'; readonly block: BlockRecord }
   | { readonly kind: 'lease'; readonly lease: LeaseRecord }
   | { readonly kind: 'leaseEnded'; readonly lease: LeaseId }
   | { readonly kind: 'segment'; readonly segment: SegmentRecord; readonly made?: MadeOutcome }

@@ -1,6 +1,6 @@
 import type { PackedColumn } from '../model/envelope.ts';
-import type { Epoch, JobId, TaskIndex } from '../model/ids.ts';
-import type { BlockRecord, Job, JobState, LeaseRecord } from '../model/job.ts';
+import type { Epoch, JobId, LeaseId, TaskIndex } from '../model/ids.ts';
+import type { BlockRecord, Job, JobProgress, JobState, LeaseRecord } from '../model/job.ts';
 import type { AttemptRecord, LogRecord, SegmentRecord, TokenRecord, Write } from '../model/records.ts';
 
 /**
@@ -10,6 +10,9 @@ import type { AttemptRecord, LogRecord, SegmentRecord, TokenRecord, Write } from
 export interface Store {
   /** Names this farm for ever: made with the data. */
   readonly farm: string;
+
+  /** Where several servers may have the same data open at once; absent: only one may (D10). */
+  readonly shared?: SharedStore;
 
   /** Raises the epoch durably and returns it (D1). Once for each server start, before anything else. */
   start(): Promise<Epoch>;
@@ -22,9 +25,10 @@ export interface Store {
 
   /**
    * All of it or nothing, synced to disk when it resolves (D4). Rejects with a {@link StoreError}. Bytes are copied
-   * before the call returns, so they may be views of buffers that are used again.
+   * before the call returns, so they may be views of buffers that are used again. Returns them as they are stored: in a
+   * shared store with the numbers that segments got and with the progress that all servers made together (D19).
    */
-  commit(writes: readonly Write[], epoch: Epoch): Promise<void>;
+  commit(writes: readonly Write[], epoch: Epoch): Promise<readonly Write[]>;
 
   /**
    * Claims up to `max` blocks of a job for this epoch, durably: freed blocks first, then new ones from the frontier in
@@ -89,6 +93,61 @@ export interface Store {
   close(): Promise<void>;
 }
 
+/** What servers that share a store need of it beyond the rest (D18 to D22). Times are those of the store's clock. */
+export interface SharedStore {
+  /**
+   * Says that this server lives, and what it says of itself; ends the time of servers that were silent for SERVER_LEASE, and
+   * frees what those held that have been over for TAKEOVER_GRACE. Rejects with `fenced` if its own time is over. Returns what is to
+   * be known of the farm. Once in PULSE_INTERVAL, and after a hint.
+   */
+  pulse(epoch: Epoch, facts: string): Promise<Pulse>;
+
+  /**
+   * Workers came here with leases of other servers: takes the tasks of those whose server is over, as parts of their blocks
+   * that this epoch holds (D21).
+   */
+  takeOver(leases: readonly LeaseId[], epoch: Epoch): Promise<TakenOver>;
+
+  /** Tells the other servers that something changed which they should not wait a pulse for. It may get lost. */
+  hint(): void;
+
+  /** What to do at the hint of another server. */
+  onHint: () => void;
+}
+
+export interface Pulse {
+  /** All that have not ended, in the order of their numbers. */
+  readonly jobs: readonly PulseJob[];
+  /** Servers that live, this one among them, by epoch. */
+  readonly servers: readonly ServerRecord[];
+  /** Another number: tokens were written. */
+  readonly tokens: number;
+}
+
+export interface PulseJob {
+  readonly id: JobId;
+  readonly progress: JobProgress;
+  /** There is at least one block that could be claimed now. */
+  readonly claimable: boolean;
+  /** Another server found nothing to claim within HUNGER_TIME: whoever holds tasks that wait should give some back. */
+  readonly wanted: boolean;
+}
+
+export interface ServerRecord {
+  readonly epoch: Epoch;
+  /** What it says of itself: text that the store does not read. */
+  readonly facts: string;
+  /** Wall clock of the store, ms since 1970. */
+  readonly since: number;
+}
+
+export interface TakenOver {
+  readonly blocks: readonly ClaimedBlock[];
+  readonly leases: readonly LeaseRecord[];
+  /** Leases whose holder lives, or has been silent for too short a time: ask again. Those in neither list are gone. */
+  readonly held: readonly LeaseId[];
+}
+
 export interface Recovered {
   readonly jobs: readonly Job[];
   /** Unfinished blocks now held by this epoch. */
@@ -135,11 +194,11 @@ export interface TaskHistory {
 
 /**
  * `full`: no room, try later; `busy`: try again; `fenced`: this epoch is over; `conflict`: the call contradicts what is
- * stored, a bug of the caller (D6, D12, D14); `broken`: the process must end (a sync failed); `newer`, `locked`: the data
+ * stored, a bug of the caller (D6, D12, D14); `stale`: another server ended the job meanwhile, the brain must be read again (D19); `broken`: the process must end (a sync failed); `newer`, `locked`: the data
  * cannot be opened; `damaged`: it is not what was written.
  */
 export class StoreError extends Error {
-  readonly code: 'full' | 'busy' | 'fenced' | 'conflict' | 'broken' | 'newer' | 'locked' | 'damaged';
+  readonly code: 'full' | 'busy' | 'fenced' | 'conflict' | 'stale' | 'broken' | 'newer' | 'locked' | 'damaged';
 
   constructor(code: StoreError['code'], message: string, options?: ErrorOptions) {
     super(message, options);

@@ -1,5 +1,5 @@
 import type { PackedColumn } from '../../model/envelope.ts';
-import type { Epoch, JobId, LeaseId, TaskIndex } from '../../model/ids.ts';
+import type { Epoch, JobId, LeaseId, Millis, TaskIndex } from '../../model/ids.ts';
 import type { BlockRecord, JobProgress, JobSpec, LeaseRecord } from '../../model/job.ts';
 import type { AttemptRecord, LogRecord, TokenRecord } from '../../model/records.ts';
 import type { StoredSegment } from '../store.ts';
@@ -12,12 +12,24 @@ export interface StoredJob {
   /** By first index, in index order, since blocks follow each other. */
   readonly inputs: Map<TaskIndex, { readonly count: number; readonly column: PackedColumn }>;
   inputsEnd: TaskIndex;
-  readonly blocks: Map<TaskIndex, BlockRecord>;
+  /** By the names of their rows. */
+  readonly blocks: Map<string, BlockRecord>;
   /** The one with number n is at n - 1. */
   readonly segments: StoredSegment[];
   readonly attempts: AttemptRecord[];
   readonly logs: { readonly cursor: number; readonly log: LogRecord }[];
   readonly blobs: Set<string>;
+}
+
+/** A server that shares the data (D18). Times are of the store's clock. */
+export interface StoredMember {
+  facts: string;
+  readonly since: Millis;
+  aliveUntil: Millis;
+  /** Since when its pulses have come without a gap. */
+  steadySince: Millis;
+  /** When others said that its time is over. */
+  overAt?: Millis;
 }
 
 /**
@@ -37,7 +49,29 @@ export class MemoryDisk {
   /** The store that has it open (D10). */
   holder: object | undefined;
 
-  constructor(farm = 'memory') {
+  /** The clock of a disk that several stores may have open at once; undefined: one may. */
+  readonly clock: (() => Millis) | undefined;
+  readonly members = new Map<Epoch, StoredMember>();
+  /** Who holds a lease (D21). */
+  readonly holders = new Map<LeaseId, Epoch>();
+  nextPart = 1;
+  /** When a server last found nothing to claim of a job (D22). */
+  readonly hunger = new Map<JobId, Map<Epoch, Millis>>();
+  tokenWrites = 0;
+  /** Whom a hint is told. */
+  readonly hinted = new Map<object, () => void>();
+
+  constructor(farm = 'memory', clock?: () => Millis) {
     this.farm = farm;
+    this.clock = clock;
   }
+
+  /** How the row of a block is named: where it is shared, several servers may have a row of it. */
+  rowOf({ first, epoch, part }: Pick<BlockRecord, 'first' | 'epoch' | 'part'>): string {
+    return this.clock === undefined ? `${first}` : `${first}/${epoch}/${part ?? ''}`;
+  }
+}
+
+export function inIndexOrder(blocks: ReadonlyMap<string, BlockRecord>): BlockRecord[] {
+  return [...blocks.values()].sort((a, b) => a.first - b.first || (a.part ?? 0) - (b.part ?? 0));
 }

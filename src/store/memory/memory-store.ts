@@ -9,13 +9,15 @@ import {
   type ClaimedBlock,
   type Recovered,
   type SegmentQuery,
+  type SharedStore,
   type Store,
   type StoredBatch,
   type StoredSegment,
   StoreError,
   type TaskHistory,
 } from '../store.ts';
-import { MemoryDisk, type StoredJob } from './memory-disk.ts';
+import { inIndexOrder, MemoryDisk, type StoredJob } from './memory-disk.ts';
+import { MemoryMember } from './memory-member.ts';
 import { applyWrites, copyBlock, copyWrite, idempotencyName } from './memory-writes.ts';
 
 export interface MemoryStoreOptions {
@@ -29,6 +31,8 @@ export interface MemoryStoreOptions {
 /** The reference: what every other store must answer. */
 export class MemoryStore implements Store {
   readonly farm: string;
+  readonly shared?: SharedStore;
+  readonly #member?: MemoryMember;
   readonly #disk: MemoryDisk;
   readonly #gate: (apply: () => void) => Promise<void>;
   /** Resolves once all verbs called so far have acted (D15). */
@@ -38,22 +42,27 @@ export class MemoryStore implements Store {
   #broken: StoreError | undefined;
 
   constructor(disk = new MemoryDisk(), options: MemoryStoreOptions = {}) {
-    if (disk.holder !== undefined) throw new StoreError('locked', 'this data is open in another store');
-    disk.holder = this;
+    if (disk.clock === undefined) {
+      if (disk.holder !== undefined) throw new StoreError('locked', 'this data is open in another store');
+      disk.holder = this;
+    }
     this.farm = disk.farm;
     this.#disk = disk;
+    if (disk.clock !== undefined) this.shared = this.#member = new MemoryMember(disk, (change) => this.#change(change));
     this.#gate = options.commitGate ?? (async (apply) => apply());
   }
 
   /** The process dies: what has not been applied never will be, what waits for an answer never gets one. */
   crash(): void {
     this.#dead = true;
+    this.#member?.leave();
     if (this.#disk.holder === this) this.#disk.holder = undefined;
   }
 
   start(): Promise<Epoch> {
     return this.#change((disk) => {
       disk.epoch += 1;
+      this.#member?.join(disk.epoch);
       return disk.epoch;
     });
   }
@@ -62,19 +71,12 @@ export class MemoryStore implements Store {
     return this.#change((disk) => {
       this.#fence(epoch);
       const open = [...disk.jobs].filter(([, job]) => !hasEnded(job.progress.state)).sort(([a], [b]) => a - b);
-      const blocks: BlockRecord[] = [];
-      for (const [, job] of open) {
-        for (const block of inIndexOrder(job.blocks)) {
-          if (block.epoch === 0) continue;
-          job.blocks.set(block.first, { ...block, epoch });
-          blocks.push(copyBlock({ ...block, epoch }));
-        }
-      }
-      const ids = new Set(open.map(([id]) => id));
+      const { blocks, leases } =
+        this.#member === undefined ? takeAll(disk, open, epoch) : this.#member.recover(open, epoch);
       return {
         jobs: open.map(([id, job]) => jobOf(id, job)),
         blocks,
-        leases: [...disk.leases.values()].filter(({ job }) => ids.has(job)).sort((a, b) => a.lease - b.lease),
+        leases,
         forgetting: [...disk.forgetting.keys()].sort((a, b) => a - b),
       };
     });
@@ -84,11 +86,11 @@ export class MemoryStore implements Store {
     return this.#change((disk) => disk.nextJob++);
   }
 
-  commit(writes: readonly Write[], epoch: Epoch): Promise<void> {
+  commit(writes: readonly Write[], epoch: Epoch): Promise<readonly Write[]> {
     const copies = writes.map(copyWrite);
     return this.#change((disk) => {
       this.#fence(epoch);
-      applyWrites(disk, copies);
+      return applyWrites(disk, copies, epoch);
     });
   }
 
@@ -106,7 +108,9 @@ export class MemoryStore implements Store {
         job.claimedTo = first + count;
         claimed.push({ job: id, first, count, generation: job.progress.generation, exceptions: [], epoch });
       }
-      for (const block of claimed) job.blocks.set(block.first, block);
+      for (const block of free.slice(0, max)) job.blocks.delete(disk.rowOf(block));
+      for (const block of claimed) job.blocks.set(disk.rowOf(block), block);
+      if (claimed.length === 0) this.#member?.hungry(id, epoch);
       return claimed.map((block) => {
         const inputs = job.inputs.get(block.first)?.column.slice();
         return inputs === undefined ? { block: copyBlock(block) } : { block: copyBlock(block), inputs };
@@ -216,7 +220,9 @@ export class MemoryStore implements Store {
         const size = job.spec.range ? rangeBlockCount(job.spec.range, first) : (job.inputs.get(first)?.count ?? 0);
         const ended = endedExcept(first, size, runs);
         const { generation } = job.progress;
-        job.blocks.set(first, { job: id, first, count: size, generation, ended, exceptions: [], epoch: 0 });
+        const block = { job: id, first, count: size, generation, ended, exceptions: [], epoch: 0 };
+        const part = this.#member === undefined ? {} : { part: disk.nextPart++ };
+        job.blocks.set(disk.rowOf({ ...block, ...part }), { ...block, ...part });
         for (const run of runs) tasks += run.count;
       }
       return tasks;
@@ -262,12 +268,13 @@ export class MemoryStore implements Store {
 
   async close(): Promise<void> {
     if (this.#closed) return;
-    await this.#read(() => undefined).catch(() => undefined);
+    await this.#read(() => this.#member?.close()).catch(() => undefined);
     this.#closed = true;
     if (this.#disk.holder === this) this.#disk.holder = undefined;
   }
 
   #fence(epoch: Epoch): void {
+    if (this.#member !== undefined) return void this.#member.fence(epoch);
     if (epoch === this.#disk.epoch) return;
     throw new StoreError('fenced', `epoch ${epoch} is over, the current one is ${this.#disk.epoch}`);
   }
@@ -308,8 +315,25 @@ function jobOf(id: JobId, job: StoredJob): Job {
   return { id, spec: job.spec, progress: job.progress, claimedTo: job.claimedTo };
 }
 
-function inIndexOrder(blocks: ReadonlyMap<TaskIndex, BlockRecord>): BlockRecord[] {
-  return [...blocks.values()].sort((a, b) => a.first - b.first);
+/** Whatever was held is this epoch's: nobody else has the data open. */
+function takeAll(
+  disk: MemoryDisk,
+  open: readonly (readonly [JobId, StoredJob])[],
+  epoch: Epoch,
+): Pick<Recovered, 'blocks' | 'leases'> {
+  const blocks: BlockRecord[] = [];
+  for (const [, job] of open) {
+    for (const block of inIndexOrder(job.blocks)) {
+      if (block.epoch === 0) continue;
+      job.blocks.set(disk.rowOf(block), { ...block, epoch });
+      blocks.push(copyBlock({ ...block, epoch }));
+    }
+  }
+  const ids = new Set(open.map(([id]) => id));
+  return {
+    blocks,
+    leases: [...disk.leases.values()].filter(({ job }) => ids.has(job)).sort((a, b) => a.lease - b.lease),
+  };
 }
 
 function includes(runs: readonly Run[], index: TaskIndex): boolean {

@@ -1,6 +1,7 @@
-import type { JobId } from '../../model/ids.ts';
-import { type BlockRecord, codesOf } from '../../model/job.ts';
+import type { Epoch, JobId } from '../../model/ids.ts';
+import { type BlockRecord, codesOf, hasEnded, type JobProgress } from '../../model/job.ts';
 import type { Write } from '../../model/records.ts';
+import { changedProgress } from '../parts.ts';
 import { checkSegment } from '../reopen.ts';
 import { StoreError } from '../store.ts';
 import type { MemoryDisk, StoredJob } from './memory-disk.ts';
@@ -8,21 +9,72 @@ import type { MemoryDisk, StoredJob } from './memory-disk.ts';
 /** Undoes one change. */
 type Undo = () => void;
 
-/** Applies a group: all of it, or nothing and an error (D4). */
-export function applyWrites(disk: MemoryDisk, writes: readonly Write[]): void {
+/** Applies a group: all of it, or nothing and an error (D4). Returns it as it is stored. */
+export function applyWrites(disk: MemoryDisk, writes: readonly Write[], epoch: Epoch): readonly Write[] {
   const undo: Undo[] = [];
   try {
-    for (const write of writes) applyWrite(disk, write, undo);
+    if (disk.clock !== undefined) return applyShared(disk, writes, epoch, undo);
+    for (const write of writes) applyWrite(disk, write, epoch, undo);
+    return writes;
   } catch (error) {
     for (const step of undo.reverse()) step();
     throw error;
   }
 }
 
+/** The same where others may have changed the jobs meanwhile (D19). */
+function applyShared(disk: MemoryDisk, writes: readonly Write[], epoch: Epoch, undo: Undo[]): readonly Write[] {
+  const ended = new Set<JobId>();
+  for (const write of writes) refuseStale(disk, write);
+  const stored: Write[] = [];
+  for (const write of writes) {
+    const numbered = numberedSegment(disk, write);
+    stored.push(numbered);
+    applyWrite(disk, numbered, epoch, undo);
+    if (numbered.kind === 'progress' && hasEnded(numbered.progress.state)) ended.add(numbered.job);
+  }
+  for (const job of ended) dropRows(disk, job, undo);
+  return stored.map((write) =>
+    write.kind === 'progress' ? { ...write, progress: known(disk, write.job, 'progress').progress } : write,
+  );
+}
+
+/** Something new for a job that has ended: its writer does not know that yet. */
+function refuseStale(disk: MemoryDisk, write: Write): void {
+  const { kind } = write;
+  if (kind !== 'segment' && kind !== 'inputs' && kind !== 'block' && kind !== 'lease') return;
+  const job =
+    kind === 'segment'
+      ? write.segment.job
+      : kind === 'block'
+        ? write.block.job
+        : kind === 'lease'
+          ? write.lease.job
+          : write.job;
+  const state = disk.jobs.get(job)?.progress.state;
+  if (state !== undefined && hasEnded(state)) throw new StoreError('stale', `job ${job} was ended by another server`);
+}
+
+function numberedSegment(disk: MemoryDisk, write: Write): Write {
+  if (write.kind !== 'segment') return write;
+  const next = known(disk, write.segment.job, 'a segment').segments.length + 1;
+  return { ...write, segment: { ...write.segment, seq: next } };
+}
+
+/** What an ended job leaves behind goes, whoever held it; what has not ended is cancelled. */
+function dropRows(disk: MemoryDisk, id: JobId, undo: Undo[]): void {
+  const job = known(disk, id, 'the end');
+  for (const row of [...job.blocks.keys()]) remove(job.blocks, row, undo);
+  for (const { lease, job: of } of [...disk.leases.values()]) if (of === id) remove(disk.leases, lease, undo);
+  const { progress } = job;
+  const { total, done, failed } = progress;
+  setProgress(job, { ...progress, cancelled: total - done - failed }, undo);
+}
+
 /** The caller's bytes may be views of buffers that it uses again, and `slice` of a Buffer is a view too. */
 export function copyWrite(write: Write): Write {
   if (write.kind === 'inputs' || write.kind === 'segment') return { ...write, column: new Uint8Array(write.column) };
-  if (write.kind === 'block') return { kind: 'block', block: copyBlock(write.block) };
+  if (write.kind === 'block' || write.kind === 'blockFreed') return { kind: write.kind, block: copyBlock(write.block) };
   return write;
 }
 
@@ -36,13 +88,15 @@ export function idempotencyName(owner: string, key: string): string {
 
 type WriteOf<Kind extends Write['kind']> = Extract<Write, { kind: Kind }>;
 
-const appliers: { readonly [Kind in Write['kind']]: (disk: MemoryDisk, write: WriteOf<Kind>, undo: Undo[]) => void } = {
+type Applier<Kind extends Write['kind']> = (disk: MemoryDisk, write: WriteOf<Kind>, undo: Undo[], epoch: Epoch) => void;
+
+const appliers: { readonly [Kind in Write['kind']]: Applier<Kind> } = {
   job: addJob,
-  progress(disk, write, undo) {
-    const job = known(disk, write.job, 'progress');
-    const before = job.progress;
-    job.progress = write.progress;
-    undo.push(() => (job.progress = before));
+  progress(disk, { job: id, progress, change }, undo) {
+    const job = known(disk, id, 'progress');
+    if (disk.clock === undefined || change === undefined) return setProgress(job, progress, undo);
+    if (hasEnded(job.progress.state)) return;
+    setProgress(job, changedProgress(job.progress, change), undo);
   },
   inputs: addInputs,
   block(disk, { block }, undo) {
@@ -50,14 +104,23 @@ const appliers: { readonly [Kind in Write['kind']]: (disk: MemoryDisk, write: Wr
     const before = job.claimedTo;
     job.claimedTo = Math.max(before, block.first + block.count);
     undo.push(() => (job.claimedTo = before));
-    set(job.blocks, block.first, block, undo);
+    set(job.blocks, disk.rowOf(block), block, undo);
   },
-  blockEnded(disk, write, undo) {
-    remove(known(disk, write.job, 'the end of a block').blocks, write.first, undo);
+  blockEnded(disk, { job, first, part }, undo, epoch) {
+    const { blocks } = known(disk, job, 'the end of a block');
+    remove(blocks, disk.rowOf({ first, epoch, ...(part === undefined ? {} : { part }) }), undo);
   },
-  lease(disk, { lease }, undo) {
+  blockFreed(disk, { block }, undo) {
+    const job = known(disk, block.job, 'what is given back');
+    if (disk.clock === undefined)
+      throw new StoreError('conflict', 'there is no other server that could take what was given back');
+    const freed = { ...block, epoch: 0, part: disk.nextPart++ };
+    set(job.blocks, disk.rowOf(freed), freed, undo);
+  },
+  lease(disk, { lease }, undo, epoch) {
     known(disk, lease.job, 'a lease');
     set(disk.leases, lease.lease, lease, undo);
+    set(disk.holders, lease.lease, epoch, undo);
   },
   leaseEnded: (disk, { lease }, undo) => remove(disk.leases, lease, undo),
   segment: addSegment,
@@ -66,7 +129,10 @@ const appliers: { readonly [Kind in Write['kind']]: (disk: MemoryDisk, write: Wr
     const job = disk.jobs.get(log.job);
     if (job !== undefined) push(job.logs, { cursor: disk.nextLog++, log }, undo);
   },
-  token: (disk, { token }, undo) => set(disk.tokens, token.id, token, undo),
+  token(disk, { token }, undo) {
+    disk.tokenWrites++;
+    set(disk.tokens, token.id, token, undo);
+  },
   blobRef(disk, { job, sha256 }, undo) {
     const { blobs } = known(disk, job, 'a blob');
     if (blobs.has(sha256)) return;
@@ -76,9 +142,20 @@ const appliers: { readonly [Kind in Write['kind']]: (disk: MemoryDisk, write: Wr
   idempotency: addIdempotency,
 };
 
-function applyWrite<Kind extends Write['kind']>(disk: MemoryDisk, write: WriteOf<Kind>, undo: Undo[]): void {
+function applyWrite<Kind extends Write['kind']>(
+  disk: MemoryDisk,
+  write: WriteOf<Kind>,
+  epoch: Epoch,
+  undo: Undo[],
+): void {
   const kind = write.kind as Kind;
-  appliers[kind](disk, write, undo);
+  appliers[kind](disk, write, undo, epoch);
+}
+
+function setProgress(job: StoredJob, progress: JobProgress, undo: Undo[]): void {
+  const before = job.progress;
+  job.progress = progress;
+  undo.push(() => (job.progress = before));
 }
 
 function known(disk: MemoryDisk, id: JobId, what: string): StoredJob {

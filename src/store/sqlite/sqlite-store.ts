@@ -40,7 +40,8 @@ class SqliteStore implements Store {
 
   commit(writes: readonly Write[], epoch: Epoch) {
     const packed = packWrites(writes);
-    return this.#thread.call('commit', [packed, epoch], packed.bytes.byteLength > CHEAP_TO_COPY ? [packed.bytes] : []);
+    const sent = packed.bytes.byteLength > CHEAP_TO_COPY ? [packed.bytes] : [];
+    return this.#thread.call('commit', [packed, epoch], sent).then(() => writes);
   }
 
   claim(job: JobId, max: number, epoch: Epoch) {

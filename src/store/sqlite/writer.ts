@@ -63,6 +63,8 @@ export class Writer {
         this.#known(write.job, 'the end of a block');
         sql.blockEnded.run(write.job, write.first);
         break;
+      case 'blockFreed':
+        throw new StoreError('conflict', 'there is no other server that could take what was given back');
       case 'lease':
         this.#known(write.lease.job, 'a lease');
         this.#lease(write.lease);

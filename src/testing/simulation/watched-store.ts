@@ -35,7 +35,7 @@ export class WatchedStore extends MemoryStore {
     return super.nextJobId();
   }
 
-  override commit(writes: readonly Write[], epoch: Epoch): Promise<void> {
+  override commit(writes: readonly Write[], epoch: Epoch): Promise<readonly Write[]> {
     this.#changes.push({ verb: 'commit', writes, epoch });
     return super.commit(writes, epoch);
   }

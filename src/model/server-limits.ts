@@ -1,0 +1,21 @@
+/** The bounds of several servers that share a store, each with its unit and its reason, as in limits.ts. */
+
+const KiB = 1024;
+
+/** Milliseconds between two pulses of a server: what others did is known here a second later at most, and costs a statement. */
+export const PULSE_INTERVAL = 1_000;
+
+/** Milliseconds between two pulses that hints ask for: a hint a commit would be as many pulses. */
+export const HINT_SPACING = 50;
+
+/** Milliseconds of silence, by the store's clock, after which a server is over: five missed pulses and some air (promise with TAKEOVER_GRACE: 15 s). */
+export const SERVER_LEASE = 6_000;
+
+/** Milliseconds that leases of a server that is over wait for their workers to turn up at another one. Workers that lose a connection do so at once. */
+export const TAKEOVER_GRACE = 4_000;
+
+/** Milliseconds for which a claim that found nothing is remembered: its server asks again at each pulse while it is hungry. */
+export const HUNGER_TIME = 2_500;
+
+/** Bytes of what a server says of itself at each pulse: its address and a line for each of some hundred workers. */
+export const SERVER_FACTS_BYTES = 64 * KiB;
