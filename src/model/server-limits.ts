@@ -19,3 +19,13 @@ export const HUNGER_TIME = 2_500;
 
 /** Bytes of what a server says of itself at each pulse: its address and a line for each of some hundred workers. */
 export const SERVER_FACTS_BYTES = 64 * KiB;
+
+/** Milliseconds that half of what waits at one server must be worth on each of its slots before another gets it: less is done before it is there. */
+export const GIVE_WORTH = 20;
+
+/** Rows of blocks that are given away at once: the next pulse goes on. */
+export const GIVE_BLOCKS = 16;
+
+/** Milliseconds between two questions whether the server that granted a worker's leases is over, and how long it is asked: until then it is, or it lives and has them. */
+export const TAKEOVER_RETRY = 500;
+export const TAKEOVER_PATIENCE = SERVER_LEASE + 2 * PULSE_INTERVAL + TAKEOVER_GRACE;

@@ -1,6 +1,7 @@
+import { openTasks } from '../model/bitmaps.ts';
 import type { Epoch, JobId, TaskIndex } from '../model/ids.ts';
 import type { BlockRecord, TaskException } from '../model/job.ts';
-import { pushRun, type Run } from '../model/runs.ts';
+import { countRuns, pushRun, type Run } from '../model/runs.ts';
 import type { Lease } from './leases.ts';
 import { mayMove, type TaskState } from './transitions.ts';
 import type { Trouble } from './trouble.ts';
@@ -15,14 +16,14 @@ export interface Tally {
 
 const WORD = 32;
 const FULL = 0xffffffff;
-/** One plane of bits for each state but `ready`, which is the absence of all; the three ends share one. */
+/** One plane of bits for each state but `ready`, which is the absence of all; the three ends, and what is elsewhere, share one. */
 const PLANE = { ready: -1, ended: 0, leased: 1, aside: 2, orphaned: 3 } as const;
 const PLANES = 4;
 
 type Standing = keyof typeof PLANE;
 
 function standing(state: TaskState): Standing {
-  return state === 'done' || state === 'failed' || state === 'cancelled' ? 'ended' : state;
+  return state === 'done' || state === 'failed' || state === 'cancelled' || state === 'elsewhere' ? 'ended' : state;
 }
 
 /** Bits `from`..`to` (without `to`) of a word. */
@@ -241,19 +242,27 @@ export class BlockState {
       block.#count('ready', -ended);
       block.#count('ended', ended);
     }
-    for (const row of record.exceptions) {
-      const notBefore = row.notBeforeAt === undefined ? 0 : row.notBeforeAt - wall;
-      const { charged, failedOn, failedLease = 0, losses, lostWorkers } = row;
-      const trouble: Trouble = { charged, failedOn, failedLease, losses, lostWorkers, notBefore };
-      const runs = block.select([{ start: row.index, count: row.count }], 'ready');
-      for (const run of runs) for (let i = 0; i < run.count; i++) block.troubles.set(run.start + i, trouble);
-      block.#toAside(runs);
-    }
+    block.#setAside(record.exceptions, wall);
     return block;
   }
 
-  #toAside(runs: readonly Run[]): void {
-    this.move(runs, 'ready', 'aside');
+  /** Tasks that were another server's, with what they went through. Returns how many. */
+  receive(record: BlockRecord, wall: number): number {
+    const runs = openTasks(record);
+    this.move(runs, 'elsewhere', 'ready');
+    this.#setAside(record.exceptions, wall);
+    return countRuns(runs);
+  }
+
+  #setAside(exceptions: readonly TaskException[], wall: number): void {
+    for (const row of exceptions) {
+      const notBefore = row.notBeforeAt === undefined ? 0 : row.notBeforeAt - wall;
+      const { charged, failedOn, failedLease = 0, losses, lostWorkers } = row;
+      const trouble: Trouble = { charged, failedOn, failedLease, losses, lostWorkers, notBefore };
+      const runs = this.select([{ start: row.index, count: row.count }], 'ready');
+      for (const run of runs) for (let i = 0; i < run.count; i++) this.troubles.set(run.start + i, trouble);
+      this.move(runs, 'ready', 'aside');
+    }
   }
 }
 

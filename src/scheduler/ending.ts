@@ -1,4 +1,5 @@
 import type { LeaseId, Millis, TaskIndex, WorkerId } from '../model/ids.ts';
+import type { JobProgress } from '../model/job.ts';
 import { FIRST_FAILURES } from '../model/limits.ts';
 import type { MadeOutcome } from '../model/records.ts';
 import { countRuns, intersectRuns, type Run, subtractRuns } from '../model/runs.ts';
@@ -116,7 +117,7 @@ function endBlock(state: State, job: OpenJob, block: BlockState): void {
 }
 
 /** Forgets a block and the leases in it, on disk and in memory. */
-function dropBlock(state: State, job: OpenJob, block: BlockState): void {
+export function dropBlock(state: State, job: OpenJob, block: BlockState): void {
   for (const lease of [...block.leases]) settleLease(state, lease, 'superseded');
   for (const kind of ['ready', 'aside', 'leased', 'orphaned'] as const) job.tally[kind] -= block.tally[kind];
   job.blocks.delete(block.first);
@@ -144,6 +145,24 @@ export function endJob(state: State, job: OpenJob, move: JobMove, reason?: strin
   job.state = moveJob(job.state, move);
   job.endedAt = state.now + state.wall;
   if (reason !== undefined) job.reason = reason;
+  dropJob(state, job);
+  job.cancelled = job.total - job.done - job.failed;
+  state.progressChanged(job);
+  release(state, job);
+}
+
+/** Another server ended it: its row says so already. */
+export function endFound(state: State, job: OpenJob, end: Pick<JobProgress, 'state' | 'endedAt' | 'reason'>): void {
+  job.state = end.state;
+  job.endedAt = end.endedAt ?? state.now + state.wall;
+  job.reason = end.reason ?? job.reason;
+  dropJob(state, job);
+  state.jobChanged(job);
+  release(state, job);
+}
+
+/** Its copies are stopped, and nothing of it stays in memory. */
+function dropJob(state: State, job: OpenJob): void {
   for (const block of [...job.blocks.values()]) {
     for (const lease of block.leases) {
       const runs = joinRuns(lease.left, lease.away);
@@ -153,7 +172,6 @@ export function endJob(state: State, job: OpenJob, move: JobMove, reason?: strin
     }
     dropBlock(state, job, block);
   }
-  job.cancelled = job.total - job.done - job.failed;
   job.unclaimed = 0;
   job.more = false;
   job.due.length = 0;
@@ -161,6 +179,4 @@ export function endJob(state: State, job: OpenJob, move: JobMove, reason?: strin
   unfollow(state, job);
   state.shapes.leave(job.shape);
   state.fairness.leave(job.share);
-  state.progressChanged(job);
-  release(state, job);
 }

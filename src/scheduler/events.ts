@@ -1,5 +1,5 @@
 import type { JobId, LeaseId, Millis, TaskIndex, WorkerId } from '../model/ids.ts';
-import type { BlockRecord, Job, JobSpec } from '../model/job.ts';
+import type { BlockRecord, Job, JobSpec, LeaseRecord, ProgressChange } from '../model/job.ts';
 import type { Run } from '../model/runs.ts';
 import type { Spawned } from '../model/spawned.ts';
 import type { HeldLease, WorkerFacts } from '../model/worker.ts';
@@ -37,7 +37,7 @@ export type Event =
   | { readonly kind: 'jobCancelled'; readonly request: RequestId; readonly job: JobId; readonly reason: string }
   | { readonly kind: 'jobPaused'; readonly request: RequestId; readonly job: JobId }
   | { readonly kind: 'jobResumed'; readonly request: RequestId; readonly job: JobId }
-  /** A hello. Whatever the worker holds and `held` omits is ready at once. */
+  /** A hello. Whatever the worker holds and `held` omits is ready at once; what nobody here knows is revoked. */
   | { readonly kind: 'workerJoined'; readonly worker: WorkerFacts; readonly held: readonly HeldLease[] }
   /** Anything at all came from the worker. `way`: what it takes now until a message has brought it more work, measured. */
   | { readonly kind: 'workerHeard'; readonly worker: WorkerId; readonly way?: Millis }
@@ -55,10 +55,31 @@ export type Event =
       /** For people: why it can't run them, where it said so. */
       readonly reason?: string;
     }
+  | ElsewhereEvent
   | { readonly kind: 'workerDrained'; readonly request: RequestId; readonly worker: WorkerId; readonly drain: boolean }
   | { readonly kind: 'workerStopped'; readonly request: RequestId; readonly worker: WorkerId }
   /** Time passes: the shell sends it at `wakeAt`, or later. */
   | { readonly kind: 'tick' };
+
+/** What other servers did, where several share a store. It is on disk. */
+export type ElsewhereEvent =
+  /** A job that was submitted, or opened again, elsewhere. */
+  | { readonly kind: 'jobFound'; readonly job: Job; readonly claimable: boolean }
+  /** What others brought to its progress. */
+  | { readonly kind: 'progressFound'; readonly job: JobId; readonly change: ProgressChange }
+  /** A pulse of the farm says it. `claimable`: blocks can be claimed; `wanted`: others have nothing to do. */
+  | { readonly kind: 'jobPulsed'; readonly job: JobId; readonly claimable: boolean; readonly wanted: boolean }
+  /**
+   * A worker that came here with leases of another server: what could be taken over of them. `held`: as its hello said; what
+   * is not among the leases is not its own any more.
+   */
+  | {
+      readonly kind: 'leasesTaken';
+      readonly worker: WorkerId;
+      readonly held: readonly HeldLease[];
+      readonly blocks: readonly BlockRecord[];
+      readonly leases: readonly LeaseRecord[];
+    };
 
 /** Outcomes of tasks of one lease. The loop holds the column, in the order of `runs`. */
 export interface OutcomesEvent {

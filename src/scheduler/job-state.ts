@@ -1,7 +1,8 @@
 import type { JobId, TaskIndex, WorkerId } from '../model/ids.ts';
-import type { JobProgress, JobSpec, JobState } from '../model/job.ts';
+import type { BlockRecord, JobProgress, JobSpec, JobState, ProgressChange, ProgressCounter } from '../model/job.ts';
 import { BATCH_TIME, PREFETCH_LONGEST } from '../model/limits.ts';
-import type { BlockState, Tally } from './block-state.ts';
+import { changedProgress, changeOf } from '../model/progress.ts';
+import { BlockState, type Tally } from './block-state.ts';
 import type { Lane, Share } from './fairness.ts';
 import type { Lease } from './leases.ts';
 import type { Needs } from './nearby.ts';
@@ -79,6 +80,8 @@ export class OpenJob {
   lane: Lane | undefined;
   /** The feed knows its spec. */
   announced = false;
+  /** Its progress as it was written last, or has become by what other servers brought. */
+  #written: JobProgress;
 
   constructor(id: JobId, spec: JobSpec, progress: JobProgress, shape: Shape, share: Share) {
     this.id = id;
@@ -103,6 +106,7 @@ export class OpenJob {
     this.reason = progress.reason;
     this.unclaimed = this.total - this.done - this.failed - this.cancelled;
     this.more = this.unclaimed > 0;
+    this.#written = progress;
     const outcomes = this.done + this.failed;
     if (outcomes > 0) this.measure(outcomes, this.busyMicros);
   }
@@ -152,6 +156,19 @@ export class OpenJob {
     this.noteReady(block);
   }
 
+  /** A row of the store: a block, or more tasks of one that is here already. */
+  enterBlock(record: BlockRecord, wall: number): BlockState {
+    const known = this.blocks.get(record.first);
+    if (known === undefined) {
+      const block = BlockState.recover(record, wall, this.tally);
+      this.addBlock(block);
+      return block;
+    }
+    this.unclaimed -= known.receive(record, wall);
+    this.noteReady(known);
+    return known;
+  }
+
   /** To be called after anything that may have changed whether a block has ready tasks. */
   noteReady(block: BlockState): void {
     if (block.tally.ready > 0) this.readyBlocks.add(block);
@@ -161,6 +178,33 @@ export class OpenJob {
   /** One that runs alone after its past: its turn has come. */
   pushDue(block: BlockState, index: TaskIndex): void {
     this.due.push({ block, index });
+  }
+
+  /** Its row, to be written now. */
+  written(): { progress: JobProgress; change: ProgressChange } {
+    const progress = this.progress();
+    const change = changeOf(this.#written, progress);
+    this.#written = progress;
+    return { progress, change };
+  }
+
+  /** Other servers brought this; it is on disk. What has to happen about a new state is for the rules to do. */
+  addElsewhere({ counted, set }: ProgressChange): void {
+    const by = (name: ProgressCounter): number => counted[name] ?? 0;
+    this.total += by('total');
+    this.done += by('done');
+    this.failed += by('failed');
+    this.cancelled += by('cancelled');
+    this.retried += by('retried');
+    this.lost += by('lost');
+    this.copied += by('copied');
+    this.recalled += by('recalled');
+    this.segments += by('segments');
+    this.busyMicros += by('busyMicros');
+    this.unclaimed += by('total') - by('done') - by('failed') - by('cancelled');
+    this.open = set.open ?? this.open;
+    this.startedAt ??= set.startedAt;
+    this.#written = changedProgress(this.#written, { counted, set });
   }
 
   progress(): JobProgress {

@@ -1,7 +1,7 @@
 import { NEARBY_BLOCKS } from '../model/blob-limits.ts';
 import type { JobId } from '../model/ids.ts';
-import { type JobProgress, type JobSpec, wasClosedAt } from '../model/job.ts';
-import { BlockState } from './block-state.ts';
+import { type BlockRecord, type JobProgress, type JobSpec, wasClosedAt } from '../model/job.ts';
+import type { BlockState } from './block-state.ts';
 import { endIfComplete, endJob } from './ending.ts';
 import type { Event, RequestId } from './events.ts';
 import { appendBlock } from './inputs.ts';
@@ -84,9 +84,7 @@ export function claimed(state: State, event: Of<'blocksClaimed'>): void {
   if (job === undefined) return dropClaimed(state, event);
   job.claiming = false;
   job.more = event.more || job.moreSinceClaim;
-  for (const record of event.blocks) {
-    if (record.generation === job.generation && !job.blocks.has(record.first)) takeBlock(state, job, record);
-  }
+  for (const record of event.blocks) if (record.generation === job.generation) takeBlock(state, job, record);
   state.jobChanged(job);
 }
 
@@ -95,12 +93,18 @@ function dropClaimed(state: State, event: Of<'blocksClaimed'>): void {
   for (const { first } of event.blocks) state.send({ kind: 'dropBlock', job: event.job, first });
 }
 
-/** A block from the store, with what its tasks went through. */
-export function takeBlock(state: State, job: OpenJob, record: Of<'blocksClaimed'>['blocks'][number]): BlockState {
-  const block = BlockState.recover(record, state.wall, job.tally);
-  job.addBlock(block);
-  for (const index of block.troubles.keys()) waitUntilDue(state, job.id, block, index);
-  return block;
+/** A block from the store, or a part of one, with what its tasks went through. */
+export function takeBlock(state: State, job: OpenJob, record: BlockRecord): void {
+  const block = job.enterBlock(record, state.wall);
+  if (record.part !== undefined) absorb(state, block, record.part);
+  for (const { index, count } of record.exceptions)
+    for (let i = index; i < index + count; i++) if (block.troubles.has(i)) waitUntilDue(state, job.id, block, i);
+}
+
+/** From here on this server's own row of the block says that it holds these tasks (D20). */
+export function absorb(state: State, block: BlockState, part: number): void {
+  state.blockChanged(block);
+  state.write({ kind: 'blockEnded', job: block.job, first: block.first, part });
 }
 
 export function reopen(state: State, event: Of<'jobReopened'>): void {
@@ -124,9 +128,13 @@ export function pause(state: State, event: Of<'jobPaused'>): void {
   if (job === undefined) return;
   state.reply(event.request, { ok: true });
   if (job.state === 'paused') return;
+  pauseJob(state, job);
+  state.progressChanged(job);
+}
+
+export function pauseJob(state: State, job: OpenJob): void {
   job.state = moveJob(job.state, 'pause');
   for (const lease of job.live) recallAll(state, lease);
-  state.progressChanged(job);
 }
 
 export function resume(state: State, event: Of<'jobResumed'>): void {
@@ -134,9 +142,13 @@ export function resume(state: State, event: Of<'jobResumed'>): void {
   if (job === undefined) return;
   state.reply(event.request, { ok: true });
   if (job.state === 'active') return;
+  resumeJob(state, job);
+  state.progressChanged(job);
+}
+
+export function resumeJob(state: State, job: OpenJob): void {
   job.state = moveJob(job.state, 'resume');
   for (const lease of job.live) lease.recalled = [];
-  state.progressChanged(job);
   state.jobChanged(job);
 }
 

@@ -5,7 +5,7 @@ import type { OpenJob } from './job-state.ts';
 import type { State } from './state.ts';
 
 /** Jobs without whose good end a job can do nothing. */
-export function predecessorsOf({ after = [], source }: JobSpec): readonly JobId[] {
+export function predecessorsOf({ after = [], source }: Pick<JobSpec, 'after' | 'source'>): readonly JobId[] {
   return source === undefined ? after : [...after, source];
 }
 

@@ -2,9 +2,9 @@ import type { LeaseId, Millis, WorkerId } from '../model/ids.ts';
 import type { BlockRecord, Job, LeaseRecord } from '../model/job.ts';
 import { ADOPTION_GRACE, BROWSER_ADOPTION_GRACE } from '../model/limits.ts';
 import { countRuns, type Run, runsOf, subtractRuns } from '../model/runs.ts';
-import { BlockState } from './block-state.ts';
+import type { BlockState } from './block-state.ts';
 import { endIfComplete } from './ending.ts';
-import { openJob } from './jobs.ts';
+import { absorb, openJob } from './jobs.ts';
 import { enterLease, joinRuns, type Lease, newLease, orphan, setAway } from './leases.ts';
 import { waitUntilDue } from './retries.ts';
 import type { State } from './state.ts';
@@ -20,11 +20,10 @@ export interface Recovered {
 export function recover(state: State, recovered: Recovered): void {
   for (const { id, spec, progress } of recovered.jobs) openJob(state, id, spec, progress).more = true;
   for (const record of recovered.blocks) {
-    const job = state.jobs.get(record.job);
-    if (job !== undefined) job.addBlock(BlockState.recover(record, state.wall, job.tally));
+    const block = state.jobs.get(record.job)?.enterBlock(record, state.wall);
+    if (block !== undefined && record.part !== undefined) absorb(state, block, record.part);
   }
-  // Of two leases with the same task the newer one has it: the older had lost its worker.
-  for (const row of [...recovered.leases].sort((a, b) => b.lease - a.lease)) adopt(state, row);
+  adoptAll(state, recovered.leases);
   for (const job of [...state.jobs.values()]) {
     for (const block of job.blocks.values()) {
       job.noteReady(block);
@@ -33,8 +32,14 @@ export function recover(state: State, recovered: Recovered): void {
     }
     endIfComplete(state, job);
   }
+}
+
+/** Leases of before, or of another server: they wait for their workers for a while. */
+export function adoptAll(state: State, rows: readonly LeaseRecord[]): void {
+  // Of two leases with the same task the newer one has it: the older had lost its worker.
+  for (const row of [...rows].sort((a, b) => b.lease - a.lease)) adopt(state, row);
   const patience = new Map<WorkerId, Millis>();
-  for (const { worker, patient } of recovered.leases) {
+  for (const { worker, patient } of rows) {
     patience.set(worker, patient === true ? BROWSER_ADOPTION_GRACE : ADOPTION_GRACE);
   }
   for (const [worker, grace] of patience) state.timers.set(state.now + grace, () => giveUp(state, worker));

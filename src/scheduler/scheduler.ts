@@ -2,6 +2,7 @@ import type { Epoch, JobId, LeaseId, Millis, TaskIndex, WorkerId } from '../mode
 import type { JobProgress, JobSpec } from '../model/job.ts';
 import { LATE_TICK } from '../model/limits.ts';
 import type { Command } from './commands.ts';
+import * as elsewhere from './elsewhere.ts';
 import type { Event } from './events.ts';
 import { type Explanation, explainJob, explainTask, type GivenBatch, givenTo } from './explain.ts';
 import { batchesInFlight, type InFlight } from './in-flight.ts';
@@ -159,6 +160,14 @@ function dispatch(state: State, event: Event): void {
     case 'tasksReleased':
       workers.heard(state, event.worker);
       return released(state, event);
+    case 'jobFound':
+      return elsewhere.jobFound(state, event);
+    case 'progressFound':
+      return elsewhere.progressFound(state, event);
+    case 'jobPulsed':
+      return elsewhere.jobPulsed(state, event);
+    case 'leasesTaken':
+      return elsewhere.leasesTaken(state, event);
     case 'workerDrained':
       return workers.drain(state, event);
     case 'workerStopped':

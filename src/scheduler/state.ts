@@ -113,7 +113,7 @@ export class State {
       this.write({ kind: 'block', block: block.record(this.epoch, this.wall) });
     }
     this.#changedBlocks.clear();
-    for (const job of this.#progressed) this.write({ kind: 'progress', job: job.id, progress: job.progress() });
+    for (const job of this.#progressed) this.write({ kind: 'progress', job: job.id, ...job.written() });
     for (const job of this.#changedJobs) {
       const { waiting, running } = job;
       const spec = job.announced ? {} : { spec: job.spec };

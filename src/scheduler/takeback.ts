@@ -103,7 +103,8 @@ function recallHalf(state: State, worker: Worker, shape: Shape): void {
   worker.recallUntil = state.now + RECALL_PATIENCE;
 }
 
-function lastTasks(runs: readonly Run[], tasks: number): Run[] {
+/** The last ones, at most so many. */
+export function lastTasks(runs: readonly Run[], tasks: number): Run[] {
   const tail: Run[] = [];
   let wanted = tasks;
   for (let i = runs.length - 1; i >= 0 && wanted > 0; i--) {

@@ -2,13 +2,20 @@ import type { JobState } from '../model/job.ts';
 
 /**
  * Where a task stands. `ready`: like any other. `aside`: waits by itself, because it failed or was lost before.
- * `orphaned`: its worker is gone, it is ready, but the worker may still come back and keep it. The last three are ends.
+ * `orphaned`: its worker is gone, it is ready, but the worker may still come back and keep it. `elsewhere`: another server's to
+ * hand out. The last three are ends.
  */
-export type TaskState = 'ready' | 'aside' | 'leased' | 'orphaned' | 'done' | 'failed' | 'cancelled';
+export type TaskState = 'ready' | 'aside' | 'leased' | 'orphaned' | 'elsewhere' | 'done' | 'failed' | 'cancelled';
 
 /** From, to, why. Executed by BlockState; drawn into SCHEDULER.md by scripts/draw-transitions.ts. */
 export const TASK_MOVES: Readonly<Record<TaskState, Partial<Record<TaskState, string>>>> = {
-  ready: { leased: 'grant', aside: 'recovered with a past', done: 'late outcome', cancelled: 'job ends' },
+  ready: {
+    leased: 'grant',
+    aside: 'recovered with a past',
+    elsewhere: 'given to other servers',
+    done: 'late outcome',
+    cancelled: 'job ends',
+  },
   aside: { leased: 'grant', done: 'late outcome', cancelled: 'job ends' },
   leased: {
     done: 'outcome',
@@ -26,6 +33,7 @@ export const TASK_MOVES: Readonly<Record<TaskState, Partial<Record<TaskState, st
     ready: 'not held any more',
     cancelled: 'job ends',
   },
+  elsewhere: { ready: 'taken from another server' },
   done: {},
   failed: {},
   cancelled: {},

@@ -52,7 +52,7 @@ function replace(state: State, before: Worker, worker: Worker): void {
   state.deep.delete(before);
 }
 
-function keepHeld(state: State, lease: Lease, held: readonly Run[]): void {
+export function keepHeld(state: State, lease: Lease, held: readonly Run[]): void {
   const { away } = lease;
   const strange = subtractRuns(held, lease.runs);
   if (strange.length > 0) state.send({ kind: 'revoke', worker: lease.workerId, lease: lease.id, runs: strange });
@@ -78,7 +78,7 @@ function keepStrays(state: State, lease: Lease, runs: readonly Run[]): void {
   if (unwanted.length > 0) state.send({ kind: 'revoke', worker: lease.workerId, lease: lease.id, runs: unwanted });
 }
 
-function revokeUnknown(state: State, worker: WorkerId, held: readonly HeldLease[]): void {
+export function revokeUnknown(state: State, worker: WorkerId, held: readonly HeldLease[]): void {
   for (const { lease, runs } of held) {
     if (state.leases.get(lease)?.workerId === worker || runs.length === 0) continue;
     state.send({ kind: 'revoke', worker, lease, runs });

@@ -5,6 +5,7 @@ import type { Write } from '../model/records.ts';
 import { countRuns } from '../model/runs.ts';
 import type { Change } from '../scheduler/commands.ts';
 import type { Explanation, GivenBatch } from '../scheduler/explain.ts';
+import { predecessorsOf } from '../scheduler/pipelines.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
 import type { BlobStore } from '../store/blobs.ts';
 import type { Store, StoreError } from '../store/store.ts';
@@ -13,29 +14,21 @@ import type { Clock } from './clock.ts';
 import { Forgetting } from './forgetting.ts';
 import type { Effect } from './group.ts';
 import { InputCache } from './input-cache.ts';
+import { type JobAction, JobActs } from './job-acts.ts';
 import { JobNotices } from './job-notices.ts';
 import { JobReaders } from './job-readers.ts';
+import { LiveJobs } from './live-jobs.ts';
 import { type Brain, Loop } from './loop.ts';
 import { Pipelines } from './pipelines.ts';
 import { RequestError, Requests } from './requests.ts';
 import type { ResultQuery, ResultSink, ResultStream } from './result-stream.ts';
+import { Siblings, type SiblingsActs } from './siblings.ts';
 import { Submissions, type SubmitSpec, type Submitted } from './submissions.ts';
 import { TaskLogs } from './task-logs.ts';
 import { WorkerGateway } from './worker-gateway.ts';
 import { WorkerHistories } from './worker-history.ts';
 
-export type { SubmitSpec };
-
-export type JobAction = 'cancel' | 'pause' | 'resume' | 'retry' | 'forget';
-
-interface LiveJob {
-  readonly spec: JobSpec;
-  progress: JobProgress;
-  /** When inputs came last, or when this server first knew of the job. */
-  fedAt: Millis;
-  waiting: number;
-  running: number;
-}
+export type { JobAction, SubmitSpec };
 
 /**
  * One server's inside: the loop, what is durable of the live jobs, the streams that read results. HTTP and the client
@@ -50,14 +43,17 @@ export class Core {
   readonly logs: TaskLogs;
   readonly workerHistories: WorkerHistories;
   readonly forgetting: Forgetting;
+  /** Other servers that share the store; undefined: nobody can. */
+  readonly siblings: Siblings | undefined;
   readonly #clock: Clock;
   readonly #inputs = new InputCache();
   readonly #notices: JobNotices;
-  readonly #live = new Map<JobId, LiveJob>();
+  readonly #live: LiveJobs;
   readonly #readers: JobReaders;
   readonly #requests: Requests;
   readonly #submissions: Submissions;
   readonly #pipelines: Pipelines;
+  readonly #jobActs: JobActs;
   #ended = false;
   /** Everything that changed and is on disk: the feed's source. */
   onChange: (change: Change) => void = () => {};
@@ -68,6 +64,9 @@ export class Core {
   /** The brain was read from disk again: the workers that it knew have to come back. */
   onRebuilt: () => void = () => {};
   onForgotten: (job: JobId) => void = () => {};
+  /** Other servers came, went or said something else of themselves; tokens were written by one of them. */
+  onServers: () => void = () => {};
+  onTokens: () => void = () => {};
   /** A fault of ours that ended one request and nothing else (F-36). */
   onFault: (error: unknown) => void = () => {};
   readonly tallies = { done: 0, failed: 0, lost: 0, retried: 0 };
@@ -78,6 +77,7 @@ export class Core {
     this.blobs = options.blobs;
     this.farm = store.farm;
     this.#clock = options.clock;
+    this.#live = new LiveJobs(options.clock);
     this.workerHistories = new WorkerHistories(options.clock.wall());
     this.#notices = new JobNotices(store, options.blobs, this.#inputs);
     this.loop = new Loop({
@@ -87,10 +87,12 @@ export class Core {
       rebuild: () => this.#rebuild(),
       outbox: {
         perform: (effect) => this.#perform(effect),
-        committed: (writes) => {
+        committed: (writes, asked) => {
           this.onSaved();
           this.#committed(writes);
+          this.siblings?.committed(writes, asked);
         },
+        nothingClaimed: () => this.siblings?.hungry(),
         failed: (error, effects) => {
           this.onNotSaved(error);
           this.#requests.notSaved(error, effects);
@@ -103,6 +105,14 @@ export class Core {
         broken: (error) => this.#end(error),
       },
     });
+    if (store.shared !== undefined)
+      this.siblings = new Siblings({
+        shared: store.shared,
+        store,
+        clock: options.clock,
+        loop: this.loop,
+        acts: this.#siblingsActs(),
+      });
     this.#readers = new JobReaders(store);
     this.forgetting = new Forgetting(store, options.clock);
     this.#requests = new Requests(this.loop);
@@ -124,6 +134,15 @@ export class Core {
       },
     });
     this.logs = new TaskLogs(this.loop, options.clock);
+    this.#jobActs = new JobActs({
+      core: this,
+      requests: this.#requests,
+      opened: ({ id, spec, progress }) => {
+        this.#live.know(id, spec, progress);
+        this.#notices.know(id, spec);
+        this.siblings?.known(id, progress);
+      },
+    });
     this.workerGateway = new WorkerGateway({
       loop: this.loop,
       clock: options.clock,
@@ -132,15 +151,25 @@ export class Core {
       notices: this.#notices,
       logs: this.logs,
     });
+    this.workerGateway.siblings = this.siblings;
   }
 
   async start(): Promise<void> {
     await this.loop.start();
+    this.siblings?.start();
+    await this.siblings?.refresh();
     this.#beginPipelines();
   }
 
   #beginPipelines(): void {
-    for (const [job, { spec }] of this.#live) this.#pipelines.begin(job, spec);
+    if (this.siblings?.isFirst === false) return;
+    for (const job of this.#live.ids) this.#beginPipeline(job);
+  }
+
+  /** Of several servers the first one passes results on. */
+  #beginPipeline(job: JobId): void {
+    const spec = this.#live.spec(job);
+    if (spec !== undefined && this.siblings?.isFirst !== false) this.#pipelines.begin(job, spec);
   }
 
   /** Another job still takes its results as inputs. */
@@ -150,6 +179,7 @@ export class Core {
 
   /** What goes on by itself does so no more. */
   stop(): void {
+    this.siblings?.stop();
     this.#pipelines.stop();
   }
 
@@ -162,21 +192,43 @@ export class Core {
 
   async submit(asked: SubmitSpec, owner: string, open: boolean, code?: string, about?: string): Promise<Submitted> {
     await this.#pipelines.check(asked);
+    for (const id of predecessorsOf(asked)) await this.siblings?.mustKnow(id);
     const submitted = await this.#submissions.submit(asked, owner, open, code, about);
-    const spec = this.liveSpec(submitted.job);
-    if (spec !== undefined) this.#pipelines.begin(submitted.job, spec);
+    this.#beginPipeline(submitted.job);
     return submitted;
   }
 
   /** `ok` also for what is stored already; the message of a `conflict` says where to go on (P17). */
   addInputs(job: JobId, first: TaskIndex, count: number, column: PackedColumn): Promise<void> {
     this.#pipelines.refuseFed(job);
-    return this.#submissions.addInputs(job, first, count, column);
+    const add = () => this.#submissions.addInputs(job, first, count, column);
+    return this.siblings === undefined ? add() : this.siblings.knowingAll(job, add);
   }
 
   async closeJob(job: JobId, total: number): Promise<void> {
     this.#pipelines.refuseFed(job);
-    await this.#close(job, total);
+    const close = () => this.#close(job, total);
+    await (this.siblings === undefined ? close() : this.siblings.knowingAll(job, close));
+  }
+
+  #siblingsActs(): SiblingsActs {
+    return {
+      found: ({ id, spec, progress }) => {
+        this.#live.know(id, spec, progress);
+        this.#notices.know(id, spec);
+        this.#beginPipeline(id);
+      },
+      progressed: (job, progress) => {
+        this.#progressed(job, progress);
+        this.#pump(job);
+      },
+      live: () => this.#live.ids,
+      serversChanged: () => {
+        this.#beginPipelines();
+        this.onServers();
+      },
+      tokensChanged: () => this.onTokens(),
+    };
   }
 
   async #close(job: JobId, total: number): Promise<void> {
@@ -185,23 +237,8 @@ export class Core {
     await this.#requests.ask((request) => ({ kind: 'jobClosed', request, job, total }));
   }
 
-  async act(job: JobId, action: JobAction): Promise<void> {
-    const known = await this.readJob(job);
-    if (known === undefined && action === 'forget' && (await this.forgetting.finish(job))) return;
-    if (known === undefined) throw new RequestError('unknown', `there is no job ${job}`);
-    const ended = hasEnded(known.progress.state);
-    if (action === 'retry') return this.#retry(known, ended);
-    if (action === 'forget') return this.#forget(job, ended);
-    if (action === 'cancel' && ended) return;
-    if (ended)
-      throw new RequestError(
-        'conflict',
-        `job ${job} has ended (${known.progress.state}): there is nothing to ${action}`,
-      );
-    if (action === 'cancel')
-      await this.#requests.ask((request) => ({ kind: 'jobCancelled', request, job, reason: 'cancelled by request' }));
-    else
-      await this.#requests.ask((request) => ({ kind: action === 'pause' ? 'jobPaused' : 'jobResumed', request, job }));
+  act(job: JobId, action: JobAction): Promise<void> {
+    return this.#jobActs.act(job, action);
   }
 
   async actOnWorker(worker: WorkerId, action: 'drain' | 'undrain' | 'stop'): Promise<void> {
@@ -214,17 +251,15 @@ export class Core {
 
   /** What is durable of a job, live or ended. */
   async readJob(job: JobId): Promise<Pick<Job, 'id' | 'spec' | 'progress'> | undefined> {
-    const live = this.#live.get(job);
-    if (live !== undefined) return { id: job, spec: live.spec, progress: live.progress };
-    return this.store.readJob(job);
+    return this.#live.get(job) ?? this.store.readJob(job);
   }
 
   liveCounts(job: JobId): { waiting: number; running: number } {
-    return this.#live.get(job) ?? { waiting: 0, running: 0 };
+    return this.#live.counts(job);
   }
 
   liveSpec(job: JobId): JobSpec | undefined {
-    return this.#live.get(job)?.spec;
+    return this.#live.spec(job);
   }
 
   /** Why a task waits (R27). */
@@ -236,13 +271,7 @@ export class Core {
 
   /** Jobs whose inputs have not all come, and of which none has come since; all that did have ended. */
   openSince(since: Millis): JobId[] {
-    const open: JobId[] = [];
-    for (const [job, { spec, progress, fedAt }] of this.#live) {
-      if (spec.source !== undefined) continue;
-      const ended = progress.done + progress.failed + progress.cancelled;
-      if (progress.open && fedAt < since && ended === progress.total) open.push(job);
-    }
-    return open;
+    return this.#live.openSince(since);
   }
 
   /** Why no more of a job runs; undefined: it is not open. */
@@ -274,6 +303,7 @@ export class Core {
 
   /** The caller pumps it once when it is ready to receive. */
   async openStream(job: JobId, query: ResultQuery, sink: ResultSink): Promise<ResultStream> {
+    await this.siblings?.mustKnow(job);
     let known = await this.readJob(job);
     // It may have ended while it was read.
     while (known !== undefined && !hasEnded(known.progress.state) && !this.#live.has(job))
@@ -295,29 +325,11 @@ export class Core {
     this.forgetting.recovered(recovered.forgetting);
     this.#live.clear();
     for (const job of recovered.jobs) {
-      this.#known(job.id, job.spec, job.progress);
+      this.#live.know(job.id, job.spec, job.progress);
       this.#notices.know(job.id, job.spec);
     }
+    this.siblings?.rebuilt(recovered.jobs, epoch);
     return { scheduler, epoch };
-  }
-
-  async #retry(job: Pick<Job, 'id' | 'progress'>, ended: boolean): Promise<void> {
-    if (!ended) throw new RequestError('conflict', `job ${job.id} is still running: retry it when it has ended`);
-    if ((await this.store.reopen(job.id)) === 0)
-      throw new RequestError('conflict', `job ${job.id} has no failed task to retry`);
-    const reopened = await this.store.readJob(job.id);
-    if (reopened === undefined) throw new RequestError('unknown', `there is no job ${job.id}`);
-    this.#known(job.id, reopened.spec, reopened.progress);
-    this.#notices.know(job.id, reopened.spec);
-    await this.#requests.ask((request) => ({ kind: 'jobReopened', request, job: reopened }));
-  }
-
-  async #forget(job: JobId, ended: boolean): Promise<void> {
-    if (!ended) throw new RequestError('conflict', `job ${job} is still running: cancel it first`);
-    if (this.feeds(job)) throw new RequestError('conflict', `another job still takes the results of job ${job}`);
-    this.logs.forget(job);
-    await this.forgetting.forget(job);
-    this.onForgotten(job);
   }
 
   #perform(effect: Effect): void {
@@ -338,11 +350,7 @@ export class Core {
 
   #published(change: Change): void {
     if (change.kind === 'job') {
-      const live = this.#live.get(change.job);
-      if (live !== undefined) {
-        live.waiting = change.waiting;
-        live.running = change.running;
-      }
+      this.#live.counted(change.job, change.waiting, change.running);
     }
     this.onChange(change);
   }
@@ -351,7 +359,7 @@ export class Core {
   #committed(writes: readonly Write[]): void {
     const touched = new Set<JobId>();
     for (const write of writes) {
-      if (write.kind === 'job') this.#known(write.job, write.spec, write.progress);
+      if (write.kind === 'job') this.#live.know(write.job, write.spec, write.progress);
       else if (write.kind === 'progress') this.#progressed(write.job, write.progress);
       else if (write.kind === 'segment') {
         const { segment, column } = write;
@@ -368,19 +376,12 @@ export class Core {
   }
 
   #progressed(job: JobId, progress: JobProgress): void {
-    const live = this.#live.get(job);
-    if (live !== undefined) {
-      this.tallies.lost += progress.lost - live.progress.lost;
-      this.tallies.retried += progress.retried - live.progress.retried;
-      if (progress.total !== live.progress.total) live.fedAt = this.#clock.now();
-      live.progress = progress;
+    const before = this.#live.progressed(job, progress);
+    if (before !== undefined) {
+      this.tallies.lost += progress.lost - before.lost;
+      this.tallies.retried += progress.retried - before.retried;
     }
     this.#readers.progressed(job, progress);
-  }
-
-  #known(job: JobId, spec: JobSpec, progress: JobProgress): void {
-    const fedAt = this.#live.get(job)?.fedAt ?? this.#clock.now();
-    this.#live.set(job, { spec, progress, fedAt, waiting: 0, running: 0 });
   }
 
   #pump(job: JobId): void {
@@ -391,7 +392,7 @@ export class Core {
   }
 
   #jobOver(job: JobId): void {
-    this.#live.delete(job);
+    this.#live.forget(job);
     this.#notices.forget(job);
     this.logs.forget(job);
     this.workerGateway.jobOver(job);

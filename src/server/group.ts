@@ -1,5 +1,6 @@
 import type { PackedColumn } from '../model/envelope.ts';
 import { ROW_BYTES } from '../model/limits.ts';
+import { joinChanges } from '../model/progress.ts';
 import type { SchedulerWrite, Write } from '../model/records.ts';
 import { readColumn, selectColumn } from '../protocol/column.ts';
 import type { Command } from '../scheduler/commands.ts';
@@ -43,7 +44,7 @@ export class Group {
         const whole = withBytes(write, event, column);
         if (whole.kind === 'inputs') brought = whole;
         this.add(whole);
-      } else if (write.kind === 'progress') this.#replace(`progress ${write.job}`, write);
+      } else if (write.kind === 'progress') this.#progressed(write);
       else if (write.kind === 'block') {
         const { job, first } = write.block;
         // A block that is claimed at once need not be read back.
@@ -51,7 +52,8 @@ export class Group {
         this.#replace(`block ${job}/${first}`, write);
       } else {
         // A later block row of the same name would be a new life of it: it must not take the place of an older one.
-        if (write.kind === 'blockEnded') this.#rows.delete(`block ${write.job}/${write.first}`);
+        if (write.kind === 'blockEnded' && write.part === undefined)
+          this.#rows.delete(`block ${write.job}/${write.first}`);
         this.add(write);
       }
     }
@@ -60,6 +62,17 @@ export class Group {
   add(write: Write): void {
     this.writes.push(write);
     this.bytes += ROW_BYTES + payloadOf(write);
+  }
+
+  /** The newest row stands for the others, and what changed since the group began for each of their changes. */
+  #progressed(write: Extract<Write, { kind: 'progress' }>): void {
+    const row = `progress ${write.job}`;
+    const before = this.writes[this.#rows.get(row) ?? -1];
+    const change =
+      before?.kind === 'progress' && before.change !== undefined && write.change !== undefined
+        ? joinChanges(before.change, write.change)
+        : write.change;
+    this.#replace(row, change === undefined ? write : { ...write, change });
   }
 
   #replace(row: string, write: Write): void {

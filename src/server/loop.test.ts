@@ -62,6 +62,7 @@ class Desk {
         for (const effect of effects)
           if (effect.kind === 'reply') this.left.push(`failed ${error.code} ${effect.request}`);
       },
+      nothingClaimed: () => undefined,
       rebuilt: () => this.left.push('rebuilt'),
       broken: (error: StoreError) => this.left.push(`broken ${error.code}`),
     },

@@ -1,11 +1,12 @@
 import type { PackedColumn } from '../model/envelope.ts';
 import type { JobId, Millis } from '../model/ids.ts';
+import type { BlockRecord } from '../model/job.ts';
 import { LOOP_BACKLOG_BYTES, REBUILD_INTERVAL } from '../model/limits.ts';
 import type { Write } from '../model/records.ts';
 import type { Command } from '../scheduler/commands.ts';
 import type { Event } from '../scheduler/events.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
-import { type Store, StoreError } from '../store/store.ts';
+import { type ClaimedBlock, type Store, StoreError } from '../store/store.ts';
 import type { Clock } from './clock.ts';
 import { type Effect, Group } from './group.ts';
 import type { InputCache } from './input-cache.ts';
@@ -13,10 +14,12 @@ import type { InputCache } from './input-cache.ts';
 /** What the loop talks to. Everything it is told is on disk already. */
 export interface Outbox {
   perform(effect: Effect): void;
-  /** The writes of a committed group, before its effects. */
-  committed(writes: readonly Write[]): void;
+  /** The writes of a committed group as they are stored, before its effects; `asked`: as they were sent. */
+  committed(writes: readonly Write[], asked: readonly Write[]): void;
   /** The group was not committed: who waits for it must hear. The brain is rebuilt next. */
   failed(error: StoreError, effects: readonly Effect[]): void;
+  /** A claim found nothing. */
+  nothingClaimed(): void;
   /** The brain was rebuilt from disk; whatever was connected must introduce itself again. */
   rebuilt(): void;
   /** The disk cannot be trusted any more (F-22): the process must end. */
@@ -44,6 +47,9 @@ export class Loop {
   #trouble: StoreError | undefined;
   #commitTime: Millis = 0;
   #whenIdle: (() => void) | undefined;
+  /** What wants the store while no commit is on its way, and whether one of them has it. */
+  readonly #alone: (() => Promise<void>)[] = [];
+  #isAlone = false;
   readonly #whenCalm: (() => void)[] = [];
   readonly counters = { commits: 0, commitMillis: 0, events: 0, writes: 0, failures: 0 };
 
@@ -71,6 +77,11 @@ export class Loop {
   /** Undefined while the store does not take writes. */
   get scheduler(): Scheduler | undefined {
     return this.#brain?.scheduler;
+  }
+
+  /** Whether this is the brain that decides now. */
+  has(brain: Brain): boolean {
+    return this.#brain === brain;
   }
 
   /** Why the store takes no writes now; undefined: it does. */
@@ -125,6 +136,25 @@ export class Loop {
     return done;
   }
 
+  /** Runs it while no commit is on its way: what it reads is what was committed, no more and no less. Not at all while the store is down. */
+  alone(run: (brain: Brain) => Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#alone.push(async () => {
+        const brain = this.#brain;
+        if (brain !== undefined && !this.#stopped) await run(brain).then(resolve, reject);
+        else resolve();
+      });
+      this.#flush();
+    });
+  }
+
+  /** The brain must be read from the store again: this one knows too little. */
+  distrust(error: StoreError): void {
+    if (this.#brain === undefined || this.#trouble !== undefined) return;
+    this.#trouble = error;
+    if (this.#committing === undefined) void this.#recover(error);
+  }
+
   /** Takes no more events; resolves when all that was taken is on disk, or cannot get there. */
   async stop(): Promise<void> {
     this.#stopped = true;
@@ -157,7 +187,8 @@ export class Loop {
 
   #flush(): void {
     const brain = this.#brain;
-    if (this.#committing !== undefined) return;
+    if (this.#committing !== undefined || this.#isAlone) return;
+    if (this.#alone.length > 0) return void this.#leaveAlone();
     const group = this.#gathering;
     if (brain === undefined || group.writes.length + group.waiters.length === 0) {
       if (group.effects.length > 0) {
@@ -171,7 +202,7 @@ export class Loop {
     this.#committing = group;
     const started = this.#clock.now();
     this.#store.commit(group.writes, brain.epoch).then(
-      () => this.#committed(group, started),
+      (stored) => this.#committed(group, stored, started),
       (error: unknown) => {
         this.#committing = undefined;
         this.#tellFailed(group, asStoreError(error));
@@ -180,13 +211,20 @@ export class Loop {
     );
   }
 
-  #committed(group: Group, started: number): void {
+  async #leaveAlone(): Promise<void> {
+    this.#isAlone = true;
+    await this.#alone.shift()?.();
+    this.#isAlone = false;
+    this.#flush();
+  }
+
+  #committed(group: Group, stored: readonly Write[], started: number): void {
     this.counters.commits++;
     const took = this.#clock.now() - started;
     this.counters.commitMillis += took;
     this.#commitTime += (took - this.#commitTime) * 0.1;
     this.#committing = undefined;
-    this.#outbox.committed(group.writes);
+    this.#outbox.committed(stored, group.writes);
     for (const waiter of group.waiters) waiter.resolve();
     this.#performAll(group);
     // A claim failed meanwhile; this group was on its way and had to arrive first.
@@ -208,19 +246,25 @@ export class Loop {
     for (const answer of answers) this.#outbox.perform(answer);
   }
 
+  /** What is claimed need not be read again when it is granted. */
+  keepInputs(claimed: readonly ClaimedBlock[]): BlockRecord[] {
+    return claimed.map(({ block, inputs }) => {
+      if (inputs !== undefined) this.#inputs.put(block.job, block.first, inputs);
+      return block;
+    });
+  }
+
   #claim(job: JobId, max: number): void {
     const brain = this.#brain;
     if (brain === undefined) return;
     this.#store.claim(job, max, brain.epoch).then(
       (claimed) => {
         if (this.#brain !== brain) return;
-        for (const { block, inputs } of claimed) if (inputs !== undefined) this.#inputs.put(job, block.first, inputs);
-        this.post({ kind: 'blocksClaimed', job, blocks: claimed.map((c) => c.block), more: claimed.length === max });
+        this.post({ kind: 'blocksClaimed', job, blocks: this.keepInputs(claimed), more: claimed.length === max });
+        if (claimed.length === 0) this.#outbox.nothingClaimed();
       },
       (error: unknown) => {
-        if (this.#brain !== brain) return;
-        this.#trouble ??= asStoreError(error);
-        if (this.#committing === undefined) void this.#recover(this.#trouble);
+        if (this.#brain === brain) this.distrust(asStoreError(error));
       },
     );
   }
@@ -241,7 +285,7 @@ export class Loop {
     this.#tellFailed(lost, error);
     this.#relax();
     this.#whenIdle?.();
-    if (isTheEnd(error)) return this.#outbox.broken(error);
+    if (this.#isTheEnd(error)) return this.#outbox.broken(error);
     await this.#rebuildUntilItWorks();
   }
 
@@ -265,10 +309,17 @@ export class Loop {
         return;
       } catch (error) {
         this.#trouble = asStoreError(error);
-        if (isTheEnd(this.#trouble)) return this.#outbox.broken(this.#trouble);
+        if (this.#isTheEnd(this.#trouble)) return this.#outbox.broken(this.#trouble);
         await new Promise<void>((resolve) => this.#clock.alarm(REBUILD_INTERVAL, resolve));
       }
     }
+  }
+
+  /** The process must end: a sync failed, another server has taken over, or the data is not what was written. */
+  #isTheEnd({ code }: StoreError): boolean {
+    // Where others share the store they have taken what this one held while it was silent; it begins again as a new one.
+    if (code === 'fenced') return this.#store.shared === undefined;
+    return code === 'broken' || code === 'damaged';
   }
 
   #relax(): void {
@@ -310,9 +361,4 @@ export interface Brain {
 function asStoreError(error: unknown): StoreError {
   if (error instanceof StoreError) return error;
   return new StoreError('broken', error instanceof Error ? error.message : String(error), { cause: error });
-}
-
-/** The process must end: a sync failed, another server has taken over, or the data is not what was written. */
-function isTheEnd(error: StoreError): boolean {
-  return error.code === 'broken' || error.code === 'fenced' || error.code === 'damaged';
 }

@@ -25,6 +25,7 @@ import type { JobNotices, Missing } from './job-notices.ts';
 import type { Loop } from './loop.ts';
 import { CloseCode, type Connection, type Gateway, type Identity, type Peer } from './peer.ts';
 import { failureColumn } from './segment-column.ts';
+import type { Siblings } from './siblings.ts';
 import type { TaskLogs } from './task-logs.ts';
 import { WorkerConnection } from './worker-connection.ts';
 import { type Grant, WorkerOutbox } from './worker-outbox.ts';
@@ -42,6 +43,8 @@ export class WorkerGateway implements Gateway {
   readonly verdicts: Record<Verdict, number> = { recorded: 0, duplicate: 0, superseded: 0, unknown: 0 };
   /** This server has Pyodide for workers that can run Python by it. */
   givesPyodide = false;
+  /** Where leases that nobody here knows may be those of another server; absent: there is none. */
+  siblings: Pick<Siblings, 'takeOver' | 'unsettled'> | undefined;
   /** For the log: a worker broke a rule, or may not be here. */
   onRefused: (worker: WorkerConnection, code: string, detail: string) => void = () => {};
 
@@ -149,7 +152,9 @@ export class WorkerGateway implements Gateway {
     this.#loop.inTurn(() => {
       connection.current = true;
     });
-    if (!this.#loop.post({ kind: 'workerJoined', worker, held })) {
+    const strange = this.siblings === undefined ? [] : this.#strangeOf(id, held);
+    const known = strange.length === 0 ? held : held.filter((lease) => !strange.includes(lease));
+    if (!this.#loop.post({ kind: 'workerJoined', worker, held: known })) {
       connection.refuse('busy', 'the server cannot write to its store now', CloseCode.restart, REBUILD_INTERVAL);
       return;
     }
@@ -166,10 +171,17 @@ export class WorkerGateway implements Gateway {
       pingEvery: PING_INTERVAL,
       silence: connection.silence,
     });
+    if (strange.length > 0) this.siblings?.takeOver(id, strange);
     for (const { lease } of held) {
       const job = this.#loop.scheduler?.jobOfLease(lease, id);
       if (job !== undefined) connection.outbox.brings(job);
     }
+  }
+
+  /** Leases that this server never heard of, or has forgotten. */
+  #strangeOf(id: WorkerId, held: readonly HeldLease[]): HeldLease[] {
+    const { scheduler } = this.#loop;
+    return held.filter(({ lease, runs }) => runs.length > 0 && scheduler?.jobOfLease(lease, id) === undefined);
   }
 
   #runnersOf({ runners }: Hello): Runner[] {
@@ -184,6 +196,12 @@ export class WorkerGateway implements Gateway {
     message: WorkerMessage,
     column: PackedColumn | undefined,
   ): Promise<void> | undefined {
+    if (message.kind === 'outcomes' || message.kind === 'released') {
+      // Whose lease it is, is being found out; the worker keeps what it has until then (R37).
+      const unsettled = this.siblings?.unsettled(message.lease);
+      if (unsettled !== undefined)
+        return unsettled.then(() => (connection.over ? undefined : this.take(connection, id, message, column)));
+    }
     switch (message.kind) {
       case 'hello':
         throw new ProtocolError('invalid', 'a second hello');

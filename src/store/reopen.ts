@@ -36,19 +36,6 @@ export function failuresByBlock(
   return open;
 }
 
-/** The bitmap of a block in which everything has ended but these tasks. */
-export function endedExcept(first: number, count: number, open: readonly Run[]): Uint8Array {
-  const ended = new Uint8Array(Math.ceil(count / 8));
-  ended.fill(0xff);
-  if (count % 8 !== 0) ended[ended.length - 1] = (1 << (count % 8)) - 1;
-  for (const run of open) {
-    for (let at = run.start - first; at < run.start - first + run.count; at++) {
-      ended[at >> 3] = (ended[at >> 3] as number) & ~(1 << (at & 7));
-    }
-  }
-  return ended;
-}
-
 /** The progress of a job whose failed tasks are open again. Reason and end are gone with the end. */
 export function reopened(progress: JobProgress): JobProgress {
   const { endedAt: _endedAt, reason: _reason, ...rest } = progress;

@@ -1,9 +1,10 @@
+import { endedExcept } from '../../model/bitmaps.ts';
 import type { PackedColumn } from '../../model/envelope.ts';
 import type { Epoch, JobId, TaskIndex } from '../../model/ids.ts';
 import { type BlockRecord, hasEnded, type Job, type JobState } from '../../model/job.ts';
 import type { LogRecord, TokenRecord, Write } from '../../model/records.ts';
 import type { Run } from '../../model/runs.ts';
-import { endedExcept, failuresByBlock, rangeBlockCount, rangeBlocks, reopened } from '../reopen.ts';
+import { failuresByBlock, rangeBlockCount, rangeBlocks, reopened } from '../reopen.ts';
 import {
   type BatchQuery,
   type ClaimedBlock,

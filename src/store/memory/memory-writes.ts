@@ -1,7 +1,8 @@
 import type { Epoch, JobId } from '../../model/ids.ts';
 import { type BlockRecord, codesOf, hasEnded, type JobProgress } from '../../model/job.ts';
+import { changedProgress } from '../../model/progress.ts';
 import type { Write } from '../../model/records.ts';
-import { changedProgress } from '../parts.ts';
+
 import { checkSegment } from '../reopen.ts';
 import { StoreError } from '../store.ts';
 import type { MemoryDisk, StoredJob } from './memory-disk.ts';

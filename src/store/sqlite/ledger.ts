@@ -1,9 +1,10 @@
 import { renameSync, rmSync } from 'node:fs';
 import { backup, type DatabaseSync } from 'node:sqlite';
+import { endedExcept } from '../../model/bitmaps.ts';
 import type { Epoch, JobId } from '../../model/ids.ts';
 import { type BlockRecord, hasEnded } from '../../model/job.ts';
 import { BACKUP_STEP_PAGES, CHECKPOINT_PAGES, JOB_NUMBERS_AHEAD } from '../../model/limits.ts';
-import { endedExcept, failuresByBlock, rangeBlockCount, reopened } from '../reopen.ts';
+import { failuresByBlock, rangeBlockCount, reopened } from '../reopen.ts';
 import { type ClaimedBlock, type Recovered, StoreError } from '../store.ts';
 import { openDatabase, PAGE_BYTES } from './database.ts';
 import { digest } from './digest.ts';

@@ -1,0 +1,103 @@
+import { endedExcept } from '../model/bitmaps.ts';
+import { hasEnded, type JobState } from '../model/job.ts';
+import { countRuns } from '../model/runs.ts';
+import { GIVE_BLOCKS, GIVE_WORTH } from '../model/server-limits.ts';
+import type { BlockState } from './block-state.ts';
+import { dropBlock, endFound, endIfComplete } from './ending.ts';
+import type { ElsewhereEvent } from './events.ts';
+import type { OpenJob } from './job-state.ts';
+import { openJob, pauseJob, resumeJob, takeBlock } from './jobs.ts';
+import { adoptAll } from './recovery.ts';
+import type { State } from './state.ts';
+import { lastTasks } from './takeback.ts';
+import { keepHeld, revokeUnknown } from './workers.ts';
+
+type Of<Kind extends ElsewhereEvent['kind']> = Extract<ElsewhereEvent, { kind: Kind }>;
+
+/** One that another server was given (R35). */
+export function jobFound(state: State, { job: { id, spec, progress }, claimable }: Of<'jobFound'>): void {
+  if (state.jobs.has(id) || hasEnded(progress.state)) return;
+  const job = openJob(state, id, spec, progress);
+  job.more = claimable;
+  endIfComplete(state, job);
+}
+
+/** What others brought adds to what is known here; it may be what this job's end waited for. */
+export function progressFound(state: State, { job: id, change }: Of<'progressFound'>): void {
+  const job = state.jobs.get(id);
+  if (job === undefined) return;
+  job.addElsewhere(change);
+  state.jobChanged(job);
+  const { state: now, endedAt, reason } = change.set;
+  if (now !== undefined && hasEnded(now))
+    return endFound(state, job, {
+      state: now,
+      ...(endedAt !== undefined && { endedAt }),
+      ...(reason !== undefined && { reason }),
+    });
+  if (now !== undefined) follow(state, job, now);
+  endIfComplete(state, job);
+}
+
+function follow(state: State, job: OpenJob, now: JobState): void {
+  if (now === job.state) return;
+  if (now === 'paused') pauseJob(state, job);
+  else resumeJob(state, job);
+}
+
+/** Whether anything of it can be had, and whether others want what waits here (R36). */
+export function jobPulsed(state: State, { job: id, claimable, wanted }: Of<'jobPulsed'>): void {
+  const job = state.jobs.get(id);
+  if (job === undefined) return;
+  // Asking for what is not there is how a server says that it is hungry (D22).
+  const more = claimable || job.unclaimed > 0;
+  if (more && !job.more) {
+    job.more = true;
+    state.jobChanged(job);
+  }
+  if (wanted && !claimable) giveSome(state, job);
+}
+
+/** Half of what waits here, unless that is soon done, or all of it where nobody can run it; from the end. */
+function giveSome(state: State, job: OpenJob): void {
+  let left = job.shape.slots === 0 ? job.tally.ready : Math.floor(job.tally.ready / 2);
+  if (left * job.estimate < GIVE_WORTH * 1000 * Math.max(1, job.shape.slots)) return;
+  let rows = 0;
+  for (const block of [...job.readyBlocks].reverse()) {
+    if (left === 0 || rows++ === GIVE_BLOCKS) break;
+    left -= giveOf(state, job, block, left);
+  }
+  state.jobChanged(job);
+}
+
+function giveOf(state: State, job: OpenJob, block: BlockState, most: number): number {
+  const runs = lastTasks(block.next(block.tally.ready), most);
+  const tasks = countRuns(runs);
+  block.move(runs, 'ready', 'elsewhere');
+  job.unclaimed += tasks;
+  job.noteReady(block);
+  const { first, count, generation } = block;
+  const ended = endedExcept(first, count, runs);
+  state.write({
+    kind: 'blockFreed',
+    block: { job: job.id, first, count, generation, ended, exceptions: [], epoch: 0 },
+  });
+  if (block.over) dropBlock(state, job, block);
+  else state.blockChanged(block);
+  return tasks;
+}
+
+/** Its worker came here (R37): what could be had of its leases is as if granted here. */
+export function leasesTaken(state: State, { worker, held, blocks, leases }: Of<'leasesTaken'>): void {
+  for (const record of blocks) {
+    const job = state.jobs.get(record.job);
+    if (job !== undefined && job.generation === record.generation) takeBlock(state, job, record);
+  }
+  adoptAll(state, leases);
+  if (!state.workers.has(worker)) return;
+  for (const { lease, runs } of held) {
+    const known = state.leases.get(lease);
+    if (known !== undefined) keepHeld(state, known, runs);
+  }
+  revokeUnknown(state, worker, held);
+}

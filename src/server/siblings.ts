@@ -1,0 +1,265 @@
+import type { Epoch, JobId, LeaseId, WorkerId } from '../model/ids.ts';
+import { hasEnded, type Job, type JobProgress } from '../model/job.ts';
+import { changedProgress, changeOf, isNoChange } from '../model/progress.ts';
+import type { Write } from '../model/records.ts';
+import { HINT_SPACING, PULSE_INTERVAL, TAKEOVER_PATIENCE, TAKEOVER_RETRY } from '../model/server-limits.ts';
+import type { HeldLease } from '../model/worker.ts';
+import { type Pulse, type ServerRecord, type SharedStore, type Store, StoreError } from '../store/store.ts';
+import type { Clock } from './clock.ts';
+import type { Brain, Loop } from './loop.ts';
+import { RequestError } from './requests.ts';
+
+/** What the core does about what other servers did. */
+export interface SiblingsActs {
+  /** A job that this server did not know. */
+  found(job: Job): void;
+  /** The progress of one that it knows, as all servers together made it. */
+  progressed(job: JobId, progress: JobProgress): void;
+  /** Open jobs that this server knows. */
+  live(): readonly JobId[];
+  /** The servers of the farm, or what they say of themselves, are others than before. */
+  serversChanged(): void;
+  tokensChanged(): void;
+}
+
+/**
+ * The other servers of a farm that share this one's store (R35 to R37). Between two events of the brain it learns what they did, by what a
+ * commit returns and by a pulse, and tells the brain the difference to what this server knew.
+ */
+export class Siblings {
+  readonly #shared: SharedStore;
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #loop: Loop;
+  readonly #acts: SiblingsActs;
+  /** The progress of open jobs as this brain knows it to be stored. */
+  readonly #known = new Map<JobId, JobProgress>();
+  /** Leases of other servers whose workers came here, until it is known whose they are. */
+  readonly #unsettled = new Map<LeaseId, Promise<void>>();
+  #servers: readonly ServerRecord[] = [];
+  #epoch: Epoch = 0;
+  #tokens: number | undefined;
+  #cancelAlarm: () => void = () => {};
+  #lastPulse = Number.NEGATIVE_INFINITY;
+  #pulsePlanned: (() => void) | undefined;
+  #stopped = false;
+  /** What this server says of itself. */
+  facts: () => string = () => '';
+
+  constructor(parts: { shared: SharedStore; store: Store; clock: Clock; loop: Loop; acts: SiblingsActs }) {
+    this.#shared = parts.shared;
+    this.#store = parts.store;
+    this.#clock = parts.clock;
+    this.#loop = parts.loop;
+    this.#acts = parts.acts;
+  }
+
+  start(): void {
+    this.#shared.onHint = () => this.#pulseSoon();
+    this.#beat();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#shared.onHint = () => {};
+    this.#cancelAlarm();
+    this.#pulsePlanned?.();
+  }
+
+  /** Servers that live, this one among them. */
+  get servers(): readonly ServerRecord[] {
+    return this.#servers;
+  }
+
+  get epoch(): Epoch {
+    return this.#epoch;
+  }
+
+  /** What one server has to do for all is done by the one that came first. */
+  get isFirst(): boolean {
+    return this.#servers[0]?.epoch === this.#epoch;
+  }
+
+  /** The brain was read from the store. */
+  rebuilt(jobs: readonly Job[], epoch: Epoch): void {
+    this.#epoch = epoch;
+    this.#known.clear();
+    for (const { id, progress } of jobs) this.#known.set(id, progress);
+  }
+
+  /** A group is on disk; others may have brought something to the same jobs since the last one. */
+  committed(stored: readonly Write[], asked: readonly Write[]): void {
+    let urgent = false;
+    for (const [at, write] of stored.entries()) {
+      if (write.kind === 'job') {
+        this.#known.set(write.job, write.progress);
+        urgent = true;
+      } else if (write.kind === 'progress') {
+        const before = this.#known.get(write.job);
+        const sent = asked[at];
+        if (before === undefined || sent?.kind !== 'progress' || sent.change === undefined) continue;
+        this.#learn(write.job, changedProgress(before, sent.change), write.progress);
+        urgent ||= Object.keys(sent.change.set).length > 0 || sent.change.counted.total !== undefined;
+      } else if (write.kind === 'blockFreed' || write.kind === 'token') urgent = true;
+    }
+    // Others wait for it: a new job, an end, a pause, more inputs, tasks that are to be had. Results can wait for their pulse.
+    if (urgent) this.#shared.hint();
+  }
+
+  /** A job of which this server found nothing to claim. */
+  hungry(): void {
+    this.#shared.hint();
+  }
+
+  knows(job: JobId): boolean {
+    return this.#known.has(job);
+  }
+
+  /** A job is open again. */
+  known(job: JobId, progress: JobProgress): void {
+    this.#known.set(job, progress);
+    this.#shared.hint();
+  }
+
+  /** A job that another server was given a moment ago is open here too before anything is done about it. */
+  async mustKnow(job: JobId): Promise<void> {
+    if (this.#known.has(job)) return;
+    const stored = await this.#store.readJob(job);
+    if (stored !== undefined && !hasEnded(stored.progress.state)) await this.refresh();
+  }
+
+  /** Another server may have the job, or what came to it before: where it does not fit, it is asked for that first. */
+  async knowingAll(job: JobId, act: () => Promise<void>): Promise<void> {
+    await this.mustKnow(job);
+    try {
+      return await act();
+    } catch (error) {
+      if (!(error instanceof RequestError) || (error.code !== 'conflict' && error.code !== 'invalid')) throw error;
+    }
+    await this.refresh();
+    await act();
+  }
+
+  /** Resolves once all that other servers had done when it was called is known here. */
+  refresh(): Promise<void> {
+    return this.#loop.alone((brain) => this.#pulse(brain));
+  }
+
+  /** Undefined: nothing is open of a lease. Else what a worker says of it has to wait. */
+  unsettled(lease: LeaseId): Promise<void> | undefined {
+    return this.#unsettled.get(lease);
+  }
+
+  /** A worker came here with leases that nobody here knows: those of a server that is over are taken over, as soon as it is. */
+  takeOver(worker: WorkerId, held: readonly HeldLease[]): void {
+    const settled = this.#takeOver(worker, held, this.#clock.now() + TAKEOVER_PATIENCE).finally(() => {
+      for (const { lease } of held) if (this.#unsettled.get(lease) === settled) this.#unsettled.delete(lease);
+    });
+    for (const { lease } of held) this.#unsettled.set(lease, settled);
+  }
+
+  async #takeOver(worker: WorkerId, held: readonly HeldLease[], until: number): Promise<void> {
+    let open = held;
+    while (open.length > 0 && !this.#stopped) {
+      const patient = this.#clock.now() < until;
+      const asked = open;
+      await this.#loop
+        .alone(async (brain) => {
+          const taken = await this.#shared.takeOver(
+            asked.map(({ lease }) => lease),
+            brain.epoch,
+          );
+          if (!this.#loop.has(brain)) return;
+          for (const { job } of taken.leases) await this.#find(job, brain);
+          open = patient ? asked.filter(({ lease }) => taken.held.includes(lease)) : [];
+          const settled = asked.filter((lease) => !open.includes(lease));
+          if (settled.length === 0) return;
+          const blocks = this.#loop.keepInputs(taken.blocks);
+          this.#loop.post({ kind: 'leasesTaken', worker, held: settled, blocks, leases: taken.leases });
+        })
+        .catch((error: unknown) => this.#failed(error));
+      if (open.length > 0) await new Promise<void>((resolve) => this.#clock.alarm(TAKEOVER_RETRY, resolve));
+    }
+  }
+
+  #beat(): void {
+    this.#cancelAlarm = this.#clock.alarm(PULSE_INTERVAL, () => {
+      if (this.#stopped) return;
+      this.refresh()
+        .catch((error: unknown) => this.#failed(error))
+        .finally(() => {
+          if (!this.#stopped) this.#beat();
+        });
+    });
+  }
+
+  #pulseSoon(): void {
+    if (this.#stopped || this.#pulsePlanned !== undefined) return;
+    const wait = Math.max(0, this.#lastPulse + HINT_SPACING - this.#clock.now());
+    this.#pulsePlanned = this.#clock.alarm(wait, () => {
+      this.#pulsePlanned = undefined;
+      this.refresh().catch((error: unknown) => this.#failed(error));
+    });
+  }
+
+  /** Where the epoch is over, or the data is, the brain is read again; a store that cannot answer now is asked again. */
+  #failed(error: unknown): void {
+    if (!(error instanceof StoreError)) throw error;
+    if (error.code !== 'busy' && error.code !== 'full') this.#loop.distrust(error);
+  }
+
+  async #pulse(brain: Brain): Promise<void> {
+    this.#lastPulse = this.#clock.now();
+    const pulse = await this.#shared.pulse(brain.epoch, this.facts());
+    if (!this.#loop.has(brain)) return;
+    for (const { id, progress } of pulse.jobs) {
+      const before = this.#known.get(id);
+      if (before === undefined) await this.#find(id, brain);
+      else this.#learn(id, before, progress);
+    }
+    await this.#noteEnded(pulse, brain);
+    for (const { id, claimable, wanted } of pulse.jobs)
+      this.#loop.post({ kind: 'jobPulsed', job: id, claimable, wanted });
+    this.#note(pulse);
+  }
+
+  #note({ servers, tokens }: Pulse): void {
+    const before = JSON.stringify(this.#servers);
+    this.#servers = servers;
+    if (JSON.stringify(servers) !== before) this.#acts.serversChanged();
+    if (this.#tokens !== undefined && this.#tokens !== tokens) this.#acts.tokensChanged();
+    this.#tokens = tokens;
+  }
+
+  /** Those that are open here and not in the store were ended by others, or forgotten. */
+  async #noteEnded({ jobs }: Pulse, brain: Brain): Promise<void> {
+    const open = new Set(jobs.map(({ id }) => id));
+    for (const id of this.#acts.live()) {
+      const before = this.#known.get(id);
+      if (open.has(id) || before === undefined) continue;
+      const stored = await this.#store.readJob(id);
+      if (!this.#loop.has(brain)) return;
+      this.#learn(id, before, stored?.progress ?? { ...before, state: 'cancelled', reason: 'forgotten' });
+    }
+  }
+
+  /** Known from now on, if it has not ended. */
+  async #find(id: JobId, brain: Brain): Promise<void> {
+    if (this.#known.has(id)) return;
+    const job = await this.#store.readJob(id);
+    if (job === undefined || hasEnded(job.progress.state) || !this.#loop.has(brain) || this.#known.has(id)) return;
+    this.#known.set(id, job.progress);
+    this.#acts.found(job);
+    this.#loop.post({ kind: 'jobFound', job, claimable: true });
+  }
+
+  /** What the store has beyond what this server knew was brought by others. */
+  #learn(id: JobId, before: JobProgress, now: JobProgress): void {
+    const change = changeOf(before, now);
+    if (hasEnded(now.state)) this.#known.delete(id);
+    else this.#known.set(id, now);
+    if (isNoChange(change)) return;
+    this.#loop.post({ kind: 'progressFound', job: id, change });
+    this.#acts.progressed(id, now);
+  }
+}
