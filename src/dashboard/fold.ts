@@ -1,5 +1,5 @@
 import { extendHistory, type FarmHistory, joinHistory, slotsOf } from '../model/farm-history.ts';
-import type { FeedMessage, JobDelta, JobView, Tallies, WorkerView } from '../model/feed.ts';
+import type { FeedMessage, JobDelta, JobView, ServerView, Tallies, WorkerView } from '../model/feed.ts';
 import type { JobId, WorkerId } from '../model/ids.ts';
 import { extendPace, type Pace } from './pace.ts';
 
@@ -23,6 +23,8 @@ export interface FarmView {
   readonly at: number;
   readonly jobs: ReadonlyMap<JobId, JobRow>;
   readonly workers: ReadonlyMap<WorkerId, WorkerRow>;
+  /** Of several; empty: there is one. */
+  readonly servers: readonly ServerView[];
   readonly tallies: Tallies;
   readonly history: FarmHistory;
 }
@@ -34,6 +36,7 @@ export const nothingSeen: FarmView = {
   at: 0,
   jobs: new Map(),
   workers: new Map(),
+  servers: [],
   tallies: { done: 0, failed: 0, lost: 0, retried: 0 },
   history: [],
 };
@@ -57,7 +60,7 @@ type Message<Kind extends FeedMessage['kind']> = Extract<FeedMessage, { kind: Ki
 
 /** Replaces everything; what is known of the past of the same farm is kept. */
 function foldSnapshot(view: FarmView, message: Message<'snapshot'>): FarmView {
-  const { farm, at, jobs, workers, tallies, history } = message;
+  const { farm, at, jobs, workers, servers = [], tallies, history } = message;
   const past = view.farm === farm ? view : nothingSeen;
   return {
     isComplete: false,
@@ -66,6 +69,7 @@ function foldSnapshot(view: FarmView, message: Message<'snapshot'>): FarmView {
     at,
     jobs: new Map(jobs.map((job) => [job.id, jobRow(past.jobs.get(job.id), job, at, false)])),
     workers: new Map(workers.map((worker) => [worker.id, workerRow(past.workers.get(worker.id), worker, at, false)])),
+    servers,
     tallies,
     history: joinHistory(past.history, history),
   };
@@ -80,6 +84,7 @@ function foldDelta(view: FarmView, message: Message<'delta'>): FarmView {
     tallies,
     jobs: jobsAfter(view, message),
     workers: workersAfter(view, message),
+    servers: message.servers ?? view.servers,
   };
   return { ...next, history: historyAfter(view, next) };
 }

@@ -25,6 +25,34 @@ export interface WorkerView extends WorkerFacts {
   readonly failed: number;
   /** Wall clock. */
   readonly lastHeardAt: number;
+  /** Where it is connected, if that is another server of the farm than the one that tells of it. */
+  readonly server?: string;
+}
+
+/** One of the servers that share a store, as people see it. */
+export interface ServerView {
+  readonly url: string;
+  /** It is the one that tells. */
+  readonly here?: true;
+  readonly workers: number;
+  /** Tasks that run with its workers. */
+  readonly running: number;
+  /** Wall clock of the store when it began. */
+  readonly since: number;
+  readonly leaving?: boolean;
+}
+
+/** What a server of several says of itself to the others, as JSON. */
+export interface ServerFacts {
+  /** Where it is reached. */
+  readonly url: string;
+  /** Its own workers, or as many as fit, and how many it has. */
+  readonly workers: readonly WorkerView[];
+  readonly connected: number;
+  /** Tasks that run with its workers, by job. */
+  readonly running: readonly (readonly [JobId, number])[];
+  /** It takes no more workers for now. */
+  readonly leaving?: boolean;
 }
 
 /** Since the server started. */
@@ -54,6 +82,8 @@ export type FeedMessage =
       /** Newest first: the live ones and some that have ended. */
       readonly jobs: readonly JobView[];
       readonly workers: readonly WorkerView[];
+      /** Absent: there is one. */
+      readonly servers?: readonly ServerView[];
       readonly tallies: Tallies;
       /** Of the last minutes, up to now. */
       readonly history: FarmHistory;
@@ -65,6 +95,8 @@ export type FeedMessage =
       readonly at: number;
       readonly jobs?: readonly JobDelta[];
       readonly workers?: readonly WorkerView[];
+      /** All of them, where something about them changed. */
+      readonly servers?: readonly ServerView[];
       readonly goneJobs?: readonly JobId[];
       readonly goneWorkers?: readonly WorkerId[];
       readonly tallies: Tallies;

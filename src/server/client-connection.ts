@@ -144,7 +144,7 @@ export class ClientConnection implements Connection {
     const note = () => {
       planned = undefined;
       if (latest === undefined) return;
-      const { running, waiting } = this.#core.liveCounts(job);
+      const { running, waiting } = this.#core.live.counts(job);
       this.#send({ kind: 'progressNote', job, progress: latest, running, waiting });
     };
     const stop = this.#core.watchJob(job, (progress) => {

@@ -194,7 +194,7 @@ test('a job is forgotten once it has ended, and the pages are told', async () =>
   await server.clock.outcome(server.core.act(job, 'forget'));
   assert.deepEqual(forgotten, [job]);
   await assert.rejects(server.core.act(job, 'forget'), { code: 'unknown' });
-  assert.equal(server.core.liveJobs, 0);
+  assert.equal(server.core.live.size, 0);
 });
 
 test('F-22: a disk that fails outside of a commit ends the server too', async () => {

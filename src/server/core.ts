@@ -1,6 +1,6 @@
 import type { PackedColumn } from '../model/envelope.ts';
-import type { JobId, Millis, TaskIndex, WorkerId } from '../model/ids.ts';
-import { hasEnded, type Job, type JobProgress, type JobSpec, wasClosedAt } from '../model/job.ts';
+import type { JobId, TaskIndex, WorkerId } from '../model/ids.ts';
+import { hasEnded, type Job, type JobProgress, wasClosedAt } from '../model/job.ts';
 import type { Write } from '../model/records.ts';
 import { countRuns } from '../model/runs.ts';
 import type { Change } from '../scheduler/commands.ts';
@@ -22,7 +22,7 @@ import { type Brain, Loop } from './loop.ts';
 import { Pipelines } from './pipelines.ts';
 import { RequestError, Requests } from './requests.ts';
 import type { ResultQuery, ResultSink, ResultStream } from './result-stream.ts';
-import { Siblings, type SiblingsActs } from './siblings.ts';
+import { noElsewhere, Siblings, type SiblingsActs } from './siblings.ts';
 import { Submissions, type SubmitSpec, type Submitted } from './submissions.ts';
 import { TaskLogs } from './task-logs.ts';
 import { WorkerGateway } from './worker-gateway.ts';
@@ -39,6 +39,7 @@ export class Core {
   readonly store: Store;
   readonly blobs: BlobStore;
   readonly loop: Loop;
+  readonly live: LiveJobs;
   readonly workerGateway: WorkerGateway;
   readonly logs: TaskLogs;
   readonly workerHistories: WorkerHistories;
@@ -48,7 +49,6 @@ export class Core {
   readonly #clock: Clock;
   readonly #inputs = new InputCache();
   readonly #notices: JobNotices;
-  readonly #live: LiveJobs;
   readonly #readers: JobReaders;
   readonly #requests: Requests;
   readonly #submissions: Submissions;
@@ -64,9 +64,7 @@ export class Core {
   /** The brain was read from disk again: the workers that it knew have to come back. */
   onRebuilt: () => void = () => {};
   onForgotten: (job: JobId) => void = () => {};
-  /** Other servers came, went or said something else of themselves; tokens were written by one of them. */
-  onServers: () => void = () => {};
-  onTokens: () => void = () => {};
+  readonly elsewhere = noElsewhere();
   /** A fault of ours that ended one request and nothing else (F-36). */
   onFault: (error: unknown) => void = () => {};
   readonly tallies = { done: 0, failed: 0, lost: 0, retried: 0 };
@@ -77,7 +75,7 @@ export class Core {
     this.blobs = options.blobs;
     this.farm = store.farm;
     this.#clock = options.clock;
-    this.#live = new LiveJobs(options.clock);
+    this.live = new LiveJobs(options.clock);
     this.workerHistories = new WorkerHistories(options.clock.wall());
     this.#notices = new JobNotices(store, options.blobs, this.#inputs);
     this.loop = new Loop({
@@ -122,7 +120,7 @@ export class Core {
       clock: options.clock,
       requests: this.#requests,
       notices: this.#notices,
-      totalOf: (job) => this.#live.get(job)?.progress.total ?? 0,
+      totalOf: (job) => this.live.get(job)?.progress.total ?? 0,
     });
     this.#pipelines = new Pipelines({
       core: this,
@@ -138,7 +136,7 @@ export class Core {
       core: this,
       requests: this.#requests,
       opened: ({ id, spec, progress }) => {
-        this.#live.know(id, spec, progress);
+        this.live.know(id, spec, progress);
         this.#notices.know(id, spec);
         this.siblings?.known(id, progress);
       },
@@ -163,12 +161,12 @@ export class Core {
 
   #beginPipelines(): void {
     if (this.siblings?.isFirst === false) return;
-    for (const job of this.#live.ids) this.#beginPipeline(job);
+    for (const job of this.live.ids) this.#beginPipeline(job);
   }
 
   /** Of several servers the first one passes results on. */
   #beginPipeline(job: JobId): void {
-    const spec = this.#live.spec(job);
+    const spec = this.live.spec(job);
     if (spec !== undefined && this.siblings?.isFirst !== false) this.#pipelines.begin(job, spec);
   }
 
@@ -214,20 +212,23 @@ export class Core {
   #siblingsActs(): SiblingsActs {
     return {
       found: ({ id, spec, progress }) => {
-        this.#live.know(id, spec, progress);
+        this.live.know(id, spec, progress);
         this.#notices.know(id, spec);
         this.#beginPipeline(id);
       },
-      progressed: (job, progress) => {
+      progressed: (job, progress, { counted }) => {
+        this.tallies.done += counted.done ?? 0;
+        this.tallies.failed += counted.failed ?? 0;
         this.#progressed(job, progress);
         this.#pump(job);
       },
-      live: () => this.#live.ids,
+      live: () => this.live.ids,
       serversChanged: () => {
         this.#beginPipelines();
-        this.onServers();
+        this.elsewhere.serversChanged();
       },
-      tokensChanged: () => this.onTokens(),
+      tokensChanged: () => this.elsewhere.tokensChanged(),
+      ordered: (order) => this.elsewhere.ordered(order),
     };
   }
 
@@ -242,6 +243,7 @@ export class Core {
   }
 
   async actOnWorker(worker: WorkerId, action: 'drain' | 'undrain' | 'stop'): Promise<void> {
+    if (this.loop.scheduler?.worker(worker) === undefined && (await this.elsewhere.act(worker, action))) return;
     await this.#requests.ask((request) =>
       action === 'stop'
         ? { kind: 'workerStopped', request, worker }
@@ -251,15 +253,7 @@ export class Core {
 
   /** What is durable of a job, live or ended. */
   async readJob(job: JobId): Promise<Pick<Job, 'id' | 'spec' | 'progress'> | undefined> {
-    return this.#live.get(job) ?? this.store.readJob(job);
-  }
-
-  liveCounts(job: JobId): { waiting: number; running: number } {
-    return this.#live.counts(job);
-  }
-
-  liveSpec(job: JobId): JobSpec | undefined {
-    return this.#live.spec(job);
+    return this.live.get(job) ?? this.store.readJob(job);
   }
 
   /** Why a task waits (R27). */
@@ -267,11 +261,6 @@ export class Core {
     const scheduler = this.loop.scheduler;
     if (scheduler === undefined) return { state: 'waiting', reasons: ['The server cannot write to its store now.'] };
     return scheduler.explain(job, index, this.#clock.now());
-  }
-
-  /** Jobs whose inputs have not all come, and of which none has come since; all that did have ended. */
-  openSince(since: Millis): JobId[] {
-    return this.#live.openSince(since);
   }
 
   /** Why no more of a job runs; undefined: it is not open. */
@@ -292,10 +281,6 @@ export class Core {
     return new Map(this.loop.scheduler?.workers().map(({ worker }) => [worker.token, worker.id]));
   }
 
-  get liveJobs(): number {
-    return this.#live.size;
-  }
-
   /** Hears each durable change of a job's progress; returns its stop. */
   watchJob(job: JobId, hear: (progress: JobProgress) => void): () => void {
     return this.#readers.watch(job, hear);
@@ -306,10 +291,10 @@ export class Core {
     await this.siblings?.mustKnow(job);
     let known = await this.readJob(job);
     // It may have ended while it was read.
-    while (known !== undefined && !hasEnded(known.progress.state) && !this.#live.has(job))
+    while (known !== undefined && !hasEnded(known.progress.state) && !this.live.has(job))
       known = await this.readJob(job);
     if (known === undefined) throw new RequestError('unknown', `there is no job ${job}`);
-    const progress = this.#live.get(job)?.progress ?? known.progress;
+    const progress = this.live.get(job)?.progress ?? known.progress;
     return this.#readers.open({ ...known, progress }, query, sink);
   }
 
@@ -323,9 +308,9 @@ export class Core {
     const now = this.#clock.now();
     const scheduler = new Scheduler({ epoch, now, wallOffset: this.#clock.wall() - now, recovered });
     this.forgetting.recovered(recovered.forgetting);
-    this.#live.clear();
+    this.live.clear();
     for (const job of recovered.jobs) {
-      this.#live.know(job.id, job.spec, job.progress);
+      this.live.know(job.id, job.spec, job.progress);
       this.#notices.know(job.id, job.spec);
     }
     this.siblings?.rebuilt(recovered.jobs, epoch);
@@ -350,7 +335,7 @@ export class Core {
 
   #published(change: Change): void {
     if (change.kind === 'job') {
-      this.#live.counted(change.job, change.waiting, change.running);
+      this.live.counted(change.job, change.waiting, change.running);
     }
     this.onChange(change);
   }
@@ -359,7 +344,7 @@ export class Core {
   #committed(writes: readonly Write[]): void {
     const touched = new Set<JobId>();
     for (const write of writes) {
-      if (write.kind === 'job') this.#live.know(write.job, write.spec, write.progress);
+      if (write.kind === 'job') this.live.know(write.job, write.spec, write.progress);
       else if (write.kind === 'progress') this.#progressed(write.job, write.progress);
       else if (write.kind === 'segment') {
         const { segment, column } = write;
@@ -376,7 +361,7 @@ export class Core {
   }
 
   #progressed(job: JobId, progress: JobProgress): void {
-    const before = this.#live.progressed(job, progress);
+    const before = this.live.progressed(job, progress);
     if (before !== undefined) {
       this.tallies.lost += progress.lost - before.lost;
       this.tallies.retried += progress.retried - before.retried;
@@ -385,14 +370,14 @@ export class Core {
   }
 
   #pump(job: JobId): void {
-    const live = this.#live.get(job);
+    const live = this.live.get(job);
     if (live === undefined) return;
     this.#readers.pump(job, live.progress);
     if (hasEnded(live.progress.state)) this.#jobOver(job);
   }
 
   #jobOver(job: JobId): void {
-    this.#live.forget(job);
+    this.live.forget(job);
     this.#notices.forget(job);
     this.logs.forget(job);
     this.workerGateway.jobOver(job);

@@ -266,7 +266,7 @@ test('R29: of jobs that have ended the newest are shown, and readers hear which 
 test('S2: the feed tells what is on disk, in the words of the core', async () => {
   const server = await ModelServer.start();
   const feed = new Feed(
-    { farm: 'f', tallies: () => server.core.tallies, specOf: (job) => server.core.liveSpec(job) },
+    { farm: 'f', tallies: () => server.core.tallies, specOf: (job) => server.core.live.spec(job) },
     server.clock,
   );
   server.core.onChange = (change) => feed.hear(change);

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { extendHistory, type FarmHistory, slotsOf } from '../model/farm-history.ts';
-import type { FeedMessage, JobDelta, JobView, Tallies, WorkerView } from '../model/feed.ts';
+import type { FeedMessage, JobDelta, JobView, ServerView, Tallies, WorkerView } from '../model/feed.ts';
 import type { JobId, WorkerId } from '../model/ids.ts';
 import { hasEnded, type Job, type JobSpec } from '../model/job.ts';
 import { FEED_CHANGES, FEED_ENDED_JOBS, FEED_INTERVAL, FEED_KEPT_BYTES } from '../model/limits.ts';
@@ -47,6 +47,10 @@ export class Feed {
   readonly #readers = new Map<Reader, () => void>();
   readonly #kept: (Published & { sequence: number })[] = [];
   #keptBytes = 0;
+  #servers: readonly ServerView[] = [];
+  #newServers = false;
+  /** Tasks that run with workers of other servers, by job. */
+  #elsewhere: ReadonlyMap<JobId, number> = new Map();
   #history: FarmHistory = [];
   #sequence = 0;
   #cancelFlush: (() => void) | undefined;
@@ -91,6 +95,41 @@ export class Feed {
     this.#planFlush();
   }
 
+  /** What other servers say of their workers and of what these run; replaces what they said before. */
+  hearSiblings(
+    servers: readonly ServerView[],
+    workers: readonly (WorkerView & { readonly server: string })[],
+    running: ReadonlyMap<JobId, number>,
+  ): void {
+    this.#servers = servers;
+    this.#newServers = true;
+    const told = new Set(workers.map(({ id }) => id));
+    for (const { id, server } of this.#workers.values())
+      if (server !== undefined && !told.has(id)) this.#dropWorker(id);
+    for (const worker of workers) {
+      const known = this.#workers.get(worker.id);
+      // It has come here meanwhile.
+      if (known !== undefined && known.server === undefined) continue;
+      this.#workers.set(worker.id, worker);
+      this.#changedWorkers.add(worker.id);
+      this.#goneWorkers.delete(worker.id);
+    }
+    const changed = new Set([...this.#elsewhere.keys(), ...running.keys()]);
+    this.#elsewhere = running;
+    for (const job of changed) if (this.#jobs.has(job)) this.#changedJobs.add(job);
+    this.#planFlush();
+  }
+
+  /** Workers of this server. */
+  get ownWorkers(): WorkerView[] {
+    return [...this.#workers.values()].filter(({ server }) => server === undefined);
+  }
+
+  /** Tasks of each job that run here. */
+  get ownRunning(): [JobId, number][] {
+    return [...this.#jobs.values()].filter(({ running }) => running > 0).map(({ id, running }) => [id, running]);
+  }
+
   /** A job that was forgotten. */
   dropJob(job: JobId): void {
     if (!this.#jobs.delete(job)) return;
@@ -103,17 +142,25 @@ export class Feed {
 
   /** The brain was read from disk again: workers will introduce themselves. */
   dropWorkers(): void {
-    for (const worker of [...this.#workers.keys()]) this.#dropWorker(worker);
+    for (const { id } of this.ownWorkers) this.#dropWorker(id);
     this.#planFlush();
   }
 
   /** Newest first. */
   get jobs(): JobView[] {
-    return [...this.#jobs.values()].sort((a, b) => b.id - a.id);
+    return [...this.#jobs.values()].map((job) => this.#whole(job)).sort((a, b) => b.id - a.id);
   }
 
   job(id: JobId): JobView | undefined {
-    return this.#jobs.get(id);
+    const job = this.#jobs.get(id);
+    return job && this.#whole(job);
+  }
+
+  /** With what runs elsewhere, which waits as far as is known here. */
+  #whole(job: JobView): JobView {
+    const elsewhere = Math.min(job.waiting, this.#elsewhere.get(job.id) ?? 0);
+    if (elsewhere === 0) return job;
+    return { ...job, waiting: job.waiting - elsewhere, running: job.running + elsewhere };
   }
 
   get workers(): WorkerView[] {
@@ -193,6 +240,7 @@ export class Feed {
   }
 
   get #isDirty(): boolean {
+    if (this.#newServers) return true;
     return this.#changedJobs.size + this.#changedWorkers.size + this.#goneJobs.size + this.#goneWorkers.size > 0;
   }
 
@@ -211,10 +259,12 @@ export class Feed {
       at,
       ...(jobs.length === 0 ? {} : { jobs }),
       ...(workers.length === 0 ? {} : { workers }),
+      ...(this.#newServers ? { servers: this.#servers } : {}),
       ...(goneJobs.length === 0 ? {} : { goneJobs }),
       ...(goneWorkers.length === 0 ? {} : { goneWorkers }),
       tallies: { ...this.#source.tallies() },
     });
+    this.#newServers = false;
     this.#kept.push({ ...published, sequence });
     this.#keptBytes += published.json.length;
     while (this.#keptBytes > FEED_KEPT_BYTES) this.#keptBytes -= this.#kept.shift()?.json.length ?? 0;
@@ -222,7 +272,7 @@ export class Feed {
   }
 
   #delta(id: JobId): JobDelta {
-    const { spec, ...rest } = this.#jobs.get(id) as JobView;
+    const { spec, ...rest } = this.#whole(this.#jobs.get(id) as JobView);
     return this.#newJobs.delete(id) ? { ...rest, spec } : rest;
   }
 
@@ -242,6 +292,7 @@ export class Feed {
       at,
       jobs: this.jobs,
       workers: this.workers,
+      ...(this.#servers.length === 0 ? {} : { servers: this.#servers }),
       tallies: { ...this.#source.tallies() },
       history: this.#history,
     };

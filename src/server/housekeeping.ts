@@ -46,6 +46,8 @@ export class Housekeeping {
   }
 
   async #keepHouse(): Promise<void> {
+    // Of several servers one does it for all.
+    if (this.#core.siblings?.isFirst === false) return;
     await this.#closeAbandonedJobs();
     await this.#core.forgetting.resume();
     if (this.#keep !== undefined) await this.#forgetOldJobs(this.#clock.wall() - this.#keep);
@@ -61,7 +63,7 @@ export class Housekeeping {
 
   /** A program that was killed while it fed its job never closes it. What it did feed is done. */
   async #closeAbandonedJobs(): Promise<void> {
-    for (const job of this.#core.openSince(this.#clock.now() - OPEN_JOB_IDLE)) {
+    for (const job of this.#core.live.openSince(this.#clock.now() - OPEN_JOB_IDLE)) {
       const known = await this.#core.readJob(job);
       if (known !== undefined) await this.#core.closeJob(job, known.progress.total);
     }

@@ -19,6 +19,7 @@ import { ClientGateway } from './client-gateway.ts';
 import { systemClock } from './clock.ts';
 import { configOf, ownAddresses, type ServerConfig, type ServerOptions, StartError } from './config.ts';
 import { Core } from './core.ts';
+import { FarmFacts } from './farm-facts.ts';
 import { Feed } from './feed.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { createListener, type Listener } from './http/listen.ts';
@@ -105,6 +106,11 @@ async function serve(
     const told = await toldUrl(config, port);
     allowNames(guard, config, told);
     boot.origin = told.origin;
+    if (core.siblings !== undefined) {
+      new FarmFacts({ core, siblings: core.siblings, feed, url: told.origin });
+      core.elsewhere.tokensChanged = () =>
+        void tokens.reload().catch((error: unknown) => log.warn({ err: error }, 'tokens were not read again'));
+    }
     const card = path.join(config.dataDir, 'server.json');
     await writePrivately(card, `${JSON.stringify({ url, pid: process.pid })}\n`);
     let closing: Promise<void> | undefined;
@@ -156,7 +162,7 @@ async function assemble(
     attempts: new FailedAttempts(systemClock),
   });
   const feed = new Feed(
-    { farm: core.farm, tallies: () => core.tallies, specOf: (job) => core.liveSpec(job) },
+    { farm: core.farm, tallies: () => core.tallies, specOf: (job) => core.live.spec(job) },
     systemClock,
   );
   feed.remember(await core.store.listJobs({ limit: FEED_ENDED_JOBS }));
@@ -173,7 +179,7 @@ async function assemble(
     tallies: () => core.tallies,
     verdicts: () => core.workerGateway.verdicts,
     loop: () => ({ ...core.loop.counters, backlogBytes: core.loop.backlogBytes }),
-    liveJobs: () => core.liveJobs,
+    liveJobs: () => core.live.size,
     workers: () => feed.workers,
     clients: () => clients.connected,
     connections: () => listener.connections(),

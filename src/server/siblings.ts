@@ -1,5 +1,5 @@
 import type { Epoch, JobId, LeaseId, WorkerId } from '../model/ids.ts';
-import { hasEnded, type Job, type JobProgress } from '../model/job.ts';
+import { hasEnded, type Job, type JobProgress, type ProgressChange } from '../model/job.ts';
 import { changedProgress, changeOf, isNoChange } from '../model/progress.ts';
 import type { Write } from '../model/records.ts';
 import { HINT_SPACING, PULSE_INTERVAL, TAKEOVER_PATIENCE, TAKEOVER_RETRY } from '../model/server-limits.ts';
@@ -13,13 +13,29 @@ import { RequestError } from './requests.ts';
 export interface SiblingsActs {
   /** A job that this server did not know. */
   found(job: Job): void;
-  /** The progress of one that it knows, as all servers together made it. */
-  progressed(job: JobId, progress: JobProgress): void;
+  /** The progress of one that it knows, as all servers together made it, and what others brought to it. */
+  progressed(job: JobId, progress: JobProgress, change: ProgressChange): void;
   /** Open jobs that this server knows. */
   live(): readonly JobId[];
   /** The servers of the farm, or what they say of themselves, are others than before. */
   serversChanged(): void;
   tokensChanged(): void;
+  /** Another server wants this done. */
+  ordered(order: string): void;
+}
+
+/** What the shell around the core does about other servers. */
+export interface Elsewhere {
+  /** They came, went or said something else of themselves. */
+  serversChanged(): void;
+  tokensChanged(): void;
+  ordered(order: string): void;
+  /** Has another server act on its worker; false: nobody has it. */
+  act(worker: WorkerId, action: 'drain' | 'undrain' | 'stop'): Promise<boolean>;
+}
+
+export function noElsewhere(): Elsewhere {
+  return { serversChanged: () => {}, tokensChanged: () => {}, ordered: () => {}, act: async () => false };
 }
 
 /**
@@ -221,6 +237,14 @@ export class Siblings {
     for (const { id, claimable, wanted } of pulse.jobs)
       this.#loop.post({ kind: 'jobPulsed', job: id, claimable, wanted });
     this.#note(pulse);
+    for (const order of pulse.orders) this.#acts.ordered(order);
+  }
+
+  /** Has another server do something; false: it is not there any more. */
+  async order(to: Epoch, order: string): Promise<boolean> {
+    const taken = await this.#shared.order(to, order);
+    if (taken) this.#shared.hint();
+    return taken;
   }
 
   #note({ servers, tokens }: Pulse): void {
@@ -260,6 +284,6 @@ export class Siblings {
     else this.#known.set(id, now);
     if (isNoChange(change)) return;
     this.#loop.post({ kind: 'progressFound', job: id, change });
-    this.#acts.progressed(id, now);
+    this.#acts.progressed(id, now, change);
   }
 }

@@ -108,6 +108,9 @@ export interface SharedStore {
    */
   takeOver(leases: readonly LeaseId[], epoch: Epoch): Promise<TakenOver>;
 
+  /** Leaves an order for another server, which its next pulse brings it, once. False: there is no such server. */
+  order(to: Epoch, text: string): Promise<boolean>;
+
   /** Tells the other servers that something changed which they should not wait a pulse for. It may get lost. */
   hint(): void;
 
@@ -122,6 +125,8 @@ export interface Pulse {
   readonly servers: readonly ServerRecord[];
   /** Another number: tokens were written. */
   readonly tokens: number;
+  /** What other servers left for this one, oldest first; they are not told again. */
+  readonly orders: readonly string[];
 }
 
 export interface PulseJob {

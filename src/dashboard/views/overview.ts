@@ -11,6 +11,7 @@ import { Chart } from './chart.ts';
 import { FirstJob } from './first-job.ts';
 import { Health } from './health.ts';
 import { JobList } from './job-list.ts';
+import { ServerList } from './server-list.ts';
 import { WorkerList } from './worker-list.ts';
 
 const BARS = 60;
@@ -29,6 +30,7 @@ export function Overview({ state, api }: { state: PageState; api: Api }): JSX.El
       ? h(FirstJob, {})
       : h(JobList, { jobs: view.jobs.values(), now, canRun: me?.role === 'admin' || me?.role === 'submit' }),
     view.workers.size > 0 && h(WorkerList, { workers: view.workers.values(), now }),
+    view.servers.length > 1 && h(ServerList, { servers: view.servers, now }),
     h(
       'div',
       { class: 'panels' },

@@ -7,6 +7,7 @@ import type { Api } from '../page/api.ts';
 import { saying } from '../page/loading.ts';
 import type { PageState } from '../page/page.ts';
 import { Facts } from './facts.ts';
+import { hostOf } from './server-list.ts';
 import { StateMark } from './state-mark.ts';
 import { lastSeen, Slots, workerState } from './worker-list.ts';
 import { WorkerWork } from './worker-work.ts';
@@ -79,7 +80,7 @@ function WorkerActions({ worker, api, leave }: { worker: WorkerRow; api: Api; le
 }
 
 function aboutOf(worker: WorkerRow, now: number): [string, string][] {
-  const { kind, platform, memory, runners, labels, resources, queued, done, failed, token, id } = worker;
+  const { kind, platform, memory, runners, labels, resources, queued, done, failed, token, id, server } = worker;
   const speed = rateOf(worker.pace, now);
   const facts: [string, string][] = [
     ['Kind', kind],
@@ -89,6 +90,7 @@ function aboutOf(worker: WorkerRow, now: number): [string, string][] {
     ['Done', count(done)],
     ['Attempts failed', count(failed)],
   ];
+  if (server !== undefined) facts.push(['Connected to', hostOf(server)]);
   if (platform !== undefined) facts.push(['Platform', platform]);
   if (memory !== undefined) facts.push(['Memory', bytes(memory)]);
   for (const [name, value] of Object.entries(labels)) facts.push([`Label ${name}`, value]);

@@ -64,6 +64,16 @@ export class Tokens {
     this.#watch();
   }
 
+  /** Another server of the farm wrote some. */
+  async reload(): Promise<void> {
+    for (const record of await this.#rows.list()) {
+      const known = this.#byId.get(record.id);
+      if (known !== undefined && known.hash !== record.hash) this.#byHash.delete(halfOf(known.hash));
+      this.#keep(record);
+      if (record.revokedAt !== undefined && known?.revokedAt === undefined) this.#end(record.id, 'was revoked');
+    }
+  }
+
   close(): void {
     this.#cancelWatch?.();
   }

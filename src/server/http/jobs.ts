@@ -99,7 +99,7 @@ export async function viewOf(core: Core, job: JobId): Promise<JobView> {
 }
 
 function view(core: Core, { id, spec, progress }: Pick<Job, 'id' | 'spec' | 'progress'>): JobView {
-  const { waiting, running } = core.liveCounts(id);
+  const { waiting, running } = core.live.counts(id);
   return { id, spec, progress, waiting, running };
 }
 

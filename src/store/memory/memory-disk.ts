@@ -30,6 +30,8 @@ export interface StoredMember {
   steadySince: Millis;
   /** When others said that its time is over. */
   overAt?: Millis;
+  /** What was left for it (D23). */
+  orders: string[];
 }
 
 /**

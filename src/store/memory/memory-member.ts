@@ -35,7 +35,13 @@ export class MemoryMember implements SharedStore {
     const now = this.#now();
     for (const before of this.#epochs) this.#end(before, now);
     this.#epochs.push(epoch);
-    this.#disk.members.set(epoch, { facts: '', since: now, aliveUntil: now + SERVER_LEASE, steadySince: now });
+    this.#disk.members.set(epoch, {
+      facts: '',
+      since: now,
+      aliveUntil: now + SERVER_LEASE,
+      steadySince: now,
+      orders: [],
+    });
   }
 
   fence(epoch: Epoch): StoredMember {
@@ -77,7 +83,16 @@ export class MemoryMember implements SharedStore {
         for (const [other, { aliveUntil }] of disk.members) if (aliveUntil < now) this.#end(other, now);
       for (const [other, { overAt }] of [...disk.members])
         if (overAt !== undefined && overAt + TAKEOVER_GRACE <= now) this.#free(other);
-      return this.#look(epoch, now);
+      return { ...this.#look(epoch, now), orders: me.orders.splice(0) };
+    });
+  }
+
+  order(to: Epoch, text: string): Promise<boolean> {
+    return this.#change(({ members }) => {
+      const member = members.get(to);
+      if (member === undefined || member.overAt !== undefined) return false;
+      member.orders.push(text);
+      return true;
     });
   }
 
@@ -171,7 +186,7 @@ export class MemoryMember implements SharedStore {
     return taken;
   }
 
-  #look(epoch: Epoch, now: Millis): Pulse {
+  #look(epoch: Epoch, now: Millis): Omit<Pulse, 'orders'> {
     const { jobs, members, hunger, tokenWrites } = this.#disk;
     const open = [...jobs].filter(([, job]) => !hasEnded(job.progress.state)).sort(([a], [b]) => a - b);
     const lives = (of: Epoch): boolean => members.has(of) && members.get(of)?.overAt === undefined;

@@ -1,0 +1,109 @@
+import type { ServerFacts, ServerView, WorkerView } from '../model/feed.ts';
+import type { Epoch, JobId, WorkerId } from '../model/ids.ts';
+import { SERVER_FACTS_BYTES } from '../model/server-limits.ts';
+import type { Core } from './core.ts';
+import type { Feed } from './feed.ts';
+import { RequestError } from './requests.ts';
+import type { Siblings } from './siblings.ts';
+
+type WorkerAction = 'drain' | 'undrain' | 'stop';
+
+interface Order {
+  readonly kind: 'worker';
+  readonly worker: WorkerId;
+  readonly action: WorkerAction;
+}
+
+/** What the servers of a farm say of themselves to each other, so that any of them can show and steer all. */
+export class FarmFacts {
+  readonly #core: Core;
+  readonly #siblings: Siblings;
+  readonly #feed: Feed;
+  readonly #url: string;
+  readonly #others = new Map<Epoch, ServerFacts>();
+  /** It takes no more workers. */
+  leaving = false;
+
+  constructor(parts: { core: Core; siblings: Siblings; feed: Feed; url: string }) {
+    this.#core = parts.core;
+    this.#siblings = parts.siblings;
+    this.#feed = parts.feed;
+    this.#url = parts.url;
+    this.#siblings.facts = () => this.#write();
+    const { elsewhere } = this.#core;
+    elsewhere.serversChanged = () => this.#read();
+    elsewhere.ordered = (order) => this.#obey(order);
+    elsewhere.act = (worker, action) => this.#act(worker, action);
+  }
+
+  /** The other servers that live, the first one first. */
+  get others(): readonly ServerFacts[] {
+    return [...this.#others.values()];
+  }
+
+  #write(): string {
+    const facts: ServerFacts = {
+      url: this.#url,
+      workers: [],
+      connected: this.#core.workerGateway.connected,
+      running: this.#feed.ownRunning,
+      ...(this.leaving && { leaving: true }),
+    };
+    const workers: WorkerView[] = [];
+    let left = SERVER_FACTS_BYTES - Buffer.byteLength(JSON.stringify(facts));
+    for (const worker of this.#feed.ownWorkers) {
+      left -= Buffer.byteLength(JSON.stringify(worker)) + 1;
+      if (left < 0) break;
+      workers.push(worker);
+    }
+    return JSON.stringify({ ...facts, workers });
+  }
+
+  #read(): void {
+    this.#others.clear();
+    const workers: (WorkerView & { server: string })[] = [];
+    const running = new Map<JobId, number>();
+    const servers: ServerView[] = [];
+    for (const { epoch, facts, since } of this.#siblings.servers) {
+      // One that has just begun has said nothing yet.
+      if (facts === '') continue;
+      const told = JSON.parse(facts) as ServerFacts;
+      servers.push(viewOf(told, since, epoch === this.#siblings.epoch));
+      if (epoch === this.#siblings.epoch) continue;
+      this.#others.set(epoch, told);
+      for (const worker of told.workers) workers.push({ ...worker, server: told.url });
+      for (const [job, tasks] of told.running) running.set(job, (running.get(job) ?? 0) + tasks);
+    }
+    this.#feed.hearSiblings(servers, workers, running);
+  }
+
+  /** Whoever has the worker is asked to do it; false: nobody does. */
+  async #act(worker: WorkerId, action: WorkerAction): Promise<boolean> {
+    for (const [epoch, { workers }] of this.#others) {
+      if (!workers.some(({ id }) => id === worker)) continue;
+      const order: Order = { kind: 'worker', worker, action };
+      return this.#siblings.order(epoch, JSON.stringify(order));
+    }
+    return false;
+  }
+
+  #obey(text: string): void {
+    const { worker, action } = JSON.parse(text) as Order;
+    this.#core.actOnWorker(worker, action).catch((error: unknown) => {
+      // It left meanwhile, or the store takes nothing now: whoever asked sees that it did not come about.
+      if (!(error instanceof RequestError)) throw error;
+    });
+  }
+}
+
+function viewOf({ url, connected, running, leaving }: ServerFacts, since: number, here: boolean): ServerView {
+  const tasks = running.reduce((sum, [, each]) => sum + each, 0);
+  return {
+    url,
+    ...(here && { here }),
+    workers: connected,
+    running: tasks,
+    since,
+    ...(leaving === true && { leaving }),
+  };
+}
