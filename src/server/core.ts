@@ -78,31 +78,7 @@ export class Core {
     this.live = new LiveJobs(options.clock);
     this.workerHistories = new WorkerHistories(options.clock.wall());
     this.#notices = new JobNotices(store, options.blobs, this.#inputs);
-    this.loop = new Loop({
-      store,
-      clock: options.clock,
-      inputs: this.#inputs,
-      rebuild: () => this.#rebuild(),
-      outbox: {
-        perform: (effect) => this.#perform(effect),
-        committed: (writes, asked) => {
-          this.onSaved();
-          this.#committed(writes);
-          this.siblings?.committed(writes, asked);
-        },
-        nothingClaimed: () => this.siblings?.hungry(),
-        failed: (error, effects) => {
-          this.onNotSaved(error);
-          this.#requests.notSaved(error, effects);
-        },
-        rebuilt: () => {
-          this.workerGateway.restart();
-          this.#beginPipelines();
-          this.onRebuilt();
-        },
-        broken: (error) => this.#end(error),
-      },
-    });
+    this.loop = this.#newLoop();
     if (store.shared !== undefined)
       this.siblings = new Siblings({
         shared: store.shared,
@@ -150,6 +126,34 @@ export class Core {
       logs: this.logs,
     });
     this.workerGateway.siblings = this.siblings;
+  }
+
+  #newLoop(): Loop {
+    return new Loop({
+      store: this.store,
+      clock: this.#clock,
+      inputs: this.#inputs,
+      rebuild: () => this.#rebuild(),
+      outbox: {
+        perform: (effect) => this.#perform(effect),
+        committed: (writes, asked) => {
+          this.onSaved();
+          this.#committed(writes);
+          this.siblings?.committed(writes, asked);
+        },
+        nothingClaimed: () => this.siblings?.hungry(),
+        failed: (error, effects) => {
+          this.onNotSaved(error);
+          this.#requests.notSaved(error, effects);
+        },
+        rebuilt: () => {
+          this.workerGateway.restart();
+          this.#beginPipelines();
+          this.onRebuilt();
+        },
+        broken: (error) => this.#end(error),
+      },
+    });
   }
 
   async start(): Promise<void> {

@@ -106,11 +106,7 @@ async function serve(
     const told = await toldUrl(config, port);
     allowNames(guard, config, told);
     boot.origin = told.origin;
-    if (core.siblings !== undefined) {
-      new FarmFacts({ core, siblings: core.siblings, feed, url: told.origin });
-      core.elsewhere.tokensChanged = () =>
-        void tokens.reload().catch((error: unknown) => log.warn({ err: error }, 'tokens were not read again'));
-    }
+    meetSiblings(core, feed, tokens, { url: told.origin, log });
     const card = path.join(config.dataDir, 'server.json');
     await writePrivately(card, `${JSON.stringify({ url, pid: process.pid })}\n`);
     let closing: Promise<void> | undefined;
@@ -133,6 +129,18 @@ async function serve(
     await stop();
     throw error;
   }
+}
+
+/** Where several servers share the store: each hears of the others, and of the tokens that they write. */
+function meetSiblings(core: Core, feed: Feed, tokens: Tokens, { url, log }: { url: string; log: Logger }): void {
+  const { siblings, elsewhere } = core;
+  if (siblings === undefined) return;
+  new FarmFacts({ core, siblings, feed, url });
+  elsewhere.tokensChanged = () => {
+    tokens
+      .reload()
+      .catch((error: unknown) => log.warn({ err: error }, 'the tokens of other servers are not known yet'));
+  };
 }
 
 interface Parts {
