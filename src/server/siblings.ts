@@ -2,12 +2,13 @@ import type { Epoch, JobId, LeaseId, WorkerId } from '../model/ids.ts';
 import { hasEnded, type Job, type JobProgress, type ProgressChange } from '../model/job.ts';
 import { changedProgress, changeOf, isNoChange } from '../model/progress.ts';
 import type { Write } from '../model/records.ts';
-import { HINT_SPACING, PULSE_INTERVAL, TAKEOVER_PATIENCE, TAKEOVER_RETRY } from '../model/server-limits.ts';
+import { HINT_SPACING, PULSE_INTERVAL } from '../model/server-limits.ts';
 import type { HeldLease } from '../model/worker.ts';
 import { type Pulse, type ServerRecord, type SharedStore, type Store, StoreError } from '../store/store.ts';
 import type { Clock } from './clock.ts';
 import type { Brain, Loop } from './loop.ts';
 import { RequestError } from './requests.ts';
+import { Takeovers } from './takeovers.ts';
 
 /** What the core does about what other servers did. */
 export interface SiblingsActs {
@@ -50,14 +51,14 @@ export class Siblings {
   readonly #acts: SiblingsActs;
   /** The progress of open jobs as this brain knows it to be stored. */
   readonly #known = new Map<JobId, JobProgress>();
-  /** Leases of other servers whose workers came here, until it is known whose they are. */
-  readonly #unsettled = new Map<LeaseId, Promise<void>>();
+  readonly #takeovers: Takeovers;
   #servers: readonly ServerRecord[] = [];
   #epoch: Epoch = 0;
   #tokens: number | undefined;
   #cancelAlarm: () => void = () => {};
   #lastPulse = Number.NEGATIVE_INFINITY;
   #pulsePlanned: (() => void) | undefined;
+  #hungrySince = Number.NEGATIVE_INFINITY;
   #stopped = false;
   /** What this server says of itself. */
   facts: () => string = () => '';
@@ -68,6 +69,8 @@ export class Siblings {
     this.#clock = parts.clock;
     this.#loop = parts.loop;
     this.#acts = parts.acts;
+    const find = (job: JobId, brain: Brain) => this.#find(job, brain);
+    this.#takeovers = new Takeovers({ ...parts, find, failed: (error) => this.#failed(error) });
   }
 
   start(): void {
@@ -78,6 +81,7 @@ export class Siblings {
   stop(): void {
     this.#stopped = true;
     this.#shared.onHint = () => {};
+    this.#takeovers.stop();
     this.#cancelAlarm();
     this.#pulsePlanned?.();
   }
@@ -122,8 +126,11 @@ export class Siblings {
     if (urgent) this.#shared.hint();
   }
 
-  /** A job of which this server found nothing to claim. */
+  /** A job of which this server found nothing to claim: who has it should look, but not at every claim of those who are all hungry. */
   hungry(): void {
+    const now = this.#clock.now();
+    if (now < this.#hungrySince + PULSE_INTERVAL) return;
+    this.#hungrySince = now;
     this.#shared.hint();
   }
 
@@ -161,41 +168,14 @@ export class Siblings {
     return this.#loop.alone((brain) => this.#pulse(brain));
   }
 
-  /** Undefined: nothing is open of a lease. Else what a worker says of it has to wait. */
+  /** Undefined: it is known whose a lease is. Else what a worker says of it has to wait. */
   unsettled(lease: LeaseId): Promise<void> | undefined {
-    return this.#unsettled.get(lease);
+    return this.#takeovers.unsettled(lease);
   }
 
   /** A worker came here with leases that nobody here knows: those of a server that is over are taken over, as soon as it is. */
   takeOver(worker: WorkerId, held: readonly HeldLease[]): void {
-    const settled = this.#takeOver(worker, held, this.#clock.now() + TAKEOVER_PATIENCE).finally(() => {
-      for (const { lease } of held) if (this.#unsettled.get(lease) === settled) this.#unsettled.delete(lease);
-    });
-    for (const { lease } of held) this.#unsettled.set(lease, settled);
-  }
-
-  async #takeOver(worker: WorkerId, held: readonly HeldLease[], until: number): Promise<void> {
-    let open = held;
-    while (open.length > 0 && !this.#stopped) {
-      const patient = this.#clock.now() < until;
-      const asked = open;
-      await this.#loop
-        .alone(async (brain) => {
-          const taken = await this.#shared.takeOver(
-            asked.map(({ lease }) => lease),
-            brain.epoch,
-          );
-          if (!this.#loop.has(brain)) return;
-          for (const { job } of taken.leases) await this.#find(job, brain);
-          open = patient ? asked.filter(({ lease }) => taken.held.includes(lease)) : [];
-          const settled = asked.filter((lease) => !open.includes(lease));
-          if (settled.length === 0) return;
-          const blocks = this.#loop.keepInputs(taken.blocks);
-          this.#loop.post({ kind: 'leasesTaken', worker, held: settled, blocks, leases: taken.leases });
-        })
-        .catch((error: unknown) => this.#failed(error));
-      if (open.length > 0) await new Promise<void>((resolve) => this.#clock.alarm(TAKEOVER_RETRY, resolve));
-    }
+    this.#takeovers.begin(worker, held);
   }
 
   #beat(): void {

@@ -1,0 +1,105 @@
+import type { JobId, LeaseId, Millis, WorkerId } from '../model/ids.ts';
+import { TAKEOVER_PATIENCE, TAKEOVER_RETRY } from '../model/server-limits.ts';
+import type { HeldLease } from '../model/worker.ts';
+import type { SharedStore } from '../store/store.ts';
+import type { Clock } from './clock.ts';
+import type { Brain, Loop } from './loop.ts';
+
+/** A worker that came here with leases of another server. */
+interface Newcomer {
+  readonly worker: WorkerId;
+  /** Of which it is not known yet whose they are. */
+  held: readonly HeldLease[];
+  readonly until: Millis;
+  settled(): void;
+}
+
+/** What workers bring from other servers (R37): asked for together, again and again until it is known whose it is. */
+export class Takeovers {
+  readonly #shared: SharedStore;
+  readonly #clock: Clock;
+  readonly #loop: Loop;
+  readonly #find: (job: JobId, brain: Brain) => Promise<void>;
+  readonly #failed: (error: unknown) => void;
+  readonly #newcomers = new Set<Newcomer>();
+  readonly #unsettled = new Map<LeaseId, Promise<void>>();
+  #isAsking = false;
+  #stopped = false;
+
+  /** `find`: makes a job known here. */
+  constructor(parts: {
+    shared: SharedStore;
+    clock: Clock;
+    loop: Loop;
+    find: (job: JobId, brain: Brain) => Promise<void>;
+    failed: (error: unknown) => void;
+  }) {
+    this.#shared = parts.shared;
+    this.#clock = parts.clock;
+    this.#loop = parts.loop;
+    this.#find = parts.find;
+    this.#failed = parts.failed;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Undefined: it is known whose this lease is. Else what a worker says of it has to wait. */
+  unsettled(lease: LeaseId): Promise<void> | undefined {
+    return this.#unsettled.get(lease);
+  }
+
+  begin(worker: WorkerId, held: readonly HeldLease[]): void {
+    let settled = (): void => {};
+    const settling = new Promise<void>((resolve) => {
+      settled = resolve;
+    });
+    for (const { lease } of held) this.#unsettled.set(lease, settling);
+    this.#newcomers.add({
+      worker,
+      held,
+      until: this.#clock.now() + TAKEOVER_PATIENCE,
+      settled: () => {
+        for (const { lease } of held) if (this.#unsettled.get(lease) === settling) this.#unsettled.delete(lease);
+        settled();
+      },
+    });
+    void this.#askAll();
+  }
+
+  async #askAll(): Promise<void> {
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    while (this.#newcomers.size > 0 && !this.#stopped) {
+      await this.#loop.alone((brain) => this.#ask(brain)).catch((error: unknown) => this.#failed(error));
+      if (this.#newcomers.size > 0) await new Promise<void>((resolve) => this.#clock.alarm(TAKEOVER_RETRY, resolve));
+    }
+    this.#isAsking = false;
+  }
+
+  async #ask(brain: Brain): Promise<void> {
+    const asked = [...this.#newcomers].map((newcomer) => ({ newcomer, held: newcomer.held }));
+    const names = asked.flatMap(({ held }) => held.map(({ lease }) => lease));
+    const taken = await this.#shared.takeOver(names, brain.epoch);
+    if (!this.#loop.has(brain)) return;
+    for (const { job } of taken.leases) await this.#find(job, brain);
+    const theirs = new Set(taken.held);
+    const leases = new Map(taken.leases.map((lease) => [lease.lease, lease]));
+    // All blocks with the first event: a block may hold leases of several newcomers.
+    let blocks = this.#loop.keepInputs(taken.blocks);
+    for (const { newcomer, held } of asked) {
+      const isOver = this.#clock.now() >= newcomer.until;
+      const settled = isOver ? held : held.filter(({ lease }) => !theirs.has(lease));
+      newcomer.held = isOver ? [] : held.filter(({ lease }) => theirs.has(lease));
+      if (settled.length > 0) {
+        const own = settled.flatMap(({ lease }) => leases.get(lease) ?? []);
+        this.#loop.post({ kind: 'leasesTaken', worker: newcomer.worker, held: settled, blocks, leases: own });
+        blocks = [];
+      }
+      if (newcomer.held.length > 0) continue;
+      this.#newcomers.delete(newcomer);
+      newcomer.settled();
+    }
+  }
+}
