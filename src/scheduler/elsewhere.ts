@@ -87,17 +87,19 @@ function giveOf(state: State, job: OpenJob, block: BlockState, most: number): nu
   return tasks;
 }
 
-/** Its worker came here (R37): what could be had of its leases is as if granted here. */
-export function leasesTaken(state: State, { worker, held, blocks, leases }: Of<'leasesTaken'>): void {
+/** Their workers came here (R37): what could be had of their leases is as if granted here. */
+export function leasesTaken(state: State, { newcomers, blocks, leases }: Of<'leasesTaken'>): void {
   for (const record of blocks) {
     const job = state.jobs.get(record.job);
     if (job !== undefined && job.generation === record.generation) takeBlock(state, job, record);
   }
   adoptAll(state, leases);
-  if (!state.workers.has(worker)) return;
-  for (const { lease, runs } of held) {
-    const known = state.leases.get(lease);
-    if (known !== undefined) keepHeld(state, known, runs);
+  for (const { worker, held } of newcomers) {
+    if (!state.workers.has(worker)) continue;
+    for (const { lease, runs } of held) {
+      const known = state.leases.get(lease);
+      if (known !== undefined) keepHeld(state, known, runs);
+    }
+    revokeUnknown(state, worker, held);
   }
-  revokeUnknown(state, worker, held);
 }

@@ -70,13 +70,12 @@ export type ElsewhereEvent =
   /** A pulse of the farm says it. `claimable`: blocks can be claimed; `wanted`: others have nothing to do. */
   | { readonly kind: 'jobPulsed'; readonly job: JobId; readonly claimable: boolean; readonly wanted: boolean }
   /**
-   * A worker that came here with leases of another server: what could be taken over of them. `held`: as its hello said; what
-   * is not among the leases is not its own any more.
+   * Workers came here with leases of other servers: what could be taken over of them. `held`: as their hellos said; what is not
+   * among the leases is not theirs any more.
    */
   | {
       readonly kind: 'leasesTaken';
-      readonly worker: WorkerId;
-      readonly held: readonly HeldLease[];
+      readonly newcomers: readonly { readonly worker: WorkerId; readonly held: readonly HeldLease[] }[];
       readonly blocks: readonly BlockRecord[];
       readonly leases: readonly LeaseRecord[];
     };

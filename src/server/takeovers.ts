@@ -85,18 +85,18 @@ export class Takeovers {
     if (!this.#loop.has(brain)) return;
     for (const { job } of taken.leases) await this.#find(job, brain);
     const theirs = new Set(taken.held);
-    const leases = new Map(taken.leases.map((lease) => [lease.lease, lease]));
-    // All blocks with the first event: a block may hold leases of several newcomers.
-    let blocks = this.#loop.keepInputs(taken.blocks);
+    const newcomers: { worker: WorkerId; held: readonly HeldLease[] }[] = [];
     for (const { newcomer, held } of asked) {
       const isOver = this.#clock.now() >= newcomer.until;
       const settled = isOver ? held : held.filter(({ lease }) => !theirs.has(lease));
       newcomer.held = isOver ? [] : held.filter(({ lease }) => theirs.has(lease));
-      if (settled.length > 0) {
-        const own = settled.flatMap(({ lease }) => leases.get(lease) ?? []);
-        this.#loop.post({ kind: 'leasesTaken', worker: newcomer.worker, held: settled, blocks, leases: own });
-        blocks = [];
-      }
+      if (settled.length > 0) newcomers.push({ worker: newcomer.worker, held: settled });
+    }
+    // One event: what is taken over is not handed to others before all of its workers have it.
+    const { leases } = taken;
+    if (newcomers.length > 0)
+      this.#loop.post({ kind: 'leasesTaken', newcomers, blocks: this.#loop.keepInputs(taken.blocks), leases });
+    for (const { newcomer } of asked) {
       if (newcomer.held.length > 0) continue;
       this.#newcomers.delete(newcomer);
       newcomer.settled();
