@@ -1,13 +1,22 @@
 import type { Millis } from '../model/ids.ts';
-import { HELLO_TIME, RECONNECT_BASE, RECONNECT_CAP, SILENCE_DOUBT } from '../model/limits.ts';
+import { RECONNECT_BASE, RECONNECT_CAP, SILENCE_DOUBT } from '../model/limits.ts';
+import { MOVE_SILENCE, PROBE_AFTER } from '../model/move-limits.ts';
+
+/** What a connection that is open goes by. */
+interface Rhythm {
+  /** Milliseconds of silence that mean that it is dead. */
+  readonly silence: Millis;
+  /** How often a `beat` is said. */
+  readonly beatEvery: Millis | undefined;
+  /** There is another server to go to, so it pings by itself where nothing is heard, and believes in silence sooner (P30). */
+  readonly probes: boolean;
+}
 
 type LinkState = 'idle' | 'connecting' | 'greeting' | 'open' | 'waiting' | 'asleep' | 'ended';
 
-/** When to connect, when to believe that a connection is dead, and when to try again (P7, P13). */
+/** When to connect, when to believe that a connection is dead, and when to try again (P7, P13, P30). */
 export class Link {
   state: LinkState = 'idle';
-  /** All attempts so far. */
-  attempts = 0;
   /** Whether the server has ever welcomed this worker. */
   joined = false;
   #failures = 0;
@@ -17,26 +26,30 @@ export class Link {
   #believeAt: Millis | undefined;
   #beatEvery: Millis | undefined;
   #beatAt: Millis = 0;
+  #probes = false;
+  /** Since something was heard. */
+  #hasProbed = false;
   #retryAt: Millis = 0;
 
-  connecting(now: Millis): void {
+  connecting(now: Millis, patience: Millis): void {
     this.state = 'connecting';
-    this.attempts += 1;
     this.heard(now);
-    this.#silence = HELLO_TIME;
+    this.#silence = patience;
   }
 
   heard(now: Millis): void {
     this.#heardAt = now;
     this.#believeAt = undefined;
+    this.#hasProbed = false;
   }
 
-  welcomed(now: Millis, silence: Millis, beatEvery: Millis | undefined): void {
+  welcomed(now: Millis, { silence, beatEvery, probes }: Rhythm): void {
     this.state = 'open';
     this.joined = true;
     this.#failures = 0;
     this.heard(now);
-    this.#silence = silence;
+    this.#silence = probes ? Math.min(silence, MOVE_SILENCE) : silence;
+    this.#probes = probes;
     this.#beatEvery = beatEvery;
     this.#beatAt = now + (beatEvery ?? 0);
   }
@@ -82,10 +95,22 @@ export class Link {
     return true;
   }
 
+  /** Whether a ping is due; it is then taken as sent. */
+  takeProbe(now: Millis): boolean {
+    if (this.state !== 'open' || now < this.#probeAt) return false;
+    this.#hasProbed = true;
+    return true;
+  }
+
   get wakeAt(): Millis | undefined {
     if (this.state === 'waiting') return this.#retryAt;
     if (!this.connected) return undefined;
     const silent = this.#believeAt ?? this.#heardAt + this.#silence;
-    return this.state === 'open' && this.#beatEvery !== undefined ? Math.min(silent, this.#beatAt) : silent;
+    if (this.state !== 'open') return silent;
+    return Math.min(silent, this.#probeAt, this.#beatEvery === undefined ? Infinity : this.#beatAt);
+  }
+
+  get #probeAt(): Millis {
+    return this.#probes && !this.#hasProbed ? this.#heardAt + PROBE_AFTER : Infinity;
   }
 }
