@@ -35,7 +35,10 @@ describe('the servers of a farm', () => {
     assert.ok(list.failed({ reason: 'busy', retryAfter: 5_000 }, 0));
     assert.ok(list.failed({ reason: 'busy', retryAfter: 3_000 }, 0));
     list.worked();
-    assert.deepEqual([list.current, list.failed(gone, 1_000), list.startAgain(1_000), list.current], ['c', false, 0, 'c']);
+    assert.deepEqual(
+      [list.current, list.failed(gone, 1_000), list.startAgain(1_000), list.current],
+      ['c', false, 0, 'c'],
+    );
     assert.equal(list.failed({ reason: 'busy', retryAfter: 9_000 }, 1_000), false);
     assert.deepEqual([list.startAgain(1_000), list.current], [2_000, 'b']);
     assert.equal(way(list, 6_000), 'b a, then after 0 b');
@@ -55,7 +58,10 @@ describe('the servers of a farm', () => {
 
   test('P29: what is no address, or would take a token off TLS, is not believed', () => {
     const list = new ServerList(['https://a/']);
-    list.told(['http://b/', 'ftp://b', 'https://u:p@b/', 'https://b/?x', 'https://b/#t', 'https://b c/', '', 'b:7070'], 0);
+    list.told(
+      ['http://b/', 'ftp://b', 'https://u:p@b/', 'https://b/?x', 'https://b/#t', 'https://b c/', '', 'b:7070'],
+      0,
+    );
     assert.equal(list.several, false);
     list.told(['https://b:7/farm'], 0);
     assert.equal(way(list), 'https://a/ https://b:7/farm/, then after 0 https://a/');

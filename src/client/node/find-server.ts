@@ -82,18 +82,21 @@ export function noServerIn(directory: string): string {
 function parseUrls(given: NonNullable<ServerQuery['url']>, what: string): URL[] {
   const list: readonly (string | URL)[] = typeof given === 'string' || given instanceof URL ? [given] : given;
   const all = list.flatMap((each): (string | URL)[] => (typeof each === 'string' ? each.split(',') : [each]));
+  if (all.length === 0) throw new FarmError('invalid', `${what} is a list without an address: give at least one`);
+  const [single] = all;
+  if (all.length === 1 && single !== undefined) return [parseUrl(single, what)];
+  const urls: URL[] = [];
   const wrong: string[] = [];
-  const urls = all.flatMap((each, at) => {
+  all.forEach((each, at) => {
+    const entry = `${what}, entry ${at + 1},`;
     try {
-      return [
-        parseUrl(typeof each === 'string' ? each.trim() : each, all.length === 1 ? what : `${what}, entry ${at + 1},`),
-      ];
+      if (String(each).trim() === '')
+        throw new FarmError('invalid', `${entry} is empty: give addresses with one comma between`);
+      urls.push(parseUrl(typeof each === 'string' ? each.trim() : each, entry));
     } catch (error) {
       wrong.push((error as Error).message);
-      return [];
     }
   });
-  if (all.length === 0) wrong.push(`${what} is a list without an entry: give one such as http://127.0.0.1:7070`);
   if (wrong.length > 0) throw new FarmError('invalid', wrong.join('; '));
   return urls;
 }

@@ -25,6 +25,8 @@ export type BodyWriter = (to: Writable, answer: Promise<unknown>) => Promise<boo
 export class FarmHttp {
   readonly #servers: FarmServers;
   readonly #open = new Set<http.ClientRequest>();
+  /** The worker has no server now, so that nobody could answer. */
+  isAway = false;
   readonly #agents = {
     'http:': new http.Agent({
       keepAlive: true,

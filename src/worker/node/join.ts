@@ -198,7 +198,9 @@ export class Worker extends EventEmitter<WorkerEvents> {
   }
 
   #status(status: WorkerStatus): void {
+    if (status.state === 'moving' || status.state === 'waiting') this.#http.isAway = true;
     if (status.state === 'joined') {
+      this.#http.isAway = false;
       if (this.#servers.joined(status.server)) this.#http.moved();
       this.#settleJoin(true);
     }
