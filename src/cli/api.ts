@@ -40,6 +40,11 @@ export class Api {
     return this.#server.url.origin;
   }
 
+  /** Something speaks against this server: of several another may be better. */
+  doubt(): void {
+    this.#isWell = this.#address.servers.length === 1;
+  }
+
   get<Answer>(path: string): Promise<Answer> {
     return this.#json('GET', path);
   }
@@ -90,7 +95,7 @@ export class Api {
       } catch (error) {
         const { code = '' } = (error as Error).cause as NodeJS.ErrnoException;
         if (left === 0 || !(method === 'GET' || method === 'HEAD' || NEVER_REACHED.has(code))) throw error;
-        this.#isWell = false;
+        this.doubt();
       }
     }
   }

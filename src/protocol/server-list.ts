@@ -61,6 +61,7 @@ export class ServerList {
   /** The current one is of use, which a welcome alone does not say: all may be tried again. */
   worked(): void {
     this.#failed.clear();
+    this.#restUntil.delete(this.#current);
     this.#rounds = 0;
   }
 
