@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { HELLO_TIME, LEASE_TIME, SILENCE_DOUBT } from '../model/limits.ts';
-import { MOVE_SILENCE, PROBE_AFTER } from '../model/move-limits.ts';
+import { HELLO_TIME, LEASE_TIME, PING_INTERVAL, SILENCE_DOUBT } from '../model/limits.ts';
+import { MOVE_AIR, PROBE_SHARE } from '../model/move-limits.ts';
 import { Link } from './link.ts';
+
+const PROBE_AFTER = PING_INTERVAL * PROBE_SHARE;
+const MOVE_SILENCE = PING_INTERVAL + MOVE_AIR;
 
 test('P13: a link knows when it must be looked at: at the end of silence, or of the wait before the next attempt', () => {
   const link = new Link();

@@ -1,6 +1,13 @@
 import type { Millis } from '../model/ids.ts';
-import { HELLO_TIME, LEASE_TIME, RECONNECT_BASE, RECONNECT_CAP, SILENCE_DOUBT } from '../model/limits.ts';
-import { MOVE_SILENCE, PROBE_AFTER } from '../model/move-limits.ts';
+import {
+  HELLO_TIME,
+  LEASE_TIME,
+  PING_INTERVAL,
+  RECONNECT_BASE,
+  RECONNECT_CAP,
+  SILENCE_DOUBT,
+} from '../model/limits.ts';
+import { MOVE_AIR, PROBE_SHARE } from '../model/move-limits.ts';
 
 export type LinkState = 'idle' | 'connecting' | 'open' | 'waiting' | 'ended';
 
@@ -82,10 +89,12 @@ export class Link {
 
   get #silentAt(): Millis {
     if (this.state === 'connecting') return this.#heardAt + this.#patience;
-    return this.#heardAt + (this.#probes ? MOVE_SILENCE : LEASE_TIME);
+    return this.#heardAt + (this.#probes ? PING_INTERVAL + MOVE_AIR : LEASE_TIME);
   }
 
   get #probeAt(): Millis {
-    return this.state === 'open' && this.#probes && !this.#hasProbed ? this.#heardAt + PROBE_AFTER : Infinity;
+    return this.state === 'open' && this.#probes && !this.#hasProbed
+      ? this.#heardAt + PING_INTERVAL * PROBE_SHARE
+      : Infinity;
   }
 }

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ClientBench } from '../../test/support/client-bench.ts';
-import { SILENCE_DOUBT } from '../model/limits.ts';
-import { FIRST_TRY_TIME, MOVE_SILENCE, PROBE_AFTER } from '../model/server-limits.ts';
+import { PING_INTERVAL, SILENCE_DOUBT } from '../model/limits.ts';
+import { FIRST_TRY_TIME, MOVE_AIR, PROBE_SHARE } from '../model/move-limits.ts';
+
+const PROBE_AFTER = PING_INTERVAL * PROBE_SHARE;
+const MOVE_SILENCE = PING_INTERVAL + MOVE_AIR;
 
 const A = 'http://a/';
 const B = 'http://b/';

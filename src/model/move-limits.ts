@@ -7,13 +7,16 @@ export const SERVERS = 32;
 export const SERVER_ADDRESS = 300;
 
 /**
- * Milliseconds of silence after which a far end with more than one server pings by itself. At work something is heard all
- * the time, so this costs one small frame every ten seconds where nothing else goes on.
+ * Of the time between two pings of the server, the silence after which a far end with more than one server pings by itself.
+ * At work something is heard all the time, so this costs one small frame a ping where nothing else goes on.
  */
-export const PROBE_AFTER = 5_000;
+export const PROBE_SHARE = 1 / 2;
 
-/** Milliseconds of silence after which it goes to another: neither that ping nor the server's own, due by then, brought anything. */
-export const MOVE_SILENCE = 11_000;
+/**
+ * Milliseconds by which the server's ping is late when a far end goes to another server: its own ping brought nothing by then,
+ * either. A server that does not read a socket, since its disk is slow, still pings, and must not be left for that.
+ */
+export const MOVE_AIR = 1_000;
 
 /** Milliseconds that it waits for the welcome of one of several; from the second round on it is as patient as with a single one. */
 export const FIRST_TRY_TIME = 5_000;

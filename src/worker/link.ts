@@ -1,13 +1,15 @@
 import type { Millis } from '../model/ids.ts';
 import { RECONNECT_BASE, RECONNECT_CAP, SILENCE_DOUBT } from '../model/limits.ts';
-import { MOVE_SILENCE, PROBE_AFTER } from '../model/move-limits.ts';
+import { MOVE_AIR, PROBE_SHARE } from '../model/move-limits.ts';
 
 /** What a connection that is open goes by. */
 interface Rhythm {
   /** Milliseconds of silence that mean that it is dead. */
   readonly silence: Millis;
-  /** How often a `beat` is said. */
-  readonly beatEvery: Millis | undefined;
+  /** How often the server pings. */
+  readonly pingEvery: Millis;
+  /** It cannot see pings, so it says `beat` as often. */
+  readonly beats: boolean;
   /** There is another server to go to, so it pings by itself where nothing is heard, and believes in silence sooner (P30). */
   readonly probes: boolean;
 }
@@ -26,7 +28,7 @@ export class Link {
   #believeAt: Millis | undefined;
   #beatEvery: Millis | undefined;
   #beatAt: Millis = 0;
-  #probes = false;
+  #probeAfter: Millis = Infinity;
   /** Since something was heard. */
   #hasProbed = false;
   #retryAt: Millis = 0;
@@ -43,15 +45,15 @@ export class Link {
     this.#hasProbed = false;
   }
 
-  welcomed(now: Millis, { silence, beatEvery, probes }: Rhythm): void {
+  welcomed(now: Millis, { silence, pingEvery, beats, probes }: Rhythm): void {
     this.state = 'open';
     this.joined = true;
     this.#failures = 0;
     this.heard(now);
-    this.#silence = probes ? Math.min(silence, MOVE_SILENCE) : silence;
-    this.#probes = probes;
-    this.#beatEvery = beatEvery;
-    this.#beatAt = now + (beatEvery ?? 0);
+    this.#silence = probes ? Math.min(silence, pingEvery + MOVE_AIR) : silence;
+    this.#probeAfter = probes ? pingEvery * PROBE_SHARE : Infinity;
+    this.#beatEvery = beats ? pingEvery : undefined;
+    this.#beatAt = now + pingEvery;
   }
 
   /** Full jitter: evenly from zero up to a bound that doubles, so that a thousand workers do not come back at once. */
@@ -111,6 +113,6 @@ export class Link {
   }
 
   get #probeAt(): Millis {
-    return this.#probes && !this.#hasProbed ? this.#heardAt + PROBE_AFTER : Infinity;
+    return this.#hasProbed ? Infinity : this.#heardAt + this.#probeAfter;
   }
 }

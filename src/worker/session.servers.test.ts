@@ -2,8 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Effect } from '../../test/support/session-bench.ts';
 import { Bench, outcomesOf } from '../../test/support/session-bench.ts';
-import { SILENCE_DOUBT } from '../model/limits.ts';
-import { FIRST_TRY_TIME, MOVE_SILENCE, PROBE_AFTER } from '../model/server-limits.ts';
+import { PING_INTERVAL, SILENCE_DOUBT } from '../model/limits.ts';
+import { FIRST_TRY_TIME, MOVE_AIR, PROBE_SHARE } from '../model/move-limits.ts';
+
+const PROBE_AFTER = PING_INTERVAL * PROBE_SHARE;
+const MOVE_SILENCE = PING_INTERVAL + MOVE_AIR;
 
 const A = 'http://a/';
 const B = 'http://b/';
@@ -149,6 +152,14 @@ test('P30: with others to go to it pings in a silence, and is gone after 12 s; w
   const alone = new Bench().join();
   alone.pass(24_000);
   assert.deepEqual([alone.take('ping'), alone.take('disconnect')], [[], []]);
+});
+
+test('P30: a server that pings more often is missed sooner', () => {
+  const bench = new Bench(two);
+  bench.handle({ kind: 'start' });
+  bench.open({ pingEvery: 4_000 });
+  bench.pass(4_000 + MOVE_AIR + SILENCE_DOUBT);
+  assert.deepEqual([bench.take('ping').length, bench.take('disconnect')[0]?.code], [1, 4408]);
 });
 
 test('P30: a server that takes the connection and never answers is left for the next after 5 s', () => {

@@ -210,7 +210,7 @@ export class Session {
     if (servers !== undefined) this.#servers.told(servers, chance);
     const { beats } = this.#options;
     const probes = this.#servers.several && !beats;
-    this.#link.welcomed(now, { silence, beatEvery: beats ? pingEvery : undefined, probes });
+    this.#link.welcomed(now, { silence, pingEvery, beats, probes });
     this.#farm = farm;
     this.#work.farm = farm;
     this.#work.forgetIdleJobs();

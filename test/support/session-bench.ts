@@ -68,7 +68,7 @@ export class Bench {
     return this;
   }
 
-  open(more: { farm?: string; servers?: string[] } = {}): void {
+  open(more: { farm?: string; servers?: string[]; pingEvery?: number } = {}): void {
     this.handle({ kind: 'connected' });
     this.say({ kind: 'welcome', protocol: 1, worker: 'w', farm: 'f', pingEvery: 10_000, silence: 25_000, ...more });
   }

@@ -1,5 +1,5 @@
 import { BROWSER_LEASE_TIME, IDLE_SHAPES, SETTLED_LEASES, WORKER_HISTORIES } from '../../model/limits.ts';
-import { SERVERS } from '../../model/server-limits.ts';
+import { SERVERS } from '../../model/move-limits.ts';
 import { RequestError } from '../../server/requests.ts';
 import type { ClientMachine } from './client-machine.ts';
 import { leftIn } from './drained.ts';
@@ -64,7 +64,8 @@ function checkIdle(stage: Stage, { life, name }: WorkerMachine): void {
   if (!life.session.idle) stage.world.fail('F-34', `${name} is not idle`);
   const left = leftIn(life.session, name, new Set());
   for (const [path, size] of left)
-    if (!/\.(#slots|#effects|runners|servers|#given)$/.test(path)) stage.world.fail('F-34', `${path} still holds ${size}`);
+    if (!/\.(#slots|#effects|runners|servers|#given)$/.test(path))
+      stage.world.fail('F-34', `${path} still holds ${size}`);
 }
 
 async function forgetAll({ world, host }: Stage): Promise<void> {
