@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { PackedColumn } from '../src/model/envelope.ts';
 import { BLOCK_TASKS } from '../src/model/limits.ts';
 import { packColumn } from '../src/protocol/column.ts';
+import { FarmServers } from '../src/protocol/farm-servers.ts';
 import { encodeColumn } from '../src/protocol/values/column.ts';
 import { BlobFiles } from '../src/worker/node/blob-files.ts';
 import { FarmHttp } from '../src/worker/node/farm-http.ts';
@@ -15,7 +16,7 @@ const root = mkdtempSync(join(os.tmpdir(), 'manyhands-bench-'));
 for (const name of ['tasks', 'blobs', 'code']) mkdirSync(join(root, name));
 const module = join(root, 'code', 'square.mjs');
 writeFileSync(module, 'export default (i) => i * i;');
-const http = new FarmHttp(() => new URL('http://127.0.0.1:1'), 'none');
+const http = new FarmHttp(new FarmServers([{ address: 'http://127.0.0.1:1/', token: 'none' }]));
 const blobs = new BlobFiles(join(root, 'blobs'), http, new AbortController().signal);
 const confinement = {
   root: join(root, 'tasks'),

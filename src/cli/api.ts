@@ -1,11 +1,11 @@
 import http, { type IncomingMessage } from 'node:http';
-import type { FoundServer } from '../client/node/find-server.ts';
+import type { FoundServer, ServerAt } from '../client/node/find-server.ts';
 import { CommandError, ExitCode, NoServerError, UsageError } from './errors.ts';
 
-/** Where a server is, and what lets us in. */
+/** Where a farm is, and what lets us in. */
 export interface ServerAddress {
-  readonly url: URL;
-  readonly token: string | undefined;
+  /** At least one; they are tried in turn. */
+  readonly servers: readonly ServerAt[];
   /** How it was found, for people: `--url`, `MANYHANDS_URL`, the data directory. */
   readonly foundBy: string;
   readonly source?: FoundServer['source'];
@@ -13,6 +13,10 @@ export interface ServerAddress {
 
 /** Milliseconds until an answer must have begun: a server that needs longer is not one to wait for. */
 const ANSWER_TIME = 30_000;
+/** Milliseconds in which one of several says that it is well, or another is asked. */
+const HEALTH_TIME = 2_000;
+/** What fails so was never said. */
+const NEVER_REACHED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
 /** Characters of a refusal that are read: it is one sentence. */
 const REFUSAL_LENGTH = 64 * 1024;
 
@@ -22,13 +26,23 @@ const REFUSAL_LENGTH = 64 * 1024;
  */
 export class Api {
   readonly #address: ServerAddress;
+  #server: ServerAt;
+  /** It has answered, as far as that has to be known. */
+  #isWell: boolean;
 
   constructor(address: ServerAddress) {
     this.#address = address;
+    this.#server = address.servers[0] as ServerAt;
+    this.#isWell = address.servers.length === 1;
   }
 
   get origin(): string {
-    return this.#address.url.origin;
+    return this.#server.url.origin;
+  }
+
+  /** Something speaks against this server: of several another may be better. */
+  doubt(): void {
+    this.#isWell = this.#address.servers.length === 1;
   }
 
   get<Answer>(path: string): Promise<Answer> {
@@ -72,8 +86,42 @@ export class Api {
     }
   }
 
+  /** If a server is gone, another is asked; but nothing twice that may have been done. */
   async #send(method: string, path: string, body: unknown): Promise<IncomingMessage> {
-    const { url, token } = this.#address;
+    for (let left = this.#address.servers.length - 1; ; left--) {
+      if (!this.#isWell) await this.#findOne();
+      try {
+        return await this.#ask(method, path, body, ANSWER_TIME);
+      } catch (error) {
+        const { code = '' } = (error as Error).cause as NodeJS.ErrnoException;
+        if (left === 0 || !(method === 'GET' || method === 'HEAD' || NEVER_REACHED.has(code))) throw error;
+        this.doubt();
+      }
+    }
+  }
+
+  /** Of several the first that says that it is well: one that is stuck would let a command wait, and not know what it did. */
+  async #findOne(): Promise<void> {
+    const { servers } = this.#address;
+    const faults: string[] = [];
+    const from = servers.indexOf(this.#server);
+    for (const server of [...servers.slice(from), ...servers.slice(0, from)]) {
+      this.#server = server;
+      try {
+        const response = await this.#ask('GET', 'healthz', undefined, HEALTH_TIME);
+        response.resume();
+        this.#isWell = response.statusCode === 200;
+        if (this.#isWell) return;
+        faults.push(`${this.origin} does not say that it is well (HTTP ${response.statusCode})`);
+      } catch (error) {
+        faults.push((error as Error).message);
+      }
+    }
+    throw new NoServerError(`none of the ${servers.length} servers can be had: ${faults.join('; ')}`);
+  }
+
+  async #ask(method: string, path: string, body: unknown, time: number): Promise<IncomingMessage> {
+    const { url, token } = this.#server;
     const text = body === undefined ? undefined : JSON.stringify(body);
     const headers: Record<string, string | number> = { accept: 'application/json' };
     if (token !== undefined) headers.authorization = `Bearer ${token}`;
@@ -82,21 +130,21 @@ export class Api {
     const { request } = url.protocol === 'https:' ? await import('node:https') : http;
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     const sent = request(new URL(path, url), { method, headers, agent: false }, resolve);
-    const timer = setTimeout(() => sent.destroy(new Error('late')), ANSWER_TIME);
+    const timer = setTimeout(() => sent.destroy(new Error('late')), time);
     sent.on('error', reject);
     sent.end(text);
     try {
       return await promise;
     } catch (error) {
-      throw new NoServerError(this.#unreachable(error as NodeJS.ErrnoException), { cause: error });
+      throw new NoServerError(this.#unreachable(error as NodeJS.ErrnoException, time), { cause: error });
     } finally {
       clearTimeout(timer);
     }
   }
 
-  #unreachable({ code, message }: NodeJS.ErrnoException): string {
-    const { origin, hostname } = this.#address.url;
-    if (message === 'late') return `the server at ${origin} has not answered for ${ANSWER_TIME / 1_000} s`;
+  #unreachable({ code, message }: NodeJS.ErrnoException, time: number): string {
+    const { origin, hostname } = this.#server.url;
+    if (message === 'late') return `the server at ${origin} has not answered for ${time / 1_000} s`;
     if (code === 'ECONNREFUSED') {
       return `no server answers at ${origin} (from ${this.#address.foundBy}): start one there with "manyhands serve", or check the address`;
     }
@@ -110,7 +158,7 @@ export class Api {
     const status = response.statusCode ?? 0;
     if (status === 401) {
       const why =
-        this.#address.token === undefined
+        this.#server.token === undefined
           ? 'wants a token: use --token-file or MANYHANDS_TOKEN'
           : 'does not accept the token: it may have ended or been revoked, or be of another server; ask its owner for a new one';
       return new NoServerError(`the server at ${this.origin} ${why}`);

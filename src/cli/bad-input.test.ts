@@ -107,6 +107,16 @@ const usage: Record<string, Case> = {
     code: 3,
     says: /no server answers at http:\/\/127\.0\.0\.1:9 \(from --url\): start one there with "manyhands serve", or check the address$/m,
   },
+  'servers of which two are none': {
+    args: ['jobs', '--url', 'http://127.0.0.1:9, ftp://a,http://['],
+    says: /the url, entry 2, must begin with http:\/\/ or https:\/\/, not ftp:; the url, entry 3, is not an address: "http:\/\/\["; give one such as http:\/\/127\.0\.0\.1:7070$/m,
+  },
+  'servers with one missing': { args: ['jobs', '--url', 'http://127.0.0.1:9,'], says: /the url, entry 2, is empty: give addresses with one comma between$/m },
+  'servers to join of which two are none': {
+    args: ['join', 'http://127.0.0.1:9#t,ftp://a,http://['],
+    says: /"ftp:\/\/a" is no address of a server: it must begin with http:\/\/ or https:\/\/; "http:\/\/\[" is no address of a server: give something like http:\/\/HOST:7070$/m,
+  },
+  'servers to join with one missing': { args: ['join', 'http://127.0.0.1:9#t,'], says: /entry 2 of the servers is empty: give their addresses with one comma between$/m },
   'an address that is none': { args: ['jobs', '--url', 'http://'], says: /the url is not an address: / },
   'listening everywhere and in one place': { args: ['serve', '--lan', '--host', '127.0.0.2'], says: /--lan listens on all addresses, --host on one: give only one of them$/m },
   'an address that is not here': { args: ['serve', '--host', '192.0.2.1', '--port', '0'], says: /cannot listen on 192\.0\.2\.1:0 \(EADDRNOTAVAIL\): choose another --host or --port$/m },

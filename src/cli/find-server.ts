@@ -24,7 +24,10 @@ const FOUND_BY: Readonly<Record<FoundServer['source'], string>> = {
 
 export function withServer(command: Command): Command {
   return command
-    .option('--url <url>', 'the server, or its dashboard link (default: MANYHANDS_URL, else the one on this machine)')
+    .option(
+      '--url <url>',
+      'the server, or its dashboard link; several of one farm with commas between (default: MANYHANDS_URL, else the one on this machine)',
+    )
     .option('--token-file <file>', 'its first line is the token (default: MANYHANDS_TOKEN)')
     .option('--data <dir>', 'data directory of the server on this machine');
 }

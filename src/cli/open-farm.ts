@@ -52,7 +52,7 @@ export async function seekFarm(options: OpenOptions): Promise<SoughtFarm> {
 }
 
 export async function connectTo(
-  { url, token, source }: Pick<ServerAddress, 'url' | 'token' | 'source'>,
+  { servers, source }: Pick<ServerAddress, 'servers' | 'source'>,
   own?: { close(): Promise<void> },
 ): Promise<Farm> {
   const [{ Farm }, { Wire }, { nodeSurroundings }] = await Promise.all([
@@ -60,12 +60,12 @@ export async function connectTo(
     import('../client/wire.ts'),
     import('../client/node/surroundings.ts'),
   ]);
-  const around = nodeSurroundings(url, token);
+  const around = nodeSurroundings(servers);
   const wire = new Wire(around);
   await wire.start().catch((error: unknown) => {
     throw sayWhere(error, source);
   });
-  return new Farm(wire, around, url.href, own);
+  return new Farm(wire, around, own);
 }
 
 type StartServer = typeof import('../server/server.ts').startServer;
@@ -92,7 +92,8 @@ async function startOwn(startServer: StartServer, { local, commands, say }: Open
     process.off('exit', remove);
     remove();
   };
-  const address = { url: new URL(server.url), token: server.adminToken, foundBy: 'this command' };
+  const servers = [{ url: new URL(server.url), token: server.adminToken }];
+  const address = { servers, foundBy: 'this command' };
   const [farm] = await Promise.all([connectTo(address, { close }), worker.joined]);
   say(`manyhands: ${why} for this command alone, with ${slots} on this machine\n`);
   return { farm, api: new Api(address) };

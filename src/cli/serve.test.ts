@@ -112,8 +112,8 @@ describe('join', () => {
       line.start(['join', farm.url, '--slots', '1'], { env: { MANYHANDS_TOKEN: token } }),
       join(`http://127.0.0.1:9,${farm.joinUrl}`, '--slots', '1', '--name', 'second address'),
     ];
-    for (const worker of workers.slice(0, 3)) await joined(worker);
-    for (const worker of workers.slice(0, 3)) {
+    for (const worker of workers) await joined(worker);
+    for (const worker of workers) {
       worker.signal('SIGTERM');
       const { code, stdout } = await worker.exit();
       assert.equal(code, 0);
@@ -123,8 +123,6 @@ describe('join', () => {
       );
       assert.ok(!stdout.includes(token));
     }
-    // The first of several addresses is not there: its first connection has failed.
-    assert.equal((await (workers[3] as Running).exit()).code, 3);
   });
 
   it('leaves when it had nothing to do for so long, or when its time is up', async () => {

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { EventStreamReader } from '../dashboard/event-stream.ts';
 import { type FarmView, fold, nothingSeen } from '../dashboard/fold.ts';
 import type { FeedMessage } from '../model/feed.ts';
+import { EVENTS_SILENCE } from '../model/page-limits.ts';
 import { Api } from './api.ts';
 import { ExitCode, NoServerError } from './errors.ts';
 import { mustFindServer, type ServerOptions } from './find-server.ts';
@@ -41,17 +42,23 @@ export async function watchFarm(options: ServerOptions & { json?: true }): Promi
   }
 }
 
-/** Until the server ends the stream, or goes away. */
+/** Until the server ends the stream, or goes away, or nothing is heard of it. */
 async function follow(api: Api, after: string | undefined, hear: (message: FeedMessage) => void): Promise<void> {
   const path = after === undefined ? 'v1/events' : `v1/events?after=${encodeURIComponent(after)}`;
   const response = await api.open('GET', path);
   const reader = new EventStreamReader();
+  const silence = setTimeout(() => response.destroy(), EVENTS_SILENCE);
   response.setEncoding('utf8');
   try {
-    for await (const text of response)
+    for await (const text of response) {
+      silence.refresh();
       for (const { data } of reader.push(text as string)) hear(JSON.parse(data) as FeedMessage);
+    }
   } catch {
     // Cut off: asked again from the last cursor.
+  } finally {
+    clearTimeout(silence);
+    api.doubt();
   }
 }
 

@@ -160,7 +160,9 @@ describe('a program at a served farm', () => {
 describe('the server that is meant', () => {
   const found = async (query: Parameters<typeof findServer>[0]) => {
     const server = await findServer(query);
-    return [server?.url.href, server?.token, server?.source];
+    const [first, ...others] = server?.servers ?? [];
+    assert.deepEqual(others, []);
+    return [first?.url.href, first?.token, server?.source];
   };
 
   test('is the one that is named, a join link too, else that of the environment', async () => {

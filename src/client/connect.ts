@@ -1,6 +1,6 @@
 import { type Embedded, Farm } from './farm.ts';
 import { FarmError } from './farm-error.ts';
-import { findServer, noServerIn, type ServerQuery, sayWhere } from './node/find-server.ts';
+import { findServer, noServerIn, type ServerAt, type ServerQuery, sayWhere } from './node/find-server.ts';
 import { nodeSurroundings } from './node/surroundings.ts';
 import { Wire } from './wire.ts';
 
@@ -26,7 +26,7 @@ interface OwnFarm extends Embedded {
 }
 
 /**
- * Connects to the server that `url` or MANYHANDS_URL names, else to the one on this machine, else to one that is started
+ * Connects to the server that `url` or MANYHANDS_URL names (of several, to the first that can be had), else to the one on this machine, else to one that is started
  * for this program. Rejects with a FarmError of one sentence if the server can't be reached or does not take the token.
  */
 export async function connectWith(options: ConnectOptions, startEmbedded: StartEmbedded | undefined): Promise<Farm> {
@@ -34,7 +34,7 @@ export async function connectWith(options: ConnectOptions, startEmbedded: StartE
   signal?.throwIfAborted();
   const found = await findServer(options);
   if (found !== undefined) {
-    return open(found.url, found.token, signal).catch((error: unknown) => {
+    return open(found.servers, signal).catch((error: unknown) => {
       throw sayWhere(error, found.source);
     });
   }
@@ -45,23 +45,18 @@ export async function connectWith(options: ConnectOptions, startEmbedded: StartE
   }
   const embedded = await startEmbedded({ slots, signal });
   try {
-    return await open(new URL(embedded.url), embedded.token, signal, embedded);
+    return await open([{ url: new URL(embedded.url), token: embedded.token }], signal, embedded);
   } catch (error) {
     await embedded.close();
     throw error;
   }
 }
 
-async function open(
-  url: URL,
-  token: string | undefined,
-  signal: AbortSignal | undefined,
-  embedded?: OwnFarm,
-): Promise<Farm> {
+async function open(servers: readonly ServerAt[], signal: AbortSignal | undefined, embedded?: OwnFarm): Promise<Farm> {
   const lacksPython = embedded?.runsPython === false;
-  const around = { ...nodeSurroundings(url, token), lacksPython };
+  const around = { ...nodeSurroundings(servers), lacksPython };
   const wire = new Wire(around);
-  const farm = new Farm(wire, around, url.origin, embedded);
+  const farm = new Farm(wire, around, embedded);
   const abort = (): void => {
     wire.stop('the program gave it up');
     farm.close().catch(() => {});

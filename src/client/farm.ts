@@ -23,8 +23,6 @@ export type Embedded = { close(): Promise<void> };
  * end of the block; a program that forgets to still ends when nothing is pending.
  */
 export class Farm {
-  /** The server's address. */
-  readonly url: string;
   /** Whether this program started the farm for itself; it then ends with it. */
   readonly embedded: boolean;
   readonly #wire: Wire;
@@ -41,12 +39,16 @@ export class Farm {
   #closing: Promise<void> | undefined;
 
   /** @internal */
-  constructor(wire: Wire, around: Surroundings, url: string, server?: Embedded) {
+  constructor(wire: Wire, around: Surroundings, server?: Embedded) {
     this.#wire = wire;
     this.#around = around;
-    this.url = url;
     this.embedded = server !== undefined;
     this.#server = server;
+  }
+
+  /** The address of the server that it is connected to, or was last. */
+  get url(): string {
+    return this.#wire.server.replace(/\/$/, '');
   }
 
   /**

@@ -1,9 +1,17 @@
 import type { Millis } from '../model/ids.ts';
-import { HELLO_TIME, LEASE_TIME, RECONNECT_BASE, RECONNECT_CAP } from '../model/limits.ts';
+import {
+  HELLO_TIME,
+  LEASE_TIME,
+  PING_INTERVAL,
+  RECONNECT_BASE,
+  RECONNECT_CAP,
+  SILENCE_DOUBT,
+} from '../model/limits.ts';
+import { MOVE_AIR, PROBE_SHARE } from '../model/move-limits.ts';
 
 export type LinkState = 'idle' | 'connecting' | 'open' | 'waiting' | 'ended';
 
-/** When a connection is believed dead, and when to try again: full jitter, so that a thousand clients do not come back at once (P13, F-29). */
+/** When a connection is believed dead, and when to try again: full jitter, so that a thousand clients do not come back at once (P13, P30, F-29). */
 export class Link {
   state: LinkState = 'idle';
   /** Whether the server has ever welcomed this client. */
@@ -11,20 +19,31 @@ export class Link {
   #failures = 0;
   #heardAt: Millis = 0;
   #retryAt: Millis = 0;
+  #patience: Millis = HELLO_TIME;
+  /** When a silence that is too long will be believed: this process may have stalled itself, with what came still unread. */
+  #believeAt: Millis | undefined;
+  /** There is another server to go to. */
+  #probes = false;
+  /** Since something was heard. */
+  #hasProbed = false;
 
-  connecting(now: Millis): void {
+  connecting(now: Millis, patience: Millis): void {
     this.state = 'connecting';
-    this.#heardAt = now;
+    this.#patience = patience;
+    this.heard(now);
   }
 
   heard(now: Millis): void {
     this.#heardAt = now;
+    this.#believeAt = undefined;
+    this.#hasProbed = false;
   }
 
-  welcomed(now: Millis): void {
+  welcomed(now: Millis, probes: boolean): void {
     this.state = 'open';
     this.joined = true;
-    this.#heardAt = now;
+    this.#probes = probes;
+    this.heard(now);
   }
 
   /** The connection is of use, which a welcome alone does not say: a server in trouble may greet everyone and fall again. */
@@ -47,19 +66,35 @@ export class Link {
   }
 
   isSilent(now: Millis): boolean {
-    return this.connected && now >= this.#silentAt;
+    if (!this.connected || now < this.#silentAt) return false;
+    this.#believeAt ??= now + SILENCE_DOUBT;
+    return now >= this.#believeAt;
   }
 
   mayRetry(now: Millis): boolean {
     return this.state === 'waiting' && now >= this.#retryAt;
   }
 
+  /** Whether a ping is due; it is then taken as sent. */
+  takeProbe(now: Millis): boolean {
+    if (this.state !== 'open' || now < this.#probeAt) return false;
+    this.#hasProbed = true;
+    return true;
+  }
+
   get wakeAt(): Millis | undefined {
     if (this.state === 'waiting') return this.#retryAt;
-    return this.connected ? this.#silentAt : undefined;
+    return this.connected ? Math.min(this.#believeAt ?? this.#silentAt, this.#probeAt) : undefined;
   }
 
   get #silentAt(): Millis {
-    return this.#heardAt + (this.state === 'connecting' ? HELLO_TIME : LEASE_TIME);
+    if (this.state === 'connecting') return this.#heardAt + this.#patience;
+    return this.#heardAt + (this.#probes ? PING_INTERVAL + MOVE_AIR : LEASE_TIME);
+  }
+
+  get #probeAt(): Millis {
+    return this.state === 'open' && this.#probes && !this.#hasProbed
+      ? this.#heardAt + PING_INTERVAL * PROBE_SHARE
+      : Infinity;
   }
 }

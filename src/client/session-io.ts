@@ -11,8 +11,17 @@ export type RequestMessage = Exclude<ClientMessage, { kind: 'credit' | 'unsubscr
 export type SessionInput =
   | { readonly kind: 'start' }
   | { readonly kind: 'connected' }
-  /** `fatal`: trying again is of no use, such as with a token that is refused. */
-  | { readonly kind: 'disconnected'; readonly reason: string; readonly fatal?: boolean; readonly retryAfter?: Millis }
+  /**
+   * `fatal`: trying again is of no use, such as with a token that is refused. `another`: behind the name of this server is
+   * another address, which was not tried yet.
+   */
+  | {
+      readonly kind: 'disconnected';
+      readonly reason: string;
+      readonly fatal?: boolean;
+      readonly retryAfter?: Millis;
+      readonly another?: boolean;
+    }
   /** Something arrived that is no message: a ping. */
   | { readonly kind: 'heard' }
   /** `bytes`: of the whole frame, which is what credit counts. */
@@ -37,7 +46,9 @@ export type SessionInput =
 
 export type SessionEffect =
   | { readonly kind: 'send'; readonly message: ClientMessage; readonly column?: PackedColumn }
-  | { readonly kind: 'connect' }
+  | { readonly kind: 'connect'; readonly server: string }
+  /** Of the platform's own, to which the server answers by itself. */
+  | { readonly kind: 'ping' }
   | { readonly kind: 'disconnect'; readonly code: number; readonly reason: string }
   | { readonly kind: 'answered'; readonly answer: Answer }
   | { readonly kind: 'batch'; readonly batch: StreamBatch }
@@ -73,7 +84,9 @@ export interface StreamBatch {
 }
 
 export type SessionStatus =
-  | { readonly state: 'joined'; readonly farm: string }
+  | { readonly state: 'joined'; readonly farm: string; readonly server: string }
+  /** The connection is gone, and it goes to another server at once. */
+  | { readonly state: 'moving'; readonly reason: string; readonly server: string }
   /** The connection is gone; the next attempt is in `retryIn` ms. */
   | { readonly state: 'waiting'; readonly reason: string; readonly retryIn: Millis }
   /** For good. `failed`: the server could not be reached at all, or refused. Whatever was unanswered stays so. */

@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { ClientBench } from '../../test/support/client-bench.ts';
-import { HELLO_TIME, INPUT_WINDOW_BYTES, LEASE_TIME, RECONNECT_BASE, RECONNECT_CAP } from '../model/limits.ts';
+import {
+  HELLO_TIME,
+  INPUT_WINDOW_BYTES,
+  LEASE_TIME,
+  RECONNECT_BASE,
+  RECONNECT_CAP,
+  SILENCE_DOUBT,
+} from '../model/limits.ts';
 import { decodeServerToClient, encodeFrame } from '../protocol/frames.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
 import type { RequestMessage } from './session-io.ts';
@@ -65,7 +72,7 @@ describe('the connection', () => {
     bench.open();
     bench.pass(LEASE_TIME - 1);
     bench.handle({ kind: 'heard' });
-    bench.pass(LEASE_TIME - 1);
+    bench.pass(LEASE_TIME + SILENCE_DOUBT - 1);
     assert.deepEqual(bench.take('disconnect'), []);
     bench.pass(1);
     assert.equal(bench.take('disconnect')[0]?.code, 4408);

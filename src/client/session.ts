@@ -2,8 +2,9 @@ import type { PackedColumn } from '../model/envelope.ts';
 import type { JobId, Millis } from '../model/ids.ts';
 import { hasEnded, type JobProgress } from '../model/job.ts';
 import { INPUT_WINDOW_BYTES } from '../model/limits.ts';
-import type { Answer, ResultBatch } from '../protocol/client-messages.ts';
+import type { Answer, ClientWelcome, ResultBatch } from '../protocol/client-messages.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
+import { type Failure, ServerList } from '../protocol/server-list.ts';
 import { PROTOCOL } from '../protocol/version.ts';
 import { Link } from './link.ts';
 import type { RequestMessage, SessionEffect, SessionInput } from './session-io.ts';
@@ -31,6 +32,9 @@ interface Waiting {
  */
 export class Session {
   readonly #link = new Link();
+  readonly #servers: ServerList;
+  /** The one that has welcomed it, once it has. */
+  #farm: string | undefined;
   /** In the order in which they were made, which is the order in which they are sent again (P16). */
   readonly #waiting = new Map<number, Waiting>();
   readonly #streams = new Map<number, StreamState>();
@@ -38,6 +42,11 @@ export class Session {
   #numbers = 0;
   #inputBytes = 0;
   #effects: SessionEffect[] = [];
+
+  /** `servers`: addresses of the farm's, in the order in which they are tried (P29). */
+  constructor(servers: readonly string[]) {
+    this.#servers = new ServerList(servers);
+  }
 
   /** The number of the next request. */
   newNumber(): number {
@@ -89,11 +98,10 @@ export class Session {
       case 'connected':
         return this.#link.heard(now);
       case 'heard':
-        this.#link.worked();
+        this.#worked();
         return this.#link.heard(now);
       case 'disconnected':
-        if (input.fatal === true) return this.#ended(input.reason, true);
-        return this.#lost(input.reason, now, chance, input.retryAfter ?? 0);
+        return this.#lost(input, now, chance, input.another);
       case 'message':
         this.#link.heard(now);
         return this.#message(input, now, chance);
@@ -111,6 +119,7 @@ export class Session {
       case 'tick':
         if (this.#link.isSilent(now)) this.#breakOff(SILENT, 'the server has been silent for too long', now, chance);
         else if (this.#link.mayRetry(now)) this.#connect(now);
+        if (this.#link.takeProbe(now)) this.#emit({ kind: 'ping' });
         return;
       case 'hurry':
         if (this.#link.state === 'waiting') this.#connect(now);
@@ -122,13 +131,13 @@ export class Session {
   }
 
   #message({ message, column, bytes }: Received, now: Millis, chance: number): void {
-    if (message.kind === 'clientWelcome') return this.#welcomed(message.protocol, message.farm, now);
+    if (message.kind === 'clientWelcome') return this.#welcomed(message, now, chance);
     if (this.#link.state !== 'open') throw new ProtocolError('invalid', `a ${message.kind} came before the welcome`);
     // What was asked after it may depend on it, so all of it is asked again, in order: as after a lost connection.
     if (message.kind === 'answer' && message.code === 'busy' && this.#isMine(message.request)) {
       return this.#breakOff(TRY_AGAIN, message.message ?? 'the server is busy', now, chance);
     }
-    this.#link.worked();
+    this.#worked();
     switch (message.kind) {
       case 'answer':
         return this.#answered(message);
@@ -155,15 +164,26 @@ export class Session {
     }
   }
 
-  #welcomed(protocol: number, farm: string, now: Millis): void {
+  #welcomed({ protocol, farm, servers }: ClientWelcome, now: Millis, chance: number): void {
     if (protocol !== PROTOCOL) {
       const advice = protocol > PROTOCOL ? 'update manyhands here' : 'update the server';
+      const reason = `the server speaks protocol ${protocol}, this client ${PROTOCOL}: ${advice}`;
       this.#emit({ kind: 'disconnect', code: UPGRADE, reason: 'another protocol' });
-      return this.#ended(`the server speaks protocol ${protocol}, this client ${PROTOCOL}: ${advice}`, true);
+      return this.#lost({ reason, fatal: true }, now, chance);
     }
-    this.#link.welcomed(now);
-    this.#emit({ kind: 'status', status: { state: 'joined', farm } });
+    // A number there names another job.
+    if (this.#servers.several && this.#farm !== undefined && farm !== this.#farm)
+      return this.#breakOff(GOODBYE, 'it is of another farm than this program has begun with', now, chance);
+    if (servers !== undefined) this.#servers.told(servers, chance);
+    this.#link.welcomed(now, this.#servers.several);
+    this.#farm = farm;
+    this.#emit({ kind: 'status', status: { state: 'joined', farm, server: this.#servers.current } });
     this.#sendAll();
+  }
+
+  #worked(): void {
+    this.#link.worked();
+    if (this.#link.state === 'open') this.#servers.worked();
   }
 
   /** After a connect: what was never sent, and what was sent but not answered; then streams and follows that live on. */
@@ -252,21 +272,27 @@ export class Session {
   }
 
   #connect(now: Millis): void {
-    this.#link.connecting(now);
-    this.#emit({ kind: 'connect' });
+    this.#link.connecting(now, this.#servers.patience);
+    this.#emit({ kind: 'connect', server: this.#servers.current });
   }
 
   #breakOff(code: number, reason: string, now: Millis, chance: number): void {
     if (this.#link.connected) this.#emit({ kind: 'disconnect', code, reason });
-    this.#lost(reason, now, chance, 0);
+    this.#lost({ reason }, now, chance);
   }
 
-  #lost(reason: string, now: Millis, chance: number, retryAfter: Millis): void {
+  /** To the next server at once; when none is left, to the first one again after a while (P29). */
+  #lost(failure: Failure, now: Millis, chance: number, another = false): void {
     if (!this.#link.connected) return;
-    // A farm that was never reached is a wrong address or a server that is not there: a person wants to know at once.
-    if (!this.#link.joined) return this.#ended(reason, true);
     for (const waiting of this.#waiting.values()) waiting.resent = true;
-    const retryIn = this.#link.lost(now, chance, retryAfter);
+    const { reason } = failure;
+    if (another || this.#servers.failed(failure, now)) {
+      this.#emit({ kind: 'status', status: { state: 'moving', reason, server: this.#servers.current } });
+      return this.#connect(now);
+    }
+    // A farm that was never reached is a wrong address or a server that is not there: a person wants to know at once.
+    if (!this.#link.joined || this.#servers.hopeless) return this.#ended(this.#servers.complaint, true);
+    const retryIn = this.#link.lost(now, chance, this.#servers.startAgain(now));
     this.#emit({ kind: 'status', status: { state: 'waiting', reason, retryIn } });
   }
 

@@ -4,6 +4,8 @@ import type { Transport } from './transport.ts';
 
 /** What the SDK needs of the platform it runs on. Node's is in node/, a browser's can stand beside it. */
 export interface Surroundings {
+  /** Addresses of the farm's servers, in the order in which they are tried. */
+  readonly servers: readonly string[];
   readonly transport: Transport;
   readonly blobs: BlobExchange;
   /** Turns a module or an inline function into code that can be sent. `install`: packages that are installed where it runs. */
@@ -12,6 +14,8 @@ export interface Surroundings {
   hash(what: string | Uint8Array): { sha256: string; size: number };
   /** Of a farm for this program alone, on a machine without Python: its tasks would wait for ever. */
   readonly lacksPython?: boolean;
+  /** The program is with this server now: bytes by HTTP go there, too. */
+  joined?(server: string): void;
   /** Monotonic milliseconds. */
   now(): number;
   /** From 0 up to and without 1. */

@@ -5,8 +5,8 @@ import type { Frame } from '../protocol/frames.ts';
  * WebSocket with a ticket.
  */
 export interface Transport {
-  /** Starts to connect. Nothing is said to `listener` before this returns, and nothing after `closed`. */
-  open(listener: TransportListener): TransportConnection;
+  /** Starts to connect to one of the farm's servers. Nothing is said to `listener` before this returns, and nothing after `closed`. */
+  open(server: string, listener: TransportListener): TransportConnection;
 }
 
 export interface TransportListener {
@@ -23,6 +23,8 @@ export interface TransportConnection {
   close(code: number, reason: string): void;
   /** Whether this connection alone keeps the process alive. */
   hold(alive: boolean): void;
+  /** Only where the answer of the server is told as `heard`. */
+  ping?(): void;
 }
 
 export interface Closing {
@@ -32,4 +34,6 @@ export interface Closing {
   readonly fatal?: boolean;
   /** Milliseconds that the server asked for. */
   readonly retryAfter?: number;
+  /** The name of this server has another address, which was not tried yet. */
+  readonly another?: boolean;
 }

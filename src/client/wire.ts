@@ -39,7 +39,7 @@ interface Pending {
 /** Drives a {@link Session} with real time over a transport, and turns its answers into promises. */
 export class Wire {
   readonly #around: Surroundings;
-  readonly #session = new Session();
+  readonly #session: Session;
   readonly #pending = new Map<number, Pending>();
   readonly #streams = new Map<number, StreamListener>();
   readonly #followers = new Map<number, Set<Follower>>();
@@ -53,11 +53,15 @@ export class Wire {
   #holds = 0;
   #ended: FarmError | undefined;
   #lostAt: number | undefined;
+  /** The one that it is with, or was last. */
+  server: string;
   /** Told of every change of the connection. */
   onStatus: (status: SessionStatus) => void = () => {};
 
   constructor(around: Surroundings) {
     this.#around = around;
+    this.#session = new Session(around.servers);
+    this.server = around.servers[0] ?? '';
     this.#joined.promise.catch(() => {});
   }
 
@@ -199,7 +203,9 @@ export class Wire {
         for (const go of this.#roomWaiters.splice(0)) go();
         return;
       case 'connect':
-        return this.#connect();
+        return this.#connect(effect.server);
+      case 'ping':
+        return this.#connection?.ping?.();
       case 'disconnect':
         this.#connection?.close(effect.code, effect.reason);
         this.#connection = undefined;
@@ -209,8 +215,8 @@ export class Wire {
     }
   }
 
-  #connect(): void {
-    const connection = this.#around.transport.open({
+  #connect(server: string): void {
+    const connection = this.#around.transport.open(server, {
       opened: () => this.#handle({ kind: 'connected' }),
       frame: (frame) => this.#received(frame),
       heard: () => this.#handle({ kind: 'heard' }),
@@ -238,9 +244,11 @@ export class Wire {
 
   #status(status: SessionStatus): void {
     this.onStatus(status);
-    if (status.state === 'waiting') this.#lostAt ??= this.#around.now();
+    if (status.state === 'waiting' || status.state === 'moving') this.#lostAt ??= this.#around.now();
     if (status.state === 'joined') {
       this.#lostAt = undefined;
+      this.server = status.server;
+      this.#around.joined?.(status.server);
       this.#joined.resolve(status.farm);
     }
     if (status.state !== 'ended') return;

@@ -1,7 +1,18 @@
 import Type from 'typebox';
 import { AFTER_JOBS } from '../model/pipeline-limits.ts';
 import { VARIANTS } from '../model/variant-limits.ts';
-import { Amounts, CodeShape, Count, Index, Labels, RangeShape, ShortText, Text, WireRuns } from './shapes.ts';
+import {
+  Amounts,
+  CodeShape,
+  Count,
+  Index,
+  Labels,
+  RangeShape,
+  ServerAddresses,
+  ShortText,
+  Text,
+  WireRuns,
+} from './shapes.ts';
 
 /**
  * The client's socket: `request` numbers are the client's own, from 1 up; every request gets one `answer` that repeats it,
@@ -94,6 +105,8 @@ export const ClientWelcome = Type.Object({
   kind: Type.Literal('clientWelcome'),
   protocol: Type.Integer(),
   farm: ShortText,
+  /** Where else the farm has servers (P29). */
+  servers: Type.Optional(ServerAddresses),
 });
 
 /** `value` depends on the request: submit → { job, existing }, status → { spec, progress }, else nothing. */
@@ -141,4 +154,5 @@ export type Submit = Type.Static<typeof Submit>;
 export type Inputs = Type.Static<typeof Inputs>;
 export type Results = Type.Static<typeof Results>;
 export type Answer = Type.Static<typeof Answer>;
+export type ClientWelcome = Type.Static<typeof ClientWelcome>;
 export type ResultBatch = Type.Static<typeof ResultBatch>;

@@ -1,5 +1,6 @@
 import Type from 'typebox';
 import { LABELS } from '../model/limits.ts';
+import { SERVER_ADDRESS, SERVERS } from '../model/move-limits.ts';
 
 /** The shapes that several messages share. Every object is closed to nothing: unknown fields are ignored (F-33). */
 
@@ -42,5 +43,8 @@ export const CodeShape = Type.Object({
   /** Labels that a worker must have for this code. */
   requires: Type.Optional(Labels),
 });
+
+/** `http://HOST:PORT` or `https://…`, perhaps with a path. */
+export const ServerAddresses = Type.Array(Type.String({ maxLength: SERVER_ADDRESS }), { maxItems: SERVERS });
 
 export const RangeShape = Type.Object({ start: Type.Number(), step: Type.Number(), count: Index });

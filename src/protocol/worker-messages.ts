@@ -7,6 +7,7 @@ import {
   Index,
   Labels,
   RangeShape,
+  ServerAddresses,
   Sha256,
   ShortText,
   Text,
@@ -91,6 +92,8 @@ export const Welcome = Type.Object({
   /** Milliseconds: the server pings this often; silence for `silence` means the connection is dead. */
   pingEvery: Index,
   silence: Index,
+  /** Where else the farm has servers (P29). */
+  servers: Type.Optional(ServerAddresses),
 });
 
 /** Before the first tasks of a job on this connection. `code` inline where small, else GET /v1/blobs/SHA256. */
@@ -145,12 +148,19 @@ export const Dismiss = Type.Object({
   how: Type.Union([Type.Literal('drain'), Type.Literal('undrain'), Type.Literal('stop')]),
 });
 
-/** The last message before a close: `code` is for programs, `detail` for people. */
+/** The last message before a close: `code` is for programs, `detail` for people. `elsewhere`: one of `servers` has room (P29). */
 export const Refused = Type.Object({
   kind: Type.Literal('refused'),
-  code: Type.Union([Type.Literal('upgrade'), Type.Literal('busy'), Type.Literal('invalid'), Type.Literal('revoked')]),
+  code: Type.Union([
+    Type.Literal('upgrade'),
+    Type.Literal('busy'),
+    Type.Literal('invalid'),
+    Type.Literal('revoked'),
+    Type.Literal('elsewhere'),
+  ]),
   detail: Text,
   retryAfter: Type.Optional(Index),
+  servers: Type.Optional(ServerAddresses),
 });
 
 export const WorkerMessage = Type.Union([Hello, Outcomes, Released, TaskLog, TaskProgress, Beat, Have, Leaving, Bye]);
@@ -173,3 +183,4 @@ export type Outcomes = Type.Static<typeof Outcomes>;
 export type JobNotice = Type.Static<typeof JobNotice>;
 export type Tasks = Type.Static<typeof Tasks>;
 export type Welcome = Type.Static<typeof Welcome>;
+export type Refused = Type.Static<typeof Refused>;

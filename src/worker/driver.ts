@@ -13,13 +13,16 @@ export interface ConnectionEvents {
   heard(): void;
   message(message: ServerToWorker, column?: PackedColumn): void;
   garbage(detail: string): void;
-  disconnected(reason: string, retryAfter?: Millis): void;
+  /** `another`: the name of this server has another address, which was not tried yet. */
+  disconnected(reason: string, more: { readonly retryAfter?: Millis; readonly another?: boolean }): void;
 }
 
 /** One connection to the server's `/v1/worker`, for as long as the session believes in it. What comes after `close` is not told. */
 export interface WorkerSocket {
   send(message: WorkerMessage, column?: PackedColumn): void;
   close(code: number, reason: string): void;
+  /** Only where the answer of the server is told as `heard`. */
+  ping?(): void;
 }
 
 /** How a worker came to its end. `failed`: it could never join, or was refused. */
@@ -31,7 +34,7 @@ export interface WorkerEnd {
 /** What a session needs of the platform around it. */
 export interface Device {
   readonly runner: Runner;
-  connect(attempt: number, events: ConnectionEvents): WorkerSocket;
+  connect(server: string, events: ConnectionEvents): WorkerSocket;
   /** Rejects with one sentence if the code can't be had. */
   provideCode(code: CodeRef, inline: string | undefined): Promise<void>;
   status(status: WorkerStatus): void;
@@ -76,7 +79,9 @@ export class Driver {
       case 'send':
         return this.#socket?.send(effect.message, effect.column);
       case 'connect':
-        return this.#connect(effect.attempt);
+        return this.#connect(effect.server);
+      case 'ping':
+        return this.#socket?.ping?.();
       case 'disconnect':
         return this.#socket?.close(effect.code, effect.reason);
       case 'fetchCode':
@@ -100,14 +105,13 @@ export class Driver {
     }
   }
 
-  #connect(attempt: number): void {
-    this.#socket = this.#device.connect(attempt, {
+  #connect(server: string): void {
+    this.#socket = this.#device.connect(server, {
       connected: () => this.handle({ kind: 'connected' }),
       heard: () => this.handle({ kind: 'heard' }),
       message: (message, column) => this.handle({ kind: 'message', message, ...(column && { column }) }),
       garbage: (detail) => this.handle({ kind: 'garbage', detail }),
-      disconnected: (reason, retryAfter) =>
-        this.handle({ kind: 'disconnected', reason, ...(retryAfter !== undefined && { retryAfter }) }),
+      disconnected: (reason, more) => this.handle({ kind: 'disconnected', reason, ...more }),
     });
   }
 

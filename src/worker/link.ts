@@ -1,13 +1,24 @@
 import type { Millis } from '../model/ids.ts';
-import { HELLO_TIME, RECONNECT_BASE, RECONNECT_CAP, SILENCE_DOUBT } from '../model/limits.ts';
+import { RECONNECT_BASE, RECONNECT_CAP, SILENCE_DOUBT } from '../model/limits.ts';
+import { MOVE_AIR, PROBE_SHARE } from '../model/move-limits.ts';
+
+/** What a connection that is open goes by. */
+interface Rhythm {
+  /** Milliseconds of silence that mean that it is dead. */
+  readonly silence: Millis;
+  /** How often the server pings. */
+  readonly pingEvery: Millis;
+  /** It cannot see pings, so it says `beat` as often. */
+  readonly beats: boolean;
+  /** There is another server to go to, so it pings by itself where nothing is heard, and believes in silence sooner (P30). */
+  readonly probes: boolean;
+}
 
 type LinkState = 'idle' | 'connecting' | 'greeting' | 'open' | 'waiting' | 'asleep' | 'ended';
 
-/** When to connect, when to believe that a connection is dead, and when to try again (P7, P13). */
+/** When to connect, when to believe that a connection is dead, and when to try again (P7, P13, P30). */
 export class Link {
   state: LinkState = 'idle';
-  /** All attempts so far. */
-  attempts = 0;
   /** Whether the server has ever welcomed this worker. */
   joined = false;
   #failures = 0;
@@ -17,28 +28,32 @@ export class Link {
   #believeAt: Millis | undefined;
   #beatEvery: Millis | undefined;
   #beatAt: Millis = 0;
+  #probeAfter: Millis = Infinity;
+  /** Since something was heard. */
+  #hasProbed = false;
   #retryAt: Millis = 0;
 
-  connecting(now: Millis): void {
+  connecting(now: Millis, patience: Millis): void {
     this.state = 'connecting';
-    this.attempts += 1;
     this.heard(now);
-    this.#silence = HELLO_TIME;
+    this.#silence = patience;
   }
 
   heard(now: Millis): void {
     this.#heardAt = now;
     this.#believeAt = undefined;
+    this.#hasProbed = false;
   }
 
-  welcomed(now: Millis, silence: Millis, beatEvery: Millis | undefined): void {
+  welcomed(now: Millis, { silence, pingEvery, beats, probes }: Rhythm): void {
     this.state = 'open';
     this.joined = true;
     this.#failures = 0;
     this.heard(now);
-    this.#silence = silence;
-    this.#beatEvery = beatEvery;
-    this.#beatAt = now + (beatEvery ?? 0);
+    this.#silence = probes ? Math.min(silence, pingEvery + MOVE_AIR) : silence;
+    this.#probeAfter = probes ? pingEvery * PROBE_SHARE : Infinity;
+    this.#beatEvery = beats ? pingEvery : undefined;
+    this.#beatAt = now + pingEvery;
   }
 
   /** Full jitter: evenly from zero up to a bound that doubles, so that a thousand workers do not come back at once. */
@@ -82,10 +97,22 @@ export class Link {
     return true;
   }
 
+  /** Whether a ping is due; it is then taken as sent. */
+  takeProbe(now: Millis): boolean {
+    if (this.state !== 'open' || now < this.#probeAt) return false;
+    this.#hasProbed = true;
+    return true;
+  }
+
   get wakeAt(): Millis | undefined {
     if (this.state === 'waiting') return this.#retryAt;
     if (!this.connected) return undefined;
     const silent = this.#believeAt ?? this.#heardAt + this.#silence;
-    return this.state === 'open' && this.#beatEvery !== undefined ? Math.min(silent, this.#beatAt) : silent;
+    if (this.state !== 'open') return silent;
+    return Math.min(silent, this.#probeAt, this.#beatEvery === undefined ? Infinity : this.#beatAt);
+  }
+
+  get #probeAt(): Millis {
+    return this.#hasProbed ? Infinity : this.#heardAt + this.#probeAfter;
   }
 }

@@ -9,6 +9,8 @@ import type { Chunk, JobFacts, SlotEvent } from './runner.ts';
 export interface SessionOptions {
   /** 32 hex digits, random, made once by the process (P3). */
   readonly key: string;
+  /** Addresses of the farm's servers, in the order in which they are tried (P29). */
+  readonly servers: readonly string[];
   readonly name: string;
   readonly device: WorkerKind;
   readonly slots: number;
@@ -25,7 +27,13 @@ export interface SessionOptions {
 export type SessionInput =
   | { readonly kind: 'start' }
   | { readonly kind: 'connected' }
-  | { readonly kind: 'disconnected'; readonly reason: string; readonly retryAfter?: Millis }
+  /** `another`: behind the name of this server is another address, which was not tried yet. */
+  | {
+      readonly kind: 'disconnected';
+      readonly reason: string;
+      readonly retryAfter?: Millis;
+      readonly another?: boolean;
+    }
   /** Something arrived that is no message: a ping. */
   | { readonly kind: 'heard' }
   | { readonly kind: 'message'; readonly message: ServerToWorker; readonly column?: PackedColumn }
@@ -52,8 +60,9 @@ export type SessionInput =
 
 export type SessionEffect =
   | { readonly kind: 'send'; readonly message: WorkerMessage; readonly column?: PackedColumn }
-  /** `attempt` counts up from 0 over all attempts, to take turns among several addresses. */
-  | { readonly kind: 'connect'; readonly attempt: number }
+  | { readonly kind: 'connect'; readonly server: string }
+  /** Of the platform's own, to which the server answers by itself. */
+  | { readonly kind: 'ping' }
   | { readonly kind: 'disconnect'; readonly code: number; readonly reason: string }
   /** `codeReady` or `codeFailed` follows. Inline code is checked against its hash like any other. */
   | { readonly kind: 'fetchCode'; readonly code: CodeRef; readonly inline?: string }
@@ -66,7 +75,9 @@ export type SessionEffect =
 
 /** For people and for the process around the session. */
 export type WorkerStatus =
-  | { readonly state: 'joined'; readonly worker: string; readonly farm: string }
+  | { readonly state: 'joined'; readonly worker: string; readonly farm: string; readonly server: string }
+  /** The connection is gone, and it goes to another server at once. */
+  | { readonly state: 'moving'; readonly reason: string; readonly server: string }
   /** The connection is gone; the next attempt is in `retryIn` ms. */
   | { readonly state: 'waiting'; readonly reason: string; readonly retryIn: Millis }
   /** `leaving`: it goes when it has finished what runs; else the server has drained it, and it stays. */

@@ -44,7 +44,7 @@ class Chaos {
       labels: {},
       resources: {},
     } as const;
-    this.session = new Session({ ...options, slots: 3, beats: false });
+    this.session = new Session({ ...options, servers: ['http://a/'], slots: 3, beats: false });
   }
 
   below(limit: number): number {

@@ -3,10 +3,11 @@ import type { Millis } from '../model/ids.ts';
 import { countRuns } from '../model/runs.ts';
 import { readColumn } from '../protocol/column.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
+import { type Failure, ServerList } from '../protocol/server-list.ts';
 import type { WireRuns } from '../protocol/shapes.ts';
 import { PROTOCOL } from '../protocol/version.ts';
 import { fromWireRuns, toWireRuns, toWireSpawned } from '../protocol/wire-runs.ts';
-import type { ServerToWorker, Tasks, Welcome, WorkerMessage } from '../protocol/worker-messages.ts';
+import type { Refused, ServerToWorker, Tasks, Welcome, WorkerMessage } from '../protocol/worker-messages.ts';
 import type { Delivery } from './kept.ts';
 import { Link } from './link.ts';
 import type { SessionEffect, SessionInput, SessionOptions } from './session-io.ts';
@@ -27,7 +28,10 @@ const HEARD_BY_THEN = 1_000;
 export class Session {
   #options: SessionOptions;
   readonly #link = new Link();
+  readonly #servers: ServerList;
   readonly #work: Work;
+  /** The one that it has joined, once it has. */
+  #farm: string | undefined;
   #effects: SessionEffect[] = [];
   /** Slots that it has ever had. */
   #most: number;
@@ -42,6 +46,7 @@ export class Session {
 
   constructor(options: SessionOptions) {
     this.#options = options;
+    this.#servers = new ServerList(options.servers);
     this.#most = options.slots;
     this.#work = new Work(
       options,
@@ -90,11 +95,11 @@ export class Session {
       case 'connected':
         return this.#greet(now);
       case 'disconnected':
-        return this.#lost(input.reason, now, chance, input.retryAfter);
+        return this.#lost(input, now, chance, input.another);
       case 'heard':
-        return this.#link.heard(now);
+        return this.#heard(now);
       case 'message':
-        this.#link.heard(now);
+        this.#heard(now);
         return this.#message(input.message, input.column, now, chance);
       case 'garbage':
         return this.#breakOff(BROKEN_RULE, input.detail, now, chance);
@@ -129,11 +134,17 @@ export class Session {
     if (this.#link.isSilent(now)) this.#breakOff(SILENT, 'the server has been silent for too long', now, chance);
     else if (this.#link.mayRetry(now)) this.#connect(now);
     if (this.#link.takeBeat(now)) this.#send({ kind: 'beat' });
+    if (this.#link.takeProbe(now)) this.#emit({ kind: 'ping' });
+  }
+
+  #heard(now: Millis): void {
+    this.#link.heard(now);
+    if (this.#link.state === 'open') this.#servers.worked();
   }
 
   #connect(now: Millis): void {
-    this.#emit({ kind: 'connect', attempt: this.#link.attempts });
-    this.#link.connecting(now);
+    this.#emit({ kind: 'connect', server: this.#servers.current });
+    this.#link.connecting(now, this.#servers.patience);
   }
 
   #greet(now: Millis): void {
@@ -161,7 +172,7 @@ export class Session {
     if (message.kind === 'refused') return this.#refused(message, now, chance);
     if (this.#link.state === 'greeting') {
       if (message.kind !== 'welcome') throw new ProtocolError('invalid', `${message.kind} came before welcome`);
-      return this.#welcomed(message, now);
+      return this.#welcomed(message, now, chance);
     }
     if (this.#link.state !== 'open') return;
     switch (message.kind) {
@@ -188,16 +199,24 @@ export class Session {
     }
   }
 
-  #welcomed(welcome: Welcome, now: Millis): void {
+  #welcomed(welcome: Welcome, now: Millis, chance: number): void {
     if (welcome.protocol > PROTOCOL || welcome.protocol < PROTOCOL - 1) {
       throw new ProtocolError('unsupported', `the server speaks version ${welcome.protocol}, this worker ${PROTOCOL}`);
     }
-    this.#link.welcomed(now, welcome.silence, this.#options.beats ? welcome.pingEvery : undefined);
-    this.#work.farm = welcome.farm;
+    const { farm, worker, silence, pingEvery, servers } = welcome;
+    // What it holds is known to nobody there; another of its servers is of its farm.
+    if (this.#servers.several && !this.#work.empty && this.#farm !== undefined && farm !== this.#farm)
+      return this.#breakOff(GOODBYE, 'it is of another farm than the tasks that this worker holds', now, chance);
+    if (servers !== undefined) this.#servers.told(servers, chance);
+    const { beats } = this.#options;
+    const probes = this.#servers.several && !beats;
+    this.#link.welcomed(now, { silence, pingEvery, beats, probes });
+    this.#farm = farm;
+    this.#work.farm = farm;
     this.#work.forgetIdleJobs();
     // A server that drains this worker says so again on each connection.
     this.#draining = false;
-    this.#emit({ kind: 'status', status: { state: 'joined', worker: welcome.worker, farm: welcome.farm } });
+    this.#emit({ kind: 'status', status: { state: 'joined', worker, farm, server: this.#servers.current } });
     if (this.#leaving !== undefined) this.#send({ kind: 'leaving' });
     if (this.#blobs.length > 0) this.#have();
     for (const delivery of this.#work.kept.deliveries()) this.#deliver(delivery);
@@ -295,25 +314,41 @@ export class Session {
     else this.#end(this.#leaving, false);
   }
 
-  #refused(message: ServerToWorker & { kind: 'refused' }, now: Millis, chance: number): void {
-    const { code, detail, retryAfter } = message;
-    // Neither a newer server nor a revoked token gets better by asking again.
-    if (code === 'upgrade' || code === 'revoked') return this.#end(`the server refused this worker: ${detail}`, true);
-    this.#breakOff(GOODBYE, `the server refused this worker: ${detail}`, now, chance, retryAfter);
+  #refused({ code, detail, retryAfter, servers }: Refused, now: Millis, chance: number): void {
+    const reason = `the server refused this worker: ${detail}`;
+    // A revoked token gets no better by asking again, here or elsewhere.
+    if (code === 'revoked') return this.#end(reason, true);
+    if (servers !== undefined) this.#servers.told(servers, chance);
+    const fatal = code === 'upgrade';
+    const failure = { reason, fatal, ...(retryAfter !== undefined && { retryAfter }) };
+    if (this.#link.connected) this.#emit({ kind: 'disconnect', code: GOODBYE, reason });
+    if (code === 'elsewhere' && this.#servers.sentAway(failure, now)) this.#moveOn(reason, now);
+    else this.#lost(failure, now, chance);
   }
 
-  #breakOff(code: number, reason: string, now: Millis, chance: number, retryAfter?: Millis): void {
+  #breakOff(code: number, reason: string, now: Millis, chance: number): void {
     if (!this.#link.connected) return;
     this.#emit({ kind: 'disconnect', code, reason });
-    this.#lost(reason, now, chance, retryAfter);
+    this.#lost({ reason }, now, chance);
   }
 
-  #lost(reason: string, now: Millis, chance: number, retryAfter: Millis = 0): void {
+  /** To the next server at once; when none is left, to the first one again after a while (P29). */
+  #lost(failure: Failure, now: Millis, chance: number, another = false): void {
     if (!this.#link.connected) return;
+    const { reason } = failure;
+    if (another || this.#servers.failed(failure, now)) return this.#moveOn(reason, now);
     // Who cannot join at all should hear of it at once; who has joined comes back.
-    if (!this.#link.joined) return this.#end(reason, true);
-    const retryIn = this.#link.lost(now, chance, retryAfter);
+    if (!this.#link.joined || this.#servers.hopeless) {
+      this.#link.state = 'waiting';
+      return this.#end(this.#servers.complaint, true);
+    }
+    const retryIn = this.#link.lost(now, chance, this.#servers.startAgain(now));
     this.#emit({ kind: 'status', status: { state: 'waiting', reason, retryIn } });
+  }
+
+  #moveOn(reason: string, now: Millis): void {
+    this.#emit({ kind: 'status', status: { state: 'moving', reason, server: this.#servers.current } });
+    this.#connect(now);
   }
 
   /** For good: its processes are killed, whatever they do. */

@@ -12,8 +12,12 @@ type WithoutNumber<Message> = Message extends unknown ? Omit<Message, 'request'>
 export class ClientBench {
   now = 1_000;
   chance = 0.5;
-  readonly session = new Session();
+  readonly session: Session;
   #effects: SessionEffect[] = [];
+
+  constructor(servers: readonly string[] = ['http://a/']) {
+    this.session = new Session(servers);
+  }
 
   handle(input: SessionInput): void {
     this.#effects.push(...this.session.handle(input, this.now, this.chance));
@@ -90,9 +94,9 @@ export class ClientBench {
   }
 
   /** The transport has connected and the server greets. */
-  open(): this {
+  open(farm = 'f'): this {
     this.handle({ kind: 'connected' });
-    this.say({ kind: 'clientWelcome', protocol: 1, farm: 'f' });
+    this.say({ kind: 'clientWelcome', protocol: 1, farm });
     return this;
   }
 

@@ -30,6 +30,7 @@ class MemoryBlobs implements BlobExchange {
 
 /** A platform whose time passes when the test says so. */
 export class ScriptedSurroundings implements Surroundings {
+  readonly servers = ['http://scripted/'];
   readonly transport: Transport;
   readonly blobs = new MemoryBlobs();
   readonly #chance: () => number;
@@ -99,5 +100,5 @@ export function scriptedFarm(
 ): { farm: Farm; wire: Wire; time: ScriptedSurroundings } {
   const time = new ScriptedSurroundings(transport, chance);
   const wire = new Wire(time);
-  return { farm: new Farm(wire, time, 'http://scripted'), wire, time };
+  return { farm: new Farm(wire, time), wire, time };
 }

@@ -72,7 +72,7 @@ export class ScriptedServer implements Transport {
   /** So many of the next requests are refused as busy. */
   busy = 0;
 
-  open(listener: TransportListener): TransportConnection {
+  open(_server: string, listener: TransportListener): TransportConnection {
     this.#line = new Line(listener);
     return this.#line;
   }

@@ -20,6 +20,7 @@ export class Bench {
   constructor(options: Partial<SessionOptions> = {}) {
     const own = {
       key: 'a'.repeat(32),
+      servers: ['http://a/'],
       name: 'n',
       device: 'node',
       slots: 2,
@@ -67,9 +68,9 @@ export class Bench {
     return this;
   }
 
-  open(): void {
+  open(more: { farm?: string; servers?: string[]; pingEvery?: number } = {}): void {
     this.handle({ kind: 'connected' });
-    this.say({ kind: 'welcome', protocol: 1, worker: 'w', farm: 'f', pingEvery: 10_000, silence: 25_000 });
+    this.say({ kind: 'welcome', protocol: 1, worker: 'w', farm: 'f', pingEvery: 10_000, silence: 25_000, ...more });
   }
 
   job(job: number, more: object = {}): void {

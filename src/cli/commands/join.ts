@@ -33,8 +33,10 @@ const NAME_LENGTH = 256;
 
 export function addJoin(program: Command, finish: Finish): void {
   program
-    .command('join <url>')
-    .description('work for a server: run its tasks on this machine until stopped')
+    .command('join <urls>')
+    .description(
+      'work for a server: run its tasks on this machine until stopped; of several of one farm (URL1,URL2) the next is taken when one is gone',
+    )
     .option('--slots <n>', 'tasks at once (default: the CPUs that may be used)', wholeNumber('--slots', 1, 4096))
     .option('--name <name>', 'what people call this worker (default: the name of the machine)')
     .option('--label <key=value>', 'say something of this worker that a job may require', collectLabel)
@@ -61,11 +63,11 @@ async function join(urls: string, options: JoinOptions): Promise<number> {
     throw new UsageError(`--deny knows only net, not "${options.deny}"`);
   if (options.name !== undefined && options.name.length > NAME_LENGTH)
     throw new UsageError(`--name takes at most ${NAME_LENGTH} characters, not ${options.name.length}`);
-  const { parseJoinUrl } = await import('../../worker/node/join-url.ts');
-  const addresses = urls.split(',').map((url) => understood(() => parseJoinUrl(url.trim())));
+  const { parseJoinUrls } = await import('../../worker/node/join-url.ts');
+  const addresses = understood(() => parseJoinUrls(urls));
   const inLink = addresses.find((address) => address.token !== undefined)?.token;
-  const token = options.tokenFile === undefined ? (inLink ?? givenToken(undefined)) : givenToken(options.tokenFile);
-  if (token === undefined) {
+  const token = options.tokenFile === undefined && inLink !== undefined ? undefined : givenToken(options.tokenFile);
+  if (token === undefined && inLink === undefined) {
     throw new UsageError(
       'joining needs a token: use the join link that the server printed, --token-file or MANYHANDS_TOKEN',
     );
@@ -81,8 +83,8 @@ async function join(urls: string, options: JoinOptions): Promise<number> {
   const { startWorker } = await import('../../worker/node/join.ts');
   const worker = understood(() =>
     startWorker({
-      url: addresses.map(({ base }) => base.href),
-      token,
+      url: urls,
+      ...(token !== undefined && { token }),
       denyNetwork: options.deny === 'net',
       ...pick(options, ['slots', 'name', 'env', 'cache', 'cacheSize', 'idleExit', 'maxTime', 'allow']),
       ...(options.label && { labels: options.label }),
@@ -96,11 +98,7 @@ async function join(urls: string, options: JoinOptions): Promise<number> {
     else void worker.drain('it was told to leave');
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, leave);
-  const say = options.json
-    ? sayJson
-    : options.quiet
-      ? () => {}
-      : sayWords(addresses.map(({ base }) => base.host).join(', '), () => asked > 0);
+  const say = options.json ? sayJson : options.quiet ? () => {} : sayWords(() => asked > 0);
   worker.on('status', say);
   const end = await worker.ended;
   if (end.failed)
@@ -127,17 +125,19 @@ function sayJson(status: Status): void {
   printJson(status);
 }
 
-function sayWords(where: string, wasAsked: () => boolean): (status: Status) => void {
+function sayWords(wasAsked: () => boolean): (status: Status) => void {
   return (status) => {
-    const line = wordsOf(status, where, wasAsked());
+    const line = wordsOf(status, wasAsked());
     if (line !== undefined) print(`${printable(line)}\n`);
   };
 }
 
-function wordsOf(status: Status, where: string, wasAsked: boolean): string | undefined {
+function wordsOf(status: Status, wasAsked: boolean): string | undefined {
   switch (status.state) {
     case 'joined':
-      return `joined ${where} as worker ${status.worker}; Ctrl-C finishes what runs and leaves`;
+      return `joined ${hostOf(status.server)} as worker ${status.worker}; Ctrl-C finishes what runs and leaves`;
+    case 'moving':
+      return `${status.reason}; going to ${hostOf(status.server)}`;
     case 'waiting':
       return `${status.reason}; trying again in ${formatDuration(Number(status.retryIn))}`;
     case 'draining':
@@ -154,6 +154,10 @@ function wordsOf(status: Status, where: string, wasAsked: boolean): string | und
     default:
       return undefined;
   }
+}
+
+function hostOf(server: unknown): string {
+  return new URL(String(server)).host;
 }
 
 /** Those of the named options that were given. */

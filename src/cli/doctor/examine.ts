@@ -1,4 +1,4 @@
-import { localUrl } from '../../client/node/find-server.ts';
+import { localUrl, type ServerAt } from '../../client/node/find-server.ts';
 import { Api, type ServerAddress } from '../api.ts';
 import type { Finding } from '../commands/doctor.ts';
 import { explain } from '../errors.ts';
@@ -33,7 +33,7 @@ export async function* examine(options: ServerOptions & { port?: number }): Asyn
     yield { what: 'server', state: 'note', words };
     return;
   }
-  yield* examineServer(server);
+  for (const one of server.servers) yield* examineServer({ ...server, servers: [one] });
 }
 
 /** That of the last server there, as long as it is known. */
@@ -42,7 +42,8 @@ function portOf(directory: string): number {
 }
 
 async function* examineServer(server: ServerAddress): AsyncGenerator<Finding> {
-  const api = new Api({ ...server, token: undefined });
+  const [{ url }] = server.servers as [ServerAt];
+  const api = new Api({ ...server, servers: [{ url, token: undefined }] });
   const started = performance.now();
   let date: string | undefined;
   try {
@@ -57,7 +58,7 @@ async function* examineServer(server: ServerAddress): AsyncGenerator<Finding> {
   yield {
     what: 'server',
     state: 'ok',
-    words: `answers at ${server.url.origin} in ${elapsed.toFixed(0)} ms (found by ${server.foundBy})`,
+    words: `answers at ${url.origin} in ${elapsed.toFixed(0)} ms (found by ${server.foundBy})`,
   };
   if (date !== undefined) yield clockFinding(Date.parse(date), Date.now());
   yield await tokenFinding(server);
@@ -74,7 +75,7 @@ export function clockFinding(there: number, here: number): Finding {
 
 /** Which role a token has is told by what it may ask. */
 async function tokenFinding(server: ServerAddress): Promise<Finding> {
-  if (server.token === undefined) {
+  if (server.servers[0]?.token === undefined) {
     const words = 'there is none: use --token-file or MANYHANDS_TOKEN, or run this as the user who runs the server';
     return { what: 'token', state: 'wrong', words };
   }

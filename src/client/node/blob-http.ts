@@ -2,8 +2,10 @@ import http from 'node:http';
 import https from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CLIENT_HTTP_CONNECTIONS, TRANSFER_RETRY, TRANSFER_RETRY_MAX } from '../../model/limits.ts';
+import type { FarmServers } from '../../protocol/farm-servers.ts';
 import { FarmError } from '../farm-error.ts';
 import { LentReadsAgent } from './lent-reads.ts';
+import { lookupBy } from './lookup.ts';
 
 /** Milliseconds without a byte after which a transfer is given up and tried again. */
 const QUIET = 30_000;
@@ -29,30 +31,44 @@ export interface Exchange {
 
 /** The server's blobs over a few HTTP connections that are kept alive: whole transfers take turns, and are tried again. */
 export class BlobHttp {
-  readonly #base: URL;
-  readonly #headers: Readonly<Record<string, string>>;
-  readonly #agent: http.Agent;
+  readonly #servers: FarmServers;
+  readonly #agents = new Map<string, http.Agent>();
+  readonly #open = new Set<http.ClientRequest>();
   readonly #closed = new AbortController();
   readonly #queue: (() => void)[] = [];
   #free = CLIENT_HTTP_CONNECTIONS;
 
-  constructor(base: URL, token: string | undefined) {
-    this.#base = base;
-    this.#headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
-    const options = { keepAlive: true, maxSockets: CLIENT_HTTP_CONNECTIONS };
-    this.#agent = base.protocol === 'https:' ? new https.Agent(options) : new LentReadsAgent(options);
+  constructor(servers: FarmServers) {
+    this.#servers = servers;
   }
 
   close(): void {
     this.#closed.abort();
-    this.#agent.destroy();
+    for (const agent of this.#agents.values()) agent.destroy();
+  }
+
+  /** The program is with another server now: what waits for the one before would wait for long. */
+  moved(): void {
+    for (const request of this.#open) request.destroy(new Transient('the program has gone to another server'));
   }
 
   /** The caller ends the request. An error of it is that of its answer. */
   begin(method: string, sha256: string, headers: http.OutgoingHttpHeaders = {}): Exchange {
-    const { request: open } = this.#base.protocol === 'https:' ? https : http;
-    const options = { method, agent: this.#agent, headers: { ...headers, ...this.#headers }, timeout: QUIET };
-    const request = open(new URL(`v1/blobs/${sha256}`, this.#base), options);
+    const { current } = this.#servers;
+    const base = new URL(current);
+    const token = this.#servers.tokenOf(current);
+    const { request: open } = base.protocol === 'https:' ? https : http;
+    const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    const options: http.RequestOptions = {
+      method,
+      agent: this.#agentOf(base.protocol),
+      headers: { ...headers, ...authorization },
+      timeout: QUIET,
+      lookup: lookupBy(this.#servers.walkOf(current)),
+    };
+    const request = open(new URL(`v1/blobs/${sha256}`, base), options);
+    this.#open.add(request);
+    request.on('close', () => this.#open.delete(request));
     request.on('timeout', () => request.destroy(new Transient('the server fell silent')));
     const answered = new Promise<http.IncomingMessage>((resolve, reject) => {
       request.on('response', resolve);
@@ -60,6 +76,16 @@ export class BlobHttp {
     });
     answered.catch(() => {});
     return { request, answered };
+  }
+
+  #agentOf(protocol: string): http.Agent {
+    let agent = this.#agents.get(protocol);
+    if (agent === undefined) {
+      const options = { keepAlive: true, maxSockets: CLIENT_HTTP_CONNECTIONS };
+      agent = protocol === 'https:' ? new https.Agent(options) : new LentReadsAgent(options);
+      this.#agents.set(protocol, agent);
+    }
+    return agent;
   }
 
   /** Whether the server has it whole, and else how much of a cut upload it has kept. */

@@ -9,6 +9,7 @@ import { CuttingProxy } from '../../../test/support/cutting-proxy.ts';
 import { temporaryDirectory } from '../../../test/support/directories.ts';
 import { ServedFarm } from '../../../test/support/served-farm.ts';
 import { BIG_BLOB_BYTES } from '../../model/limits.ts';
+import { FarmServers } from '../../protocol/farm-servers.ts';
 import { FarmError } from '../farm-error.ts';
 import { HttpBlobs } from './http-blobs.ts';
 
@@ -19,7 +20,9 @@ const nameOf = (bytes: Uint8Array): string => hash('sha256', bytes);
 async function line(t: TestContext) {
   const farm = await ServedFarm.start(t);
   const proxy = await CuttingProxy.start(t, farm.port);
-  const blobs = new HttpBlobs(new URL(`http://127.0.0.1:${proxy.port}/`), farm.tokens.submit);
+  const blobs = new HttpBlobs(
+    new FarmServers([{ address: new URL(`http://127.0.0.1:${proxy.port}/`).href, token: farm.tokens.submit }]),
+  );
   cleanUp(t, () => blobs.close());
   const directory = temporaryDirectory(t, 'files');
   const file = (name: string): string => path.join(directory, name);

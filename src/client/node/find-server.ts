@@ -5,8 +5,11 @@ import path from 'node:path';
 import { FarmError } from '../farm-error.ts';
 
 export interface ServerQuery {
-  /** As the user gave it; may be a dashboard link, whose fragment is the token. */
-  readonly url?: string | URL | undefined;
+  /**
+   * As the user gave it; may be a dashboard link, whose fragment is the token. Several servers of one farm, separated by commas
+   * or as a list, are tried in turn.
+   */
+  readonly url?: string | URL | readonly (string | URL)[] | undefined;
   readonly token?: string | undefined;
   /** A file whose first line is the token. */
   readonly tokenFile?: string | undefined;
@@ -15,9 +18,15 @@ export interface ServerQuery {
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
-export interface FoundServer {
+/** A server, and what lets this program in there. */
+export interface ServerAt {
   readonly url: URL;
   readonly token: string | undefined;
+}
+
+export interface FoundServer {
+  /** Of one farm, at least one, in the order in which they are tried. */
+  readonly servers: readonly ServerAt[];
   /** Who named it: a parameter, the environment, or the files of a server on this machine. */
   readonly source: 'given' | 'environment' | 'local';
 }
@@ -35,15 +44,20 @@ export async function findServer(query: ServerQuery = {}): Promise<FoundServer |
   const given = query.url ?? (query.data === undefined ? env.MANYHANDS_URL || undefined : undefined);
   if (given !== undefined) {
     const source = query.url === undefined ? 'environment' : 'given';
-    const url = parseUrl(given, source === 'environment' ? 'MANYHANDS_URL' : 'the url');
-    const token = tokenOf(query, env) ?? takeFragment(url) ?? (isLoopback(url) ? localToken(query, env) : undefined);
-    url.hash = '';
-    return { url, token, source };
+    const urls = parseUrls(given, source === 'environment' ? 'MANYHANDS_URL' : 'the url');
+    const token = tokenOf(query, env);
+    const inLink = urls.map(takeFragment).find((found) => found !== undefined);
+    const servers = urls.map((url): ServerAt => {
+      const own = token ?? takeFragment(url) ?? inLink ?? (isLoopback(url) ? localToken(query, env) : undefined);
+      url.hash = '';
+      return { url, token: own };
+    });
+    return { servers, source };
   }
   const directory = dataDirectory(query, env);
   const url = localUrl(directory);
   if (url === undefined || !(await answers(url))) return undefined;
-  return { url, token: tokenOf(query, env) ?? localToken(query, env), source: 'local' };
+  return { servers: [{ url, token: tokenOf(query, env) ?? localToken(query, env) }], source: 'local' };
 }
 
 /** Where a server on this machine keeps its data, unless told otherwise. */
@@ -62,6 +76,29 @@ export function sayWhere(error: unknown, source: FoundServer['source'] | undefin
 /** For a data directory that was named and has no server. */
 export function noServerIn(directory: string): string {
   return `no server runs with the data directory ${directory}: start one with "manyhands serve --data ${directory}"`;
+}
+
+/** Each that is wrong is told, in a sentence of its own. */
+function parseUrls(given: NonNullable<ServerQuery['url']>, what: string): URL[] {
+  const list: readonly (string | URL)[] = typeof given === 'string' || given instanceof URL ? [given] : given;
+  const all = list.flatMap((each): (string | URL)[] => (typeof each === 'string' ? each.split(',') : [each]));
+  if (all.length === 0) throw new FarmError('invalid', `${what} is a list without an address: give at least one`);
+  const [single] = all;
+  if (all.length === 1 && single !== undefined) return [parseUrl(single, what)];
+  const urls: URL[] = [];
+  const wrong: string[] = [];
+  all.forEach((each, at) => {
+    const entry = `${what}, entry ${at + 1},`;
+    try {
+      if (String(each).trim() === '')
+        throw new FarmError('invalid', `${entry} is empty: give addresses with one comma between`);
+      urls.push(parseUrl(typeof each === 'string' ? each.trim() : each, entry));
+    } catch (error) {
+      wrong.push((error as Error).message);
+    }
+  });
+  if (wrong.length > 0) throw new FarmError('invalid', wrong.join('; '));
+  return urls;
 }
 
 function parseUrl(given: string | URL, what: string): URL {

@@ -5,6 +5,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { cleanUp } from '../../../test/support/cleanup.ts';
+import { FarmServers } from '../../protocol/farm-servers.ts';
 import { FarmError } from '../farm-error.ts';
 import { HttpBlobs } from './http-blobs.ts';
 
@@ -43,7 +44,9 @@ async function serve(t: Parameters<typeof cleanUp>[0], bytes: Buffer, ...answers
   server.listen(0);
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  const blobs = new HttpBlobs(new URL(`http://localhost:${port}/`), 'token');
+  const blobs = new HttpBlobs(
+    new FarmServers([{ address: new URL(`http://localhost:${port}/`).href, token: 'token' }]),
+  );
   cleanUp(t, () => {
     blobs.close();
     server.close();

@@ -4,6 +4,7 @@ import { finished } from 'node:stream/promises';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { BlobRef } from '../../model/envelope.ts';
 import { BIG_BLOB_BYTES } from '../../model/limits.ts';
+import type { FarmServers } from '../../protocol/farm-servers.ts';
 import { FarmError } from '../farm-error.ts';
 import type { BlobExchange, Moved } from '../surroundings.ts';
 import { BlobHttp, type Exchange, refusal, Transient } from './blob-http.ts';
@@ -17,8 +18,13 @@ const MiB = 1024 * 1024;
 export class HttpBlobs implements BlobExchange {
   readonly #http: BlobHttp;
 
-  constructor(base: URL, token: string | undefined) {
-    this.#http = new BlobHttp(base, token);
+  constructor(servers: FarmServers) {
+    this.#http = new BlobHttp(servers);
+  }
+
+  /** What is on its way to or from the server before is begun again at this one. */
+  moved(): void {
+    this.#http.moved();
   }
 
   refer(bytes: Uint8Array): BlobRef | Promise<BlobRef> {

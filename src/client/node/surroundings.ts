@@ -1,10 +1,12 @@
 import { hash, randomBytes } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import { packageNamed } from '../../model/packages.ts';
+import { FarmServers } from '../../protocol/farm-servers.ts';
 import { moduleFromFunction } from '../code/inline.ts';
 import { codeOfFile } from '../code/task-file.ts';
 import type { Surroundings, TaskFunctionLike } from '../surroundings.ts';
 import type { TaskCode } from '../task-code.ts';
+import type { ServerAt } from './find-server.ts';
 import { HttpBlobs } from './http-blobs.ts';
 import { WsTransport } from './ws-transport.ts';
 
@@ -15,11 +17,17 @@ async function functionWithPackages(fn: TaskFunctionLike, install: readonly stri
   return naming(moduleFromFunction(fn, install.map(packageNamed)), install);
 }
 
-/** What the SDK needs, on Node, of the farm at `url`. */
-export function nodeSurroundings(url: URL, token: string | undefined): Surroundings {
+/** What the SDK needs, on Node, of the farm that has these servers. */
+export function nodeSurroundings(at: readonly ServerAt[]): Surroundings {
+  const servers = new FarmServers(at.map(({ url, token }) => ({ address: url.href, token })));
+  const blobs = new HttpBlobs(servers);
   return {
-    transport: new WsTransport(url, token),
-    blobs: new HttpBlobs(url, token),
+    servers: servers.addresses,
+    transport: new WsTransport(servers),
+    blobs,
+    joined: (server) => {
+      if (servers.joined(server)) blobs.moved();
+    },
     code: async (task, install) => {
       if (task instanceof URL) return codeOfFile(task, undefined, install);
       return install === undefined ? moduleFromFunction(task) : functionWithPackages(task, install);

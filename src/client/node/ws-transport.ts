@@ -1,51 +1,62 @@
-import type { Socket } from 'node:net';
-import { WebSocket } from 'ws';
+import type { LookupFunction, Socket } from 'node:net';
+import { type ClientOptions, WebSocket } from 'ws';
 import { FRAME_BYTES, FRAME_FRAGMENTS, HELLO_TIME } from '../../model/limits.ts';
+import type { AddressWalk } from '../../protocol/address-walk.ts';
+import type { FarmServers } from '../../protocol/farm-servers.ts';
 import { CLIENT_PROTOCOL } from '../../protocol/version.ts';
 import type { Closing, Transport, TransportConnection, TransportListener } from '../transport.ts';
+import { lookupBy } from './lookup.ts';
 
+const GOODBYE = 1000;
 const INVALID = 4400;
 const UNAUTHORISED = 4401;
 const UPGRADE = 4426;
 const TOO_BIG = 1009;
 
-/** WebSockets for Node. `url` is the farm's http(s) address. */
+/** WebSockets for Node. */
 export class WsTransport implements Transport {
-  readonly #url: URL;
-  readonly #token: string | undefined;
+  readonly #servers: FarmServers;
 
-  constructor(url: URL, token: string | undefined) {
-    this.#url = url;
-    this.#token = token;
+  constructor(servers: FarmServers) {
+    this.#servers = servers;
   }
 
-  open(listener: TransportListener): TransportConnection {
-    const address = new URL('v1/client', this.#url);
-    address.protocol = this.#url.protocol === 'https:' ? 'wss:' : 'ws:';
-    const socket = new WebSocket(address, CLIENT_PROTOCOL, {
-      headers: this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` },
+  open(server: string, listener: TransportListener): TransportConnection {
+    const url = new URL(server);
+    const address = new URL('v1/client', url);
+    address.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+    const token = this.#servers.tokenOf(server);
+    const walk = this.#servers.walkOf(server);
+    walk.connecting();
+    const options: ClientOptions & { lookup: LookupFunction } = {
+      headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
       perMessageDeflate: false,
       maxPayload: FRAME_BYTES,
       maxFragments: FRAME_FRAGMENTS,
       handshakeTimeout: HELLO_TIME,
       // Frames of the protocol are checked as UTF-8 where they are read.
       skipUTF8Validation: true,
-    });
-    return new WsConnection(socket, this.#url, listener);
+      lookup: lookupBy(walk),
+      finishRequest: (request) => {
+        request.once('socket', (tcp) => tcp.once('connect', () => walk.connectedTo(tcp.remoteAddress)));
+        request.end();
+      },
+    };
+    return new WsConnection(new WebSocket(address, CLIENT_PROTOCOL, options), url, walk, listener);
   }
 }
 
 class WsConnection implements TransportConnection {
   readonly #socket: WebSocket;
-  readonly #url: URL;
+  readonly #walk: AddressWalk;
   #listener: TransportListener | undefined;
   #failure: Closing | undefined;
   #tcp: Socket | undefined;
   #alive = true;
 
-  constructor(socket: WebSocket, url: URL, listener: TransportListener) {
+  constructor(socket: WebSocket, url: URL, walk: AddressWalk, listener: TransportListener) {
     this.#socket = socket;
-    this.#url = url;
+    this.#walk = walk;
     this.#listener = listener;
     socket.on('upgrade', (response) => {
       this.#tcp = response.socket;
@@ -58,7 +69,8 @@ class WsConnection implements TransportConnection {
         isBinary ? new Uint8Array(data.buffer, data.byteOffset, data.length) : data.toString('utf8'),
       );
     });
-    socket.on('ping', () => this.#listener?.heard());
+    socket.on('ping', () => this.#heard());
+    socket.on('pong', () => this.#heard());
     socket.on('unexpected-response', (request, response) => {
       let text = '';
       response.setEncoding('utf8');
@@ -77,9 +89,21 @@ class WsConnection implements TransportConnection {
       this.#failure ??= { reason: unreachable(url, error) };
     });
     socket.on('close', (code, reason) => {
-      this.#listener?.closed(this.#failure ?? closing(code, reason.toString('utf8'), this.#url));
+      const listener = this.#listener;
       this.#listener = undefined;
+      const why = this.#failure ?? closing(code, reason.toString('utf8'), url);
+      // A refusal for good is that of the farm, whichever of its servers says so.
+      listener?.closed(why.fatal === true ? why : { ...why, ...walk.failed(why.reason) });
     });
+  }
+
+  #heard(): void {
+    this.#walk.worked();
+    this.#listener?.heard();
+  }
+
+  ping(): void {
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.ping();
   }
 
   send(frame: string | Uint8Array): void {
@@ -87,6 +111,7 @@ class WsConnection implements TransportConnection {
   }
 
   close(code: number, reason: string): void {
+    if (this.#listener !== undefined && code !== GOODBYE) this.#walk.failed(reason);
     this.#listener = undefined;
     if (this.#socket.readyState === WebSocket.CONNECTING) return this.#socket.terminate();
     this.#socket.close(code, reason.slice(0, 100));

@@ -17,7 +17,8 @@ const TRANSFER_PAUSE = [250, 3_000] as const;
 export class ClientLife extends Life implements Surroundings {
   readonly wire: Wire;
   readonly farm: Farm;
-  readonly transport: Transport = { open: (listener) => this.#open(listener) };
+  readonly servers = ['http://farm.simulated/'];
+  readonly transport: Transport = { open: (_, listener) => this.#open(listener) };
   readonly blobs: BlobExchange;
   #link: Link | undefined;
   #keys = 0;
@@ -35,7 +36,7 @@ export class ClientLife extends Life implements Surroundings {
     this.wire = new Wire(this);
     this.wire.onStatus = (status) =>
       machine.stage.world.note(() => `${machine.name.padEnd(7)} is ${brief({ kind: status.state, ...status })}`);
-    this.farm = new Farm(this.wire, this, 'http://farm.simulated');
+    this.farm = new Farm(this.wire, this);
   }
 
   code(): Promise<TaskCode> {

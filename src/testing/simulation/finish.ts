@@ -1,4 +1,5 @@
 import { BROWSER_LEASE_TIME, IDLE_SHAPES, SETTLED_LEASES, WORKER_HISTORIES } from '../../model/limits.ts';
+import { SERVERS } from '../../model/move-limits.ts';
 import { RequestError } from '../../server/requests.ts';
 import type { ClientMachine } from './client-machine.ts';
 import { leftIn } from './drained.ts';
@@ -15,6 +16,7 @@ const MAY_REMAIN: ReadonlyMap<string, number> = new Map([
   ['byKey', IDLE_SHAPES],
   ['#unused', IDLE_SHAPES],
   ['#histories', WORKER_HISTORIES],
+  ['#given', SERVERS],
   // Of the last thing that happened.
   ['#effects', 8],
 ]);
@@ -56,13 +58,14 @@ export async function finish(
   for (const { life, name } of clients) if (life !== undefined) check(stage, leftIn(life.wire, name, new Set([life])));
 }
 
-/** A worker that is connected and has nothing to do remembers nothing but its slots and what it said last. */
+/** A worker that is connected and has nothing to do remembers nothing but its slots, its servers and what it said last. */
 function checkIdle(stage: Stage, { life, name }: WorkerMachine): void {
   if (life === undefined) return;
   if (!life.session.idle) stage.world.fail('F-34', `${name} is not idle`);
   const left = leftIn(life.session, name, new Set());
   for (const [path, size] of left)
-    if (!/\.(#slots|#effects|runners)$/.test(path)) stage.world.fail('F-34', `${path} still holds ${size}`);
+    if (!/\.(#slots|#effects|runners|servers|#given)$/.test(path))
+      stage.world.fail('F-34', `${path} still holds ${size}`);
 }
 
 async function forgetAll({ world, host }: Stage): Promise<void> {

@@ -49,6 +49,7 @@ export class WorkerLife extends Life {
     this.#events = events;
     this.session = new Session({
       key,
+      servers: ['http://farm.simulated/'],
       name: machine.name,
       device: plan.device,
       slots: plan.slots,
@@ -92,6 +93,8 @@ export class WorkerLife extends Life {
         return this.#send(effect.message, effect.column);
       case 'connect':
         return this.#connect();
+      case 'ping':
+        return;
       case 'disconnect':
         this.#end = undefined;
         this.#link?.close(effect.reason);

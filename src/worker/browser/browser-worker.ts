@@ -79,6 +79,7 @@ export class BrowserWorker extends EventTarget {
     this.#driver = new Driver(
       {
         key: randomKey(),
+        servers: [base.href],
         name: options.name ?? `${browser} on ${system}`,
         device: 'browser',
         slots,
@@ -90,12 +91,15 @@ export class BrowserWorker extends EventTarget {
       },
       {
         runner: this.#counted(this.#runner),
-        connect: (_, events) => new Connection(base, http, events),
+        connect: (server, events) => new Connection(new URL(server), new FarmHttp(new URL(server), token), events),
         provideCode: async (ref, inline) => {
           await codes.provide(ref, inline);
           if (ref.runner === 'python') await pyodide.provide();
         },
-        status: (status) => this.#status(status),
+        status: (status) => {
+          if (status.state === 'joined') http.joined(new URL(status.server));
+          this.#status(status);
+        },
       },
     );
     this.#driver.handle({ kind: 'start' });
@@ -176,7 +180,7 @@ export class BrowserWorker extends EventTarget {
   #status(status: WorkerStatus): void {
     if (status.state === 'joined') {
       this.#change({ state: 'working', worker: status.worker, farm: status.farm });
-    } else if (status.state === 'waiting') {
+    } else if (status.state === 'waiting' || status.state === 'moving') {
       this.#change({ state: 'away', reason: status.reason });
     } else if (status.state === 'draining') {
       this.#change({ state: 'pausing', reason: status.reason });

@@ -63,7 +63,7 @@ export class Connection implements WorkerSocket {
   #end(reason: string, retryAfter?: number): void {
     this.#unlessOver(() => {
       this.#over = true;
-      this.#events.disconnected(reason, retryAfter);
+      this.#events.disconnected(reason, retryAfter === undefined ? {} : { retryAfter });
     });
   }
 

@@ -23,12 +23,17 @@ const passing = new Set([408, 425, 429, 500, 502, 503, 504, 507]);
 
 /** The server's HTTP side as a worker in a page uses it. The token goes there and nowhere else. */
 export class FarmHttp {
-  readonly #base: URL;
+  #base: URL;
   readonly #token: string;
 
   constructor(base: URL, token: string) {
     this.#base = base;
     this.#token = token;
+  }
+
+  /** The worker is with this server of the farm now. */
+  joined(base: URL): void {
+    this.#base = base;
   }
 
   /** What opens the worker's socket once, since a browser can't send a header with it. */

@@ -8,6 +8,7 @@ import { CuttingProxy } from '../../../test/support/cutting-proxy.ts';
 import { temporaryDirectory } from '../../../test/support/directories.ts';
 import { ServedFarm } from '../../../test/support/served-farm.ts';
 import { waitFor } from '../../../test/support/wait.ts';
+import { FarmServers } from '../../protocol/farm-servers.ts';
 import { BlobFiles } from './blob-files.ts';
 import { FarmHttp } from './farm-http.ts';
 
@@ -18,7 +19,7 @@ const nameOf = (bytes: Uint8Array): string => hash('sha256', bytes);
 async function line(t: TestContext) {
   const farm = await ServedFarm.start(t);
   const proxy = await CuttingProxy.start(t, farm.port);
-  const http = new FarmHttp(() => new URL(`http://127.0.0.1:${proxy.port}/`), farm.tokens.work);
+  const http = new FarmHttp(new FarmServers([{ address: `http://127.0.0.1:${proxy.port}/`, token: farm.tokens.work }]));
   const stopped = new AbortController();
   cleanUp(t, () => {
     stopped.abort();

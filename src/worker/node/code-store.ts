@@ -8,17 +8,17 @@ import { isFull } from './blob-transfer.ts';
 import type { FarmHttp } from './farm-http.ts';
 import { HttpError } from './farm-http.ts';
 
-/** Tries to fetch code before its tasks fail: about ten seconds. */
+/** Tries to fetch code from a server that is there before its tasks fail: about ten seconds. */
 const TRIES = 7;
 
 /** Task modules in a directory, named by their hash: fetched once, checked each time they are taken into use. */
 export class CodeStore {
   readonly #directory: string;
-  readonly #http: FarmHttp;
+  readonly #http: Pick<FarmHttp, 'get' | 'isAway'>;
   readonly #fetching = new Map<string, Promise<void>>();
   readonly #ready = new Set<string>();
 
-  constructor(directory: string, http: FarmHttp) {
+  constructor(directory: string, http: Pick<FarmHttp, 'get' | 'isAway'>) {
     this.#directory = directory;
     this.#http = http;
   }
@@ -62,7 +62,7 @@ export class CodeStore {
   }
 
   async #fetch({ sha256, sourceName }: CodeRef): Promise<Buffer> {
-    for (let tries = 1; ; tries++) {
+    for (let tries = 1; ; ) {
       try {
         const parts: Buffer[] = [];
         for await (const part of await this.#http.get(`/v1/blobs/${sha256}`)) parts.push(part as Buffer);
@@ -72,6 +72,7 @@ export class CodeStore {
         if (final || tries === TRIES)
           throw new Error(`the code of ${sourceName} could not be fetched: ${(error as Error).message}`);
         await sleep(150 * 2 ** (tries - 1), undefined, { ref: false });
+        if (!this.#http.isAway) tries += 1;
       }
     }
   }

@@ -3,22 +3,31 @@ import tls from 'node:tls';
 import { WebSocket } from 'ws';
 import type { PackedColumn } from '../../model/envelope.ts';
 import { FRAME_BYTES, FRAME_FRAGMENTS } from '../../model/limits.ts';
+import type { AddressWalk } from '../../protocol/address-walk.ts';
 import { decodeServerToWorker, encodeFrame } from '../../protocol/frames.ts';
 import { ProtocolError } from '../../protocol/protocol-error.ts';
 import { WORKER_PROTOCOL } from '../../protocol/version.ts';
 import type { WorkerMessage } from '../../protocol/worker-messages.ts';
 import type { ConnectionEvents, WorkerSocket } from '../driver.ts';
+import { lookupBy } from './lookup.ts';
+
+/** A normal end. */
+const GOODBYE = 1000;
 
 export class Connection implements WorkerSocket {
   readonly #socket: WebSocket;
   readonly #events: ConnectionEvents;
+  readonly #walk: AddressWalk;
   #raw: net.Socket | undefined;
   #corked = false;
   #over = false;
   #refusal: { reason: string; retryAfter?: number } | undefined;
 
-  constructor(base: URL, token: string, events: ConnectionEvents) {
+  constructor(base: URL, token: string, walk: AddressWalk, events: ConnectionEvents) {
     this.#events = events;
+    this.#walk = walk;
+    walk.connecting();
+    const lookup = lookupBy(walk);
     const url = new URL('/v1/worker', base);
     const secure = base.protocol === 'https:';
     url.protocol = secure ? 'wss:' : 'ws:';
@@ -30,14 +39,17 @@ export class Connection implements WorkerSocket {
       followRedirects: false,
       createConnection: ((options: tls.ConnectionOptions & net.NetConnectOpts) => {
         this.#raw = secure
-          ? tls.connect({ ...options, servername: net.isIP(base.hostname) ? '' : base.hostname })
-          : net.connect(options);
-        this.#raw.setNoDelay(true);
-        return this.#raw;
+          ? tls.connect({ ...options, lookup, servername: net.isIP(base.hostname) ? '' : base.hostname })
+          : net.connect({ ...options, lookup });
+        const raw = this.#raw;
+        raw.once('connect', () => walk.connectedTo(raw.remoteAddress));
+        raw.setNoDelay(true);
+        return raw;
       }) as typeof net.createConnection,
     });
     this.#socket.on('open', () => this.#unlessOver(() => events.connected()));
-    this.#socket.on('ping', () => this.#unlessOver(() => events.heard()));
+    this.#socket.on('ping', () => this.#unlessOver(() => this.#heard()));
+    this.#socket.on('pong', () => this.#unlessOver(() => this.#heard()));
     this.#socket.on('message', (data, binary) => this.#unlessOver(() => this.#message(data as Buffer, binary)));
     this.#socket.on('unexpected-response', (_request, response) => this.#unexpected(response));
     this.#socket.on('error', (error) => {
@@ -47,7 +59,8 @@ export class Connection implements WorkerSocket {
       this.#unlessOver(() => {
         this.#over = true;
         const { reason: why, retryAfter } = this.#refusal ?? { reason: closing(code, reason.toString()) };
-        events.disconnected(why, retryAfter);
+        const { another, reason: said } = walk.failed(why);
+        events.disconnected(said, { another, ...(retryAfter !== undefined && { retryAfter }) });
       }),
     );
   }
@@ -73,6 +86,7 @@ export class Connection implements WorkerSocket {
   close(code: number, reason: string): void {
     if (this.#over) return;
     this.#over = true;
+    if (code !== GOODBYE) this.#walk.failed(reason);
     // A control frame holds at most 123 bytes of reason.
     this.#socket.close(
       code,
@@ -83,6 +97,15 @@ export class Connection implements WorkerSocket {
     );
     // A dead peer never answers the close; the socket must not linger for it.
     setTimeout(() => this.#socket.terminate(), 1_000).unref();
+  }
+
+  ping(): void {
+    if (!this.#over && this.#socket.readyState === WebSocket.OPEN) this.#socket.ping();
+  }
+
+  #heard(): void {
+    this.#walk.worked();
+    this.#events.heard();
   }
 
   #unlessOver(tell: () => void): void {

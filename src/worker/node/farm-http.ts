@@ -2,6 +2,8 @@ import http from 'node:http';
 import https from 'node:https';
 import type { Readable, Writable } from 'node:stream';
 import { WORKER_HTTP_CONNECTIONS } from '../../model/limits.ts';
+import type { FarmServers } from '../../protocol/farm-servers.ts';
+import { lookupBy } from './lookup.ts';
 
 /** An exchange that failed. `final`: asking again will not help. `status`: what it was answered, if it was. */
 export class HttpError extends Error {
@@ -21,8 +23,10 @@ export type BodyWriter = (to: Writable, answer: Promise<unknown>) => Promise<boo
 
 /** The server's HTTP side as a worker uses it: few connections that are kept alive, and bodies that stream. */
 export class FarmHttp {
-  readonly #base: () => URL;
-  readonly #token: string;
+  readonly #servers: FarmServers;
+  readonly #open = new Set<http.ClientRequest>();
+  /** The worker has no server now, so that nobody could answer. */
+  isAway = false;
   readonly #agents = {
     'http:': new http.Agent({
       keepAlive: true,
@@ -36,10 +40,13 @@ export class FarmHttp {
     }),
   };
 
-  /** `base`: the server that the worker is connected to, or was last. */
-  constructor(base: () => URL, token: string) {
-    this.#base = base;
-    this.#token = token;
+  constructor(servers: FarmServers) {
+    this.#servers = servers;
+  }
+
+  /** The worker is with another server now: what waits for the one before would wait for long. */
+  moved(): void {
+    for (const request of this.#open) request.destroy(new HttpError('the worker has gone to another server', false));
   }
 
   close(): void {
@@ -99,12 +106,16 @@ export class FarmHttp {
   }
 
   #request(method: string, path: string, headers: http.OutgoingHttpHeaders): http.ClientRequest {
-    const base = this.#base();
+    const { current } = this.#servers;
+    const base = new URL(current);
     const secure = base.protocol === 'https:';
     const agent = this.#agents[secure ? 'https:' : 'http:'];
-    const authorization = { authorization: `Bearer ${this.#token}` };
-    const options = { method, agent, headers: { ...headers, ...authorization }, timeout: QUIET };
+    const authorization = { authorization: `Bearer ${this.#servers.tokenOf(current)}` };
+    const lookup = lookupBy(this.#servers.walkOf(current));
+    const options = { method, agent, headers: { ...headers, ...authorization }, timeout: QUIET, lookup };
     const request = (secure ? https : http).request(new URL(path, base), options);
+    this.#open.add(request);
+    request.on('close', () => this.#open.delete(request));
     request.on('timeout', () => request.destroy(new HttpError('the server fell silent', false)));
     return request;
   }

@@ -21,3 +21,21 @@ export function parseJoinUrl(text: string): JoinAddress {
   const token = url.hash.length > 1 ? decodeURIComponent(url.hash.slice(1)) : undefined;
   return { base: new URL('/', url.origin), token };
 }
+
+/** Reads several, as a list or with commas between. Each that is wrong is told, in a sentence of its own. */
+export function parseJoinUrls(texts: string | readonly string[]): JoinAddress[] {
+  const wrong: string[] = [];
+  const all = [texts].flat().flatMap((text) => text.split(','));
+  const addresses = all.flatMap((text, at) => {
+    try {
+      if (text.trim() === '')
+        throw new TypeError(`entry ${at + 1} of the servers is empty: give their addresses with one comma between`);
+      return [parseJoinUrl(text.trim())];
+    } catch (error) {
+      wrong.push((error as Error).message);
+      return [];
+    }
+  });
+  if (wrong.length > 0) throw new TypeError(wrong.join('; '));
+  return addresses;
+}

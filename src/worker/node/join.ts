@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events';
 import os from 'node:os';
 import type { CodeRef } from '../../model/job.ts';
 import { PYODIDE } from '../../model/python.ts';
+import { FarmServers } from '../../protocol/farm-servers.ts';
 import { type ConnectionEvents, Driver, type WorkerEnd } from '../driver.ts';
 import type { SlotEvent } from '../runner.ts';
 import type { SessionInput, WorkerStatus } from '../session-io.ts';
@@ -13,8 +14,7 @@ import { type Confinement, canDenyNetwork } from './confinement.ts';
 import { Connection } from './connection.ts';
 import { openDirectories, type WorkerDirectories } from './directories.ts';
 import { FarmHttp } from './farm-http.ts';
-import type { JoinAddress } from './join-url.ts';
-import { parseJoinUrl } from './join-url.ts';
+import { parseJoinUrls } from './join-url.ts';
 import { JsRunner } from './js-runner.ts';
 import { otherRunners } from './other-runners.ts';
 import { PyodideStore } from './python/pyodide-store.ts';
@@ -26,9 +26,9 @@ import { letThrough, type TaskUser } from './task-user.ts';
 export type Allowed = 'exec' | 'python' | 'install';
 
 export interface WorkerOptions {
-  /** Servers of one farm, tried in turn: `http://HOST:PORT` or a join link with its token. */
+  /** Servers of one farm, tried in turn: `http://HOST:PORT` or a join link with its token; also with commas between. */
   readonly url: string | readonly string[];
-  /** Where the link carries none. */
+  /** Instead of those that the links carry. */
   readonly token?: string;
   /** Tasks at once; by default the CPUs that may be used here. */
   readonly slots?: number;
@@ -78,8 +78,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
   readonly ended: Promise<WorkerEnd>;
   /** Settles when the worker has joined for the first time, or `ended`. */
   readonly joined: Promise<boolean>;
-  readonly #addresses: readonly JoinAddress[];
-  readonly #token: string;
+  readonly #servers: FarmServers;
   readonly #driver: Driver;
   readonly #js: JsRunner;
   readonly #runner: Runners;
@@ -88,16 +87,13 @@ export class Worker extends EventEmitter<WorkerEvents> {
   readonly #code: CodeStore;
   readonly #stopped = new AbortController();
   readonly #directories: WorkerDirectories;
-  #address: JoinAddress;
   #settleEnd: (end: WorkerEnd) => void;
   #settleJoin: (joined: boolean) => void;
   readonly #timers: NodeJS.Timeout[] = [];
 
   constructor(options: WorkerOptions) {
     super();
-    this.#addresses = [options.url].flat().map((url) => parseJoinUrl(url));
-    const token = options.token ?? this.#addresses.find((address) => address.token !== undefined)?.token;
-    if (token === undefined) throw new TypeError('joining needs a token: use the join link that the server printed');
+    this.#servers = serversOf(options);
     if (options.denyNetwork === true && !canDenyNetwork()) {
       throw new TypeError(
         `Node ${process.version} cannot keep tasks off the network: use Node 26, or leave out --deny net`,
@@ -108,14 +104,12 @@ export class Worker extends EventEmitter<WorkerEvents> {
         `${options.allow?.join(' and ')} cannot be kept off the network: leave out --allow ${options.allow?.join(' and ')} or --deny net`,
       );
     }
-    this.#token = token;
-    this.#address = this.#addresses[0] as JoinAddress;
     ({ promise: this.ended, resolve: this.#settleEnd } = Promise.withResolvers<WorkerEnd>());
     ({ promise: this.joined, resolve: this.#settleJoin } = Promise.withResolvers<boolean>());
     this.#directories = openDirectories(options.cache);
     const directories = this.#directories;
     const { blobs: blobDirectory, keepsBlobs: kept } = directories;
-    this.#http = new FarmHttp(() => this.#address.base, token);
+    this.#http = new FarmHttp(this.#servers);
     this.#code = new CodeStore(directories.code, this.#http);
     const confinement = confinementOf(options, directories);
     letThrough(options.taskUser, directories.own);
@@ -134,7 +128,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
     this.#tally = new Tally(this.#runner);
     const device = {
       runner: this.#tally,
-      connect: (attempt: number, events: ConnectionEvents) => this.#connect(attempt, events),
+      connect: (server: string, events: ConnectionEvents) => this.#connect(server, events),
       provideCode: async (code: CodeRef, inline: string | undefined) => {
         await this.#code.provide(code, inline);
         if (code.runner === 'python' && !others.has('python')) await pyodide.provide();
@@ -144,6 +138,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
     this.#driver = new Driver(
       {
         key: randomBytes(16).toString('hex'),
+        servers: this.#servers.addresses,
         name,
         device: options.device ?? 'node',
         slots: options.slots ?? defaultSlots(),
@@ -198,13 +193,17 @@ export class Worker extends EventEmitter<WorkerEvents> {
     this.#driver.handle(input);
   }
 
-  #connect(attempt: number, events: ConnectionEvents): Connection {
-    this.#address = this.#addresses[attempt % this.#addresses.length] as JoinAddress;
-    return new Connection(this.#address.base, this.#token, events);
+  #connect(server: string, events: ConnectionEvents): Connection {
+    return new Connection(new URL(server), this.#servers.tokenOf(server) ?? '', this.#servers.walkOf(server), events);
   }
 
   #status(status: WorkerStatus): void {
-    if (status.state === 'joined') this.#settleJoin(true);
+    if (status.state === 'moving' || status.state === 'waiting') this.#http.isAway = true;
+    if (status.state === 'joined') {
+      this.#http.isAway = false;
+      if (this.#servers.joined(status.server)) this.#http.moved();
+      this.#settleJoin(true);
+    }
     this.emit('status', status);
     if (status.state === 'ended') this.#end(status);
   }
@@ -232,6 +231,15 @@ export class Worker extends EventEmitter<WorkerEvents> {
 /** Starts a worker; it connects at once. */
 export function startWorker(options: WorkerOptions): Worker {
   return new Worker(options);
+}
+
+function serversOf({ url, token }: WorkerOptions): FarmServers {
+  const addresses = parseJoinUrls(url);
+  const known = token ?? addresses.find((address) => address.token !== undefined)?.token;
+  if (known === undefined) throw new TypeError('joining needs a token: use the join link that the server printed');
+  return new FarmServers(
+    addresses.map(({ base, token: own }) => ({ address: base.href, token: token ?? own ?? known })),
+  );
 }
 
 function confinementOf({ denyNetwork, env, taskUser }: WorkerOptions, directories: WorkerDirectories): Confinement {

@@ -8,7 +8,7 @@ import { PYODIDE_SNAPSHOT, type PyodideManifest } from '../../../model/python.ts
 import { SNAPSHOT_PATIENCE } from '../../../model/python-limits.ts';
 import { type FarmHttp, HttpError } from '../farm-http.ts';
 
-/** Tries to fetch a file before the tasks fail that need it: about ten seconds. */
+/** Tries to fetch a file from a server that is there before the tasks fail that need it: about ten seconds. */
 const TRIES = 7;
 
 /** The Pyodide of the farm's server, in a directory: fetched when the first job in Python comes, and kept. */
@@ -85,12 +85,13 @@ export class PyodideStore {
   }
 
   async #get(path: string): Promise<Buffer> {
-    for (let tries = 1; ; tries++) {
+    for (let tries = 1; ; ) {
       try {
         return await this.#getOnce(path);
       } catch (error) {
         if ((error instanceof HttpError && error.final) || tries === TRIES) throw error;
         await sleep(150 * 2 ** (tries - 1), undefined, { ref: false });
+        if (!this.#http.isAway) tries += 1;
       }
     }
   }
