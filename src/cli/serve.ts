@@ -1,10 +1,11 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { SNAPSHOT_DELAY } from '../model/python-limits.ts';
+import { type ServerOptions, StartError } from '../server/config.ts';
 import { PyodideFiles } from '../server/pyodide.ts';
-import { startServer } from '../server/server.ts';
+import { type RunningServer, startServer } from '../server/server.ts';
 import { announce } from './announce.ts';
 import type { ServeOptions } from './commands/serve.ts';
-import { ExitCode, systemWords, UsageError } from './errors.ts';
+import { ExitCode, NoServerError, systemWords, UsageError } from './errors.ts';
 import { dataDirectoryOf } from './find-server.ts';
 import { startLocalWorker } from './local-worker.ts';
 import { makeFolders } from './make-folders.ts';
@@ -17,8 +18,9 @@ export async function serve(options: ServeOptions): Promise<number> {
   let broken: Error | undefined;
   const stopped = Promise.withResolvers<void>();
   const { lan, host, port, publicUrl, allowOrigin, keep, bootImages, netboot } = options;
-  const server = await startServer({
+  const server = await start({
     dataDir,
+    ...(options.store !== 'sqlite' && { database: options.store }),
     ...(lan && { lan }),
     ...(host !== undefined && { host }),
     ...(port !== undefined && { port }),
@@ -49,6 +51,18 @@ export async function serve(options: ServeOptions): Promise<number> {
   await server.close();
   if (broken !== undefined) throw broken;
   return ExitCode.done;
+}
+
+/** A database that cannot be used is a server that does not answer. */
+async function start(options: ServerOptions): Promise<RunningServer> {
+  try {
+    return await startServer(options);
+  } catch (error) {
+    if (error instanceof StartError && error.code === 'refused') {
+      throw new NoServerError(`--store: ${error.message}`, { cause: error });
+    }
+    throw error;
+  }
 }
 
 const STOPPING =

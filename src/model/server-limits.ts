@@ -29,3 +29,19 @@ export const GIVE_BLOCKS = 16;
 /** Milliseconds between two questions whether the server that granted a worker's leases is over, and how long it is asked: until then it is, or it lives and has them. */
 export const TAKEOVER_RETRY = 500;
 export const TAKEOVER_PATIENCE = SERVER_LEASE + 2 * PULSE_INTERVAL + TAKEOVER_GRACE;
+
+/** Milliseconds for which a request waits for PostgreSQL to come back before it is told `busy`: a restart or a failover takes less (F-38). */
+export const DB_PATIENCE = 30_000;
+
+/** Milliseconds until a connection stands, or is tried again: a few round trips around the world. */
+export const DB_CONNECT_TIME = 5_000;
+
+/** Milliseconds after which whoever has not answered counts as gone: our transactions take a hundredth of that. */
+export const DB_STATEMENT_TIME = 10_000;
+
+/** Milliseconds until the first try after a failed one, and the most: doubled each time. */
+export const DB_RETRY_MIN = 20;
+export const DB_RETRY_MAX = 1_000;
+
+/** Milliseconds for which it is remembered that a server is over: whoever misses itself sooner knows that its database lost something. */
+export const MEMBER_MEMORY = 24 * 60 * 60_000;

@@ -5,6 +5,8 @@ import path from 'node:path';
 export interface ServerOptions {
   /** Where everything durable lies; default: `$XDG_STATE_HOME/manyhands`. */
   readonly dataDir?: string;
+  /** A PostgreSQL that keeps the jobs, such as `postgres://user@host/farm`, also those of other servers; default: none. */
+  readonly database?: string;
   /** 0: any free one. */
   readonly port?: number;
   /** Default: loopback only. */
@@ -31,6 +33,7 @@ export interface ServerOptions {
 
 export interface ServerConfig {
   readonly dataDir: string;
+  readonly database: string | undefined;
   readonly port: number;
   readonly host: string;
   /** Reachable from other machines. */
@@ -47,7 +50,7 @@ const PORT = 7070;
 
 /** Something about the start that its user can put right; one sentence. */
 export class StartError extends Error {
-  readonly code: 'options' | 'portInUse' | 'address' | 'locked' | 'newer';
+  readonly code: 'options' | 'portInUse' | 'address' | 'locked' | 'newer' | 'refused';
 
   constructor(code: StartError['code'], message: string, options?: ErrorOptions) {
     super(message, options);
@@ -64,6 +67,7 @@ export function configOf(options: ServerOptions): ServerConfig {
   }
   return {
     dataDir: path.resolve(options.dataDir ?? defaultDataDir()),
+    database: options.database,
     port,
     host,
     open: !isLoopback(host),

@@ -1,12 +1,11 @@
 import { createSocket } from 'node:dgram';
 import { mkdir, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
+import { hostname } from 'node:os';
 import path from 'node:path';
 import type { Logger } from 'pino';
 import { FEED_ENDED_JOBS, STOP_TIME } from '../model/limits.ts';
-import { openFileBlobs } from '../store/blobs/file-blobs.ts';
-import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
-import { type Store, StoreError } from '../store/store.ts';
+import type { Role } from '../model/records.ts';
 import { Authority } from './auth/authority.ts';
 import { FailedAttempts } from './auth/failed-attempts.ts';
 import { keptToken, writePrivately } from './auth/kept-token.ts';
@@ -27,6 +26,7 @@ import { Router } from './http/router.ts';
 import { allRoutes } from './http/routes.ts';
 import { createLog } from './log.ts';
 import { Metrics } from './metrics.ts';
+import { type Data, openData } from './open-data.ts';
 import { CloseCode } from './peer.ts';
 import { PollSessions } from './polls/poll-sessions.ts';
 import { PyodideFiles } from './pyodide.ts';
@@ -52,22 +52,21 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
   const config = configOf(options);
   const log = createLog(options.logLevel === undefined ? {} : { level: options.logLevel });
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
-  const store = await openStore(config.dataDir);
+  const data = await openData(config);
   try {
-    return await serve(config, store, log, options.onBroken);
+    return await serve(config, data, log, options.onBroken);
   } catch (error) {
-    await store.close();
+    await data.store.close();
     throw error;
   }
 }
 
 async function serve(
   config: ServerConfig,
-  store: Store,
+  { store, blobs }: Data,
   log: Logger,
   onBroken: ServerOptions['onBroken'],
 ): Promise<RunningServer> {
-  const blobs = await openFileBlobs(config.dataDir);
   const core = new Core({ store, blobs, clock: systemClock });
   core.onBroken = (error) => {
     log.fatal({ err: error }, 'the data cannot be trusted any more: the server must end');
@@ -95,12 +94,10 @@ async function serve(
     await core.loop.stop();
   };
   try {
-    const adminToken = await keptToken(tokens, config.dataDir, {
-      file: 'admin.token',
-      role: 'admin',
-      name: 'admin.token',
-    });
-    const joinToken = await keptToken(tokens, config.dataDir, { file: 'join.token', role: 'work', name: 'join.token' });
+    const keep = (file: string, role: Role): Promise<string> =>
+      keptToken(tokens, config.dataDir, { file, role, name: tokenName(file, config) });
+    const adminToken = await keep('admin.token', 'admin');
+    const joinToken = await keep('join.token', 'work');
     const port = await listen(listener, config);
     const url = `http://${bracketed(config.open ? '127.0.0.1' : config.host)}:${port}`;
     const told = await toldUrl(config, port);
@@ -153,11 +150,8 @@ interface Parts {
 }
 
 /** Everything around the core, not yet listening. */
-async function assemble(
-  core: Core,
-  log: Logger,
-  { dataDir, lenders, pyodide: isWanted, bootImages, netboot }: ServerConfig,
-): Promise<Parts> {
+async function assemble(core: Core, log: Logger, config: ServerConfig): Promise<Parts> {
+  const { dataDir, lenders, pyodide: isWanted, bootImages, netboot } = config;
   const tokens = new Tokens(
     { list: () => core.store.listTokens(), write: (token) => core.loop.write([{ kind: 'token', token }]) },
     systemClock,
@@ -195,7 +189,7 @@ async function assemble(
   });
   const polls = new PollSessions({ gateway: core.workerGateway, loop: core.loop, clock: systemClock });
   const netbootToken = () =>
-    keptToken(tokens, dataDir, { file: 'netboot.token', role: 'enrol', name: 'netboot.token' });
+    keptToken(tokens, dataDir, { file: 'netboot.token', role: 'enrol', name: tokenName('netboot.token', config) });
   const boot = new BootDesk({
     images: new BootImages(bootImages),
     tokens,
@@ -223,15 +217,9 @@ async function assemble(
   return { authority, listener, feed, clients, polls, boot };
 }
 
-async function openStore(dataDir: string): Promise<Store> {
-  try {
-    return await openSqliteStore(dataDir);
-  } catch (error) {
-    if (error instanceof StoreError && (error.code === 'locked' || error.code === 'newer')) {
-      throw new StartError(error.code, error.message, { cause: error });
-    }
-    throw error;
-  }
+/** Where servers share their tokens, each has those of its own files: a file that is gone revokes no other server's. */
+function tokenName(file: string, { database, dataDir }: ServerConfig): string {
+  return database === undefined ? file : `${file} of ${hostname()}:${dataDir}`;
 }
 
 function listen({ server }: Listener, { host, port }: ServerConfig): Promise<number> {

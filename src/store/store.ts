@@ -199,11 +199,23 @@ export interface TaskHistory {
 
 /**
  * `full`: no room, try later; `busy`: try again; `fenced`: this epoch is over; `conflict`: the call contradicts what is
- * stored, a bug of the caller (D6, D12, D14); `stale`: another server ended the job meanwhile, the brain must be read again (D19); `broken`: the process must end (a sync failed); `newer`, `locked`: the data
- * cannot be opened; `damaged`: it is not what was written.
+ * stored, a bug of the caller (D6, D12, D14); `stale`: another server ended the job meanwhile, the brain must be read again (D19); `broken`: the process must end (a sync failed); `newer`, `locked`, `refused`: the data
+ * cannot be opened; `damaged`: it is not what was written; `rewound`: a database that others keep is not as new as what it had
+ * acknowledged, so that something is lost: tell it, and read everything again (F-39).
  */
 export class StoreError extends Error {
-  readonly code: 'full' | 'busy' | 'fenced' | 'conflict' | 'stale' | 'broken' | 'newer' | 'locked' | 'damaged';
+  readonly code:
+    | 'full'
+    | 'busy'
+    | 'fenced'
+    | 'conflict'
+    | 'stale'
+    | 'broken'
+    | 'newer'
+    | 'locked'
+    | 'refused'
+    | 'damaged'
+    | 'rewound';
 
   constructor(code: StoreError['code'], message: string, options?: ErrorOptions) {
     super(message, options);

@@ -3,10 +3,14 @@ import { commitRules } from './store-contract/commits.ts';
 import { forgetRules } from './store-contract/forget.ts';
 import type { StoreHome } from './store-contract/home.ts';
 import { ownershipRules } from './store-contract/ownership.ts';
+import { partRules } from './store-contract/parts.ts';
 import { readRules } from './store-contract/reads.ts';
 import { reopenRules } from './store-contract/reopen.ts';
+import type { SharedHome } from './store-contract/servers.ts';
+import { sharedRules } from './store-contract/shared.ts';
 
 export type { StoreHome } from './store-contract/home.ts';
+export type { SharedHome } from './store-contract/servers.ts';
 
 /**
  * Holds an implementation of `Store` to the rules of STORE.md, with `node:test`. `makeHome` makes a place for fresh data,
@@ -20,5 +24,14 @@ export function storeContract(name: string, makeHome: () => Promise<StoreHome>):
     readRules(makeHome);
     reopenRules(makeHome);
     forgetRules(makeHome);
+  });
+}
+
+/** The same for one that several servers share, and what they need of it beyond that. */
+export function sharedStoreContract(name: string, makeHome: () => Promise<SharedHome>): void {
+  storeContract(name, makeHome);
+  describe(`contract of shared stores: ${name}`, () => {
+    sharedRules(makeHome);
+    partRules(makeHome);
   });
 }

@@ -34,7 +34,11 @@ export function addServe(program: Command, finish: Finish): void {
     .option('--data <dir>', 'where everything durable lies (default: $XDG_STATE_HOME/manyhands)')
     .option('--workers <n>', 'also work here, on this many slots', wholeNumber('--workers', 0, 4096))
     .option('--allow <what>', `with --workers: ${ALLOWED_HELP}`, collectAllowed)
-    .option('--store <store>', 'where jobs are kept: sqlite, in the data directory', 'sqlite')
+    .option(
+      '--store <store>',
+      'where jobs are kept: sqlite, in the data directory, or postgres://USER@HOST/DATABASE',
+      'sqlite',
+    )
     .option('--keep <duration>', 'forget jobs so long after their end (default: never)', parseDuration)
     .option('--boot-images <dir>', 'hand out the boot images there (default: those built by make -C os os-image)')
     .option('--netboot', 'boot machines of this network, whoever they are, into this farm (needs --lan or --host)')
@@ -55,13 +59,16 @@ function check({ store, lan, host, allow, workers, netboot }: ServeOptions): voi
     throw new UsageError('--netboot boots other machines, which reach a server with --lan or --host ADDRESS');
   if (allow !== undefined && !workers)
     throw new UsageError(`--allow ${allow.join(',')} is for the workers here: give their number with --workers`);
-  if (/^postgres(ql)?:/.test(store)) {
-    throw new UsageError(
-      '--store postgres://… is not in this version yet: it keeps jobs in SQLite, in its data directory',
-    );
-  }
-  if (store !== 'sqlite') throw new UsageError(`--store knows only sqlite, not "${store}"`);
+  checkStore(store);
   if (lan && host !== undefined) {
     throw new UsageError('--lan listens on all addresses, --host on one: give only one of them');
   }
+}
+
+/** It may hold a password, so it is not repeated. */
+function checkStore(store: string): void {
+  if (store === 'sqlite') return;
+  if (!/^postgres(ql)?:/.test(store)) throw new UsageError(`--store takes sqlite or postgres://…, not "${store}"`);
+  const database = URL.canParse(store) ? new URL(store).pathname.slice(1) : '';
+  if (database === '') throw new UsageError('--store looks like postgres://USER@HOST:5432/DATABASE');
 }

@@ -1,6 +1,7 @@
 import type { Epoch, JobId, LeaseId, Millis } from '../../model/ids.ts';
 import { type BlockRecord, hasEnded, type LeaseRecord } from '../../model/job.ts';
 import { HUNGER_TIME, SERVER_LEASE, TAKEOVER_GRACE } from '../../model/server-limits.ts';
+import { copyBlock } from '../copies.ts';
 import { splitBlock } from '../parts.ts';
 import { rangeBlockCount } from '../reopen.ts';
 import {
@@ -12,7 +13,6 @@ import {
   type TakenOver,
 } from '../store.ts';
 import { inIndexOrder, type MemoryDisk, type StoredJob, type StoredMember } from './memory-disk.ts';
-import { copyBlock } from './memory-writes.ts';
 
 type Change = <Value>(change: (disk: MemoryDisk) => Value) => Promise<Value>;
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { storeContract } from '../../testing/store-contract.ts';
+import { sharedStoreContract, storeContract } from '../../testing/store-contract.ts';
 import { aJob } from '../../testing/store-records.ts';
 import { StoreError } from '../store.ts';
 import { MemoryDisk } from './memory-disk.ts';
@@ -17,6 +17,17 @@ storeContract('memory', async () => {
     open: async () => new MemoryStore(disk, { commitGate }),
     crash: async (store) => (store as MemoryStore).crash(),
     full: (full) => void (isFull = full),
+    remove: async () => undefined,
+  };
+});
+
+sharedStoreContract('memory that several servers share', async () => {
+  let now = 1_000_000;
+  const disk = new MemoryDisk('memory', () => now);
+  return {
+    open: async () => new MemoryStore(disk),
+    crash: async (store) => (store as MemoryStore).crash(),
+    later: async (time) => void (now += time),
     remove: async () => undefined,
   };
 });

@@ -4,6 +4,7 @@ import type { Epoch, JobId, TaskIndex } from '../../model/ids.ts';
 import { type BlockRecord, hasEnded, type Job, type JobState } from '../../model/job.ts';
 import type { LogRecord, TokenRecord, Write } from '../../model/records.ts';
 import type { Run } from '../../model/runs.ts';
+import { copyBlock, copyWrite } from '../copies.ts';
 import { failuresByBlock, rangeBlockCount, rangeBlocks, reopened } from '../reopen.ts';
 import {
   type BatchQuery,
@@ -19,7 +20,7 @@ import {
 } from '../store.ts';
 import { inIndexOrder, MemoryDisk, type StoredJob } from './memory-disk.ts';
 import { MemoryMember } from './memory-member.ts';
-import { applyWrites, copyBlock, copyWrite, idempotencyName } from './memory-writes.ts';
+import { applyWrites, idempotencyName } from './memory-writes.ts';
 
 export interface MemoryStoreOptions {
   /**

@@ -1,5 +1,5 @@
 import type { Epoch, JobId } from '../../model/ids.ts';
-import { type BlockRecord, codesOf, hasEnded, type JobProgress } from '../../model/job.ts';
+import { codesOf, hasEnded, type JobProgress } from '../../model/job.ts';
 import { changedProgress } from '../../model/progress.ts';
 import type { Write } from '../../model/records.ts';
 
@@ -43,11 +43,11 @@ function applyShared(disk: MemoryDisk, writes: readonly Write[], epoch: Epoch, u
 /** Something new for a job that has ended: its writer does not know that yet. */
 function refuseStale(disk: MemoryDisk, write: Write): void {
   const { kind } = write;
-  if (kind !== 'segment' && kind !== 'inputs' && kind !== 'block' && kind !== 'lease') return;
+  if (kind !== 'segment' && kind !== 'inputs' && kind !== 'block' && kind !== 'blockFreed' && kind !== 'lease') return;
   const job =
     kind === 'segment'
       ? write.segment.job
-      : kind === 'block'
+      : kind === 'block' || kind === 'blockFreed'
         ? write.block.job
         : kind === 'lease'
           ? write.lease.job
@@ -70,17 +70,6 @@ function dropRows(disk: MemoryDisk, id: JobId, undo: Undo[]): void {
   const { progress } = job;
   const { total, done, failed } = progress;
   setProgress(job, { ...progress, cancelled: total - done - failed }, undo);
-}
-
-/** The caller's bytes may be views of buffers that it uses again, and `slice` of a Buffer is a view too. */
-export function copyWrite(write: Write): Write {
-  if (write.kind === 'inputs' || write.kind === 'segment') return { ...write, column: new Uint8Array(write.column) };
-  if (write.kind === 'block' || write.kind === 'blockFreed') return { kind: write.kind, block: copyBlock(write.block) };
-  return write;
-}
-
-export function copyBlock(block: BlockRecord): BlockRecord {
-  return block.ended === undefined ? block : { ...block, ended: new Uint8Array(block.ended) };
 }
 
 export function idempotencyName(owner: string, key: string): string {

@@ -50,7 +50,7 @@ function wholeGroups(makeHome: MakeHome): void {
       aJob(job + 1),
       { kind: 'blockEnded', job, first: 0 },
     ];
-    await rejects(s.store.commit([...group, aSegment(job, 9, 0, 3)], s.epoch), 'conflict');
+    await rejects(s.store.commit([...group, aJob(job)], s.epoch), 'conflict');
     assert.deepEqual(await everything(s, job), before);
     await s.commit(...group);
     assert.notDeepEqual(await everything(s, job), before);
@@ -173,9 +173,11 @@ function refusals(makeHome: MakeHome): void {
 
   rule('D12 segments out of turn are refused, and those that hide which tasks failed', makeHome, async (s) => {
     const job = await s.job();
-    await rejects(s.commit(aSegment(job, 2, 0, 1)), 'conflict', /next one is 1/);
+    // Where servers share the data, the store gives the numbers (D19).
+    const isShared = s.store.shared !== undefined;
+    if (!isShared) await rejects(s.commit(aSegment(job, 2, 0, 1)), 'conflict', /next one is 1/);
     await s.commit(aSegment(job, 1, 0, 1));
-    await rejects(s.commit(aSegment(job, 1, 0, 1)), 'conflict', /next one is 2/);
+    if (!isShared) await rejects(s.commit(aSegment(job, 1, 0, 1)), 'conflict', /next one is 2/);
     await rejects(s.commit(aSegment(job, 2, 0, 4, { failed: 2 })), 'conflict', /2 tasks failed/);
     await s.commit(
       aSegment(job, 2, 0, 4, { failed: 4 }),

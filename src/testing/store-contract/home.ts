@@ -8,7 +8,7 @@ import { aJob, bytesOf, progressOf } from '../store-records.ts';
 
 /** Where the data of a store lies. */
 export interface StoreHome {
-  /** Opens the data, the same each time; rejects with `locked` while it is open. */
+  /** Opens the data, the same each time; rejects with `locked` while it is open, unless several may share it. */
   open(): Promise<Store>;
   /** Ends a store as the death of its process would. */
   crash(store: Store): Promise<void>;
@@ -49,6 +49,12 @@ export class Subject {
   async crash(): Promise<void> {
     await this.home.crash(this.store);
     await this.#open();
+  }
+
+  /** Comes back so that it is known to be the same server: of those that share their data only its own process can be (D21). */
+  async comeBack(): Promise<void> {
+    if (this.store.shared === undefined) await this.crash();
+    else this.epoch = await this.store.start();
   }
 
   async restart(): Promise<void> {

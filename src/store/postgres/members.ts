@@ -1,0 +1,181 @@
+import type { Epoch, Millis } from '../../model/ids.ts';
+import { StoreError } from '../store.ts';
+import { type Connection, type Statement, together } from './connection.ts';
+import { type Line, type Sent, transaction } from './line.ts';
+import { commitStatements } from './statements.ts';
+
+/** Milliseconds; shorter in tests. */
+export interface SharedTimes {
+  readonly lease: Millis;
+  readonly grace: Millis;
+  readonly hunger: Millis;
+}
+
+/** What a change under an epoch does: first it looks and locks, in one message with the check of the epoch, then it writes. */
+export interface Change<Look, Value> {
+  look(connection: Connection): Promise<Look>;
+  write(connection: Connection, look: Look, number: number): Promise<Sent<Value>>;
+}
+
+/** What this process knows of an epoch of its own. */
+interface Own {
+  /** The number of the last change that was acknowledged, as its row has it. */
+  acked: number;
+  /** Changes are numbered, each try anew. */
+  tried: number;
+  /** Nobody knows what became of the last change: only a new start finds out. */
+  isUnsettled: boolean;
+}
+
+const sql = {
+  join: {
+    name: 'manyhands_join',
+    text: `WITH next AS (UPDATE farm SET epoch = greatest(epoch, $1) + 1 RETURNING epoch)
+      INSERT INTO members (epoch, facts, since, alive_until, steady_since, over_at, freed, last_commit)
+      SELECT epoch, '""', now(), clock_timestamp() + $2::float8 * interval '1 millisecond', clock_timestamp(), NULL, false, 0 FROM next
+      RETURNING epoch`,
+  },
+  over: {
+    name: 'manyhands_over',
+    text: `UPDATE members SET over_at = coalesce(over_at, clock_timestamp()) WHERE epoch = ANY ($1::bigint[])`,
+  },
+} satisfies Record<string, Statement>;
+
+/** The epochs of this process, and what is written under them (D18). */
+export class Members {
+  readonly #line: Line;
+  readonly #times: SharedTimes;
+  /** The current one last. */
+  readonly #own = new Map<Epoch, Own>();
+
+  constructor(line: Line, times: SharedTimes) {
+    this.#line = line;
+    this.#times = times;
+  }
+
+  get epochs(): readonly Epoch[] {
+    return [...this.#own.keys()];
+  }
+
+  /** What this process was before is over; a change of it that is still under way is waited for. */
+  async start(): Promise<Epoch> {
+    const { epochs } = this;
+    const epoch = await this.#line.run((connection) =>
+      transaction(connection, async () => {
+        const [, joined] = await together([
+          connection.query(sql.over, [epochs]),
+          connection.query(sql.join, [Math.max(0, ...epochs), this.#times.lease]),
+        ]);
+        return { value: joined.rows[0]?.['epoch'] as Epoch, sent: [] };
+      }),
+    );
+    this.#own.set(epoch, { acked: 0, tried: 0, isUnsettled: false });
+    return epoch;
+  }
+
+  /** A goodbye: others need not wait until this one has been silent for long enough. */
+  async close(): Promise<void> {
+    const { epochs } = this;
+    if (epochs.length > 0) await this.#line.run((connection) => connection.query(sql.over, [epochs]));
+  }
+
+  /**
+   * A change under an epoch, all of it or nothing. If the connection is lost before the end was acknowledged, the row of the
+   * epoch tells which try got there, if any (F-38).
+   */
+  async change<Look, Value>(epoch: Epoch, change: Change<Look, Value>): Promise<Value> {
+    const values = new Map<number, Value>();
+    return await this.attempt(epoch, {
+      act: (connection, own, number) =>
+        transaction(
+          connection,
+          async () => {
+            const fence = connection.query(commitStatements.fence, [epoch, number, own.acked]);
+            const [{ count }, look] = await together([fence, change.look(connection)]);
+            if (count === 0) throw new NotCurrent();
+            return await change.write(connection, look, number);
+          },
+          (value) => values.set(number, value),
+        ),
+      found: async (_connection, number) => {
+        const value = values.get(number);
+        if (value === undefined && !values.has(number)) throw new StoreError('broken', `change ${number} is unknown`);
+        return value as Value;
+      },
+    });
+  }
+
+  /** The same for a change that is a single statement: it throws {@link NotCurrent} if the epoch or the number is not. */
+  async attempt<Value>(
+    epoch: Epoch,
+    {
+      act,
+      found,
+    }: {
+      act: (connection: Connection, own: { readonly acked: number }, number: number) => Promise<Value>;
+      /** The try with this number got to its end, but its answer was lost. */
+      found: (connection: Connection, number: number) => Promise<Value>;
+    },
+  ): Promise<Value> {
+    const own = this.#own.get(epoch);
+    const before = own?.tried ?? 0;
+    try {
+      return await this.#line.run(async (connection) => {
+        const current = this.#current(epoch, own);
+        const number = ++current.tried;
+        try {
+          const value = await act(connection, current, number);
+          return this.#acknowledged(current, number, value);
+        } catch (error) {
+          if (!(error instanceof NotCurrent)) throw error;
+          const reached = await this.#whyNot(connection, epoch, current, before);
+          return this.#acknowledged(current, reached, await found(connection, reached));
+        }
+      });
+    } catch (error) {
+      // Patience came to its end while nobody could say what became of the last try.
+      if (own !== undefined && error instanceof StoreError && error.code === 'busy') own.isUnsettled = true;
+      throw error;
+    }
+  }
+
+  #acknowledged<Value>(own: Own, number: number, value: Value): Value {
+    own.acked = number;
+    return value;
+  }
+
+  #current(epoch: Epoch, own: Own | undefined): Own {
+    if (own === undefined) throw fenced(epoch);
+    if (!own.isUnsettled) return own;
+    throw new StoreError('busy', 'what became of the last change is not known: start again');
+  }
+
+  /** Says why an epoch is not current. */
+  async notCurrent(connection: Connection, epoch: Epoch): Promise<never> {
+    const own = this.#own.get(epoch);
+    if (own !== undefined) await this.#whyNot(connection, epoch, own, Number.POSITIVE_INFINITY);
+    throw fenced(epoch);
+  }
+
+  /** Returns the number of the try that was this change's and got to its end. */
+  async #whyNot(connection: Connection, epoch: Epoch, own: Own, before: number): Promise<number> {
+    const { rows } = await connection.query(commitStatements.member, [epoch]);
+    const [row] = rows as { last_commit: number; over: boolean }[];
+    if (row !== undefined && row.last_commit > own.acked && row.last_commit > before) return row.last_commit;
+    // The rows of those that are over are kept for long.
+    if (row === undefined || row.last_commit < own.acked) {
+      throw new StoreError(
+        'rewound',
+        'the database is not as new as what it had acknowledged: a failover has lost what was written last',
+      );
+    }
+    throw fenced(epoch);
+  }
+}
+
+/** The row of the epoch was not there, or not as it should be. */
+export class NotCurrent extends Error {}
+
+function fenced(epoch: Epoch): StoreError {
+  return new StoreError('fenced', `epoch ${epoch} is over: other servers have taken what it held`);
+}

@@ -1,0 +1,4 @@
+import { start } from './0001-start.ts';
+
+/** In order, never changed once released: the first one makes version 1. Data written by a later version is refused (D11). */
+export const migrations: readonly string[] = [start];

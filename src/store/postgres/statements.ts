@@ -1,0 +1,120 @@
+import type { Statement } from './connection.ts';
+import { PROGRESS_COLUMNS, unnestedProgress } from './progress-row.ts';
+
+const named = (name: string, text: string): Statement => ({ name: `manyhands_${name}`, text });
+
+const line = (at: number): string => `string_to_array($${at}::text, E'\\n', '')`;
+const whole = (at: number): string => `$${at}::bigint[]`;
+
+/** What a commit says: each at most once, whatever the group is. */
+export const commitStatements = {
+  /** Only one of all tries of a commit finds the number of the last one: what became of the others is known by their numbers. */
+  fence: named(
+    'fence',
+    `UPDATE members SET last_commit = $2 WHERE epoch = $1 AND over_at IS NULL AND last_commit = $3`,
+  ),
+  member: named('member', `SELECT last_commit, over_at IS NOT NULL AS over FROM members WHERE epoch = $1`),
+  lock: named(
+    'lock',
+    `SELECT progress.*, claimed_to FROM progress JOIN frontiers USING (job)
+     WHERE job = ANY ($1::bigint[]) ORDER BY job FOR NO KEY UPDATE OF progress`,
+  ),
+  beingForgotten: named('being_forgotten', `SELECT job FROM forgetting WHERE job = ANY ($1::bigint[])`),
+  idempotent: named(
+    'idempotent',
+    `SELECT owner, key, job, digest FROM idempotency
+     WHERE (owner, key) IN (SELECT * FROM unnest(${line(1)}, ${line(2)}))`,
+  ),
+  storedInputs: named('stored_inputs', `SELECT count, packed FROM inputs WHERE job = $1 AND first = $2`),
+  jobs: named('add_jobs', `INSERT INTO jobs (id, spec) SELECT * FROM unnest(${whole(1)}, ${line(2)})`),
+  frontiers: named(
+    'add_frontiers',
+    `INSERT INTO frontiers (job, claimed_to, range_count, ended)
+     SELECT job, 0, range_count, ended FROM unnest(${whole(1)}, ${whole(2)}, $3::boolean[]) AS t (job, range_count, ended)`,
+  ),
+  newProgress: named(
+    'add_progress',
+    `INSERT INTO progress (job, last_segment, inputs_end, ${PROGRESS_COLUMNS})
+     SELECT * FROM unnest(${whole(1)}, ${whole(2)}, ${whole(3)}, ${unnestedProgress(4)})`,
+  ),
+  progress: named(
+    'progress',
+    `UPDATE progress SET (last_segment, inputs_end, ${PROGRESS_COLUMNS}) = (t.last_segment, t.inputs_end,
+       ${PROGRESS_COLUMNS.split(',')
+         .map((column) => `t.${column.trim()}`)
+         .join(', ')})
+     FROM unnest(${whole(1)}, ${whole(2)}, ${whole(3)}, ${unnestedProgress(4)})
+       AS t (job, last_segment, inputs_end, ${PROGRESS_COLUMNS})
+     WHERE progress.job = t.job`,
+  ),
+  claimedTo: named(
+    'claimed_to',
+    `UPDATE frontiers SET claimed_to = t.claimed_to FROM unnest(${whole(1)}, ${whole(2)}) AS t (job, claimed_to)
+     WHERE frontiers.job = t.job AND frontiers.claimed_to < t.claimed_to`,
+  ),
+  ended: named('ended', `UPDATE frontiers SET ended = true WHERE job = ANY ($1::bigint[])`),
+  inputs: named(
+    'inputs',
+    `INSERT INTO inputs (job, first, count, packed)
+     SELECT job, first, count, substr($1::bytea, at, length)
+     FROM unnest($2::int[], $3::int[], ${whole(4)}, ${whole(5)}, $6::int[]) AS t (at, length, job, first, count)`,
+  ),
+  blocks: named(
+    'blocks',
+    `INSERT INTO blocks (job, first, epoch, part, count, generation, ended, exceptions, change)
+     SELECT job, first, epoch, coalesce(part, nextval('part_numbers')), count, generation,
+       substr($1::bytea, at, length), exceptions, 0
+     FROM unnest($2::int[], $3::int[], ${whole(4)}, ${whole(5)}, ${whole(6)}, ${whole(7)}, $8::int[], ${whole(9)}, ${line(10)})
+       AS t (at, length, job, first, epoch, part, count, generation, exceptions)
+     ON CONFLICT (job, first, epoch, part) DO UPDATE SET count = excluded.count, generation = excluded.generation,
+       ended = excluded.ended, exceptions = excluded.exceptions`,
+  ),
+  blocksEnded: named(
+    'blocks_ended',
+    `DELETE FROM blocks USING unnest(${whole(1)}, ${whole(2)}, ${whole(3)}, ${whole(4)}) AS t (job, first, epoch, part)
+     WHERE blocks.job = t.job AND blocks.first = t.first AND blocks.epoch = t.epoch AND blocks.part = t.part`,
+  ),
+  blocksOfJobs: named('blocks_of_jobs', `DELETE FROM blocks WHERE job = ANY ($1::bigint[])`),
+  leasesOfJobs: named('leases_of_jobs', `DELETE FROM leases WHERE job = ANY ($1::bigint[])`),
+  leases: named(
+    'leases',
+    `INSERT INTO leases (lease, job, holder, record, change)
+     SELECT lease, job, $1, record, 0 FROM unnest(${whole(2)}, ${whole(3)}, ${line(4)}) AS t (lease, job, record)
+     ON CONFLICT (lease) DO UPDATE SET job = excluded.job, holder = excluded.holder, record = excluded.record`,
+  ),
+  leasesEnded: named('leases_ended', `DELETE FROM leases WHERE lease = ANY ($1::bigint[])`),
+  segments: named(
+    'segments',
+    `INSERT INTO segments (job, seq, block, generation, failed, record, packed)
+     SELECT job, seq, block, generation, failed, record, substr($1::bytea, at, length)
+     FROM unnest($2::int[], $3::int[], ${whole(4)}, ${whole(5)}, ${whole(6)}, ${whole(7)}, $8::int[], ${line(9)})
+       AS t (at, length, job, seq, block, generation, failed, record)`,
+  ),
+  attempts: named(
+    'attempts',
+    `INSERT INTO attempts (job, task, record)
+     SELECT job, task, record FROM unnest(${whole(1)}, ${whole(2)}, ${line(3)})
+       WITH ORDINALITY AS t (job, task, record, n) ORDER BY n`,
+  ),
+  logs: named(
+    'logs',
+    `INSERT INTO logs (job, task, record)
+     SELECT job, task, record FROM unnest(${whole(1)}, ${whole(2)}, ${line(3)})
+       WITH ORDINALITY AS t (job, task, record, n) ORDER BY n`,
+  ),
+  tokens: named(
+    'tokens',
+    `INSERT INTO tokens (id, record) SELECT * FROM unnest(${line(1)}, ${line(2)})
+     ON CONFLICT (id) DO UPDATE SET record = excluded.record`,
+  ),
+  tokenWrites: named('token_writes', `UPDATE farm SET token_writes = token_writes + $1`),
+  blobRefs: named(
+    'blob_refs',
+    `INSERT INTO blob_refs (sha256, job) SELECT * FROM unnest(${line(1)}, ${whole(2)}) ON CONFLICT DO NOTHING`,
+  ),
+  idempotency: named(
+    'idempotency',
+    `INSERT INTO idempotency (owner, key, job, digest)
+     SELECT * FROM unnest(${line(1)}, ${line(2)}, ${whole(3)}, ${line(4)})`,
+  ),
+} as const;

@@ -1,0 +1,156 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { chmodSync, chownSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { findPostgres, type PostgresPrograms } from './postgres-programs.ts';
+
+/** Milliseconds in which it has to start, or to stop. */
+const PATIENCE = 30_000;
+
+/** A real PostgreSQL with data of its own, for a test file; it needs nothing but what `npm ci` installs. */
+export class TestPostgres {
+  readonly #dir: string;
+  readonly #programs: PostgresPrograms;
+  readonly #port: number;
+  #process: ChildProcess | undefined;
+  #databases = 0;
+
+  private constructor(dir: string, programs: PostgresPrograms, port: number) {
+    this.#dir = dir;
+    this.#programs = programs;
+    this.#port = port;
+  }
+
+  static async start(settings: Readonly<Record<string, string>> = {}): Promise<TestPostgres> {
+    const programs = findPostgres();
+    const dir = mkdtempSync(path.join(tmpdir(), 'manyhands-pg-'));
+    const server = new TestPostgres(dir, programs, await freePort());
+    try {
+      if (programs.as !== undefined) chownSync(dir, programs.as.uid, programs.as.gid);
+      chmodSync(dir, 0o700);
+      const init = ['-D', server.#data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync', '-k'];
+      execFileSync(path.join(programs.bin, 'initdb'), init, { ...programs.as, cwd: dir, stdio: 'pipe' });
+      await server.run(settings);
+      return server;
+    } catch (error) {
+      await server.remove();
+      throw error;
+    }
+  }
+
+  /** Over TCP, as it is usual. */
+  url(database: string, user = 'postgres'): string {
+    return `postgres://${user}@127.0.0.1:${this.#port}/${database}`;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  /** The process that the others are children of. */
+  get pid(): number {
+    return Number(readFileSync(path.join(this.#data, 'postmaster.pid'), 'utf8').split('\n')[0]);
+  }
+
+  /** Starts it again, after `stop` or `kill`. */
+  async run(settings: Readonly<Record<string, string>> = {}): Promise<void> {
+    const given = { listen_addresses: '127.0.0.1', port: `${this.#port}`, shared_buffers: '32MB', ...settings };
+    const options = Object.entries(given).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+    const args = ['-D', this.#data, '-k', this.#dir, ...options];
+    const child = spawn(path.join(this.#programs.bin, 'postgres'), args, {
+      ...this.#programs.as,
+      cwd: this.#dir,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    this.#process = child;
+    let said = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-4_000)));
+    const until = Date.now() + PATIENCE;
+    while (!(await this.#answers())) {
+      if (child.exitCode !== null || Date.now() > until) throw new Error(`PostgreSQL did not start: ${said}`);
+      await sleep(20);
+    }
+  }
+
+  /** An empty one. */
+  async database(): Promise<{ url: string; name: string }> {
+    const name = `test_${++this.#databases}`;
+    await this.query(`CREATE DATABASE ${name} STRATEGY file_copy`);
+    return { url: this.url(name), name };
+  }
+
+  async query(text: string, database = 'postgres'): Promise<Record<string, unknown>[]> {
+    const client = new pg.Client({ connectionString: this.url(database) });
+    await client.connect();
+    try {
+      return (await client.query(text)).rows;
+    } finally {
+      await client.end();
+    }
+  }
+
+  /** In the middle of whatever it does: what has been synced survives. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  /** Cuts its connections and writes everything out. */
+  async stop(): Promise<void> {
+    await this.#end('SIGINT');
+  }
+
+  /** All its processes hold still, or go on. */
+  pause(isPaused: boolean): void {
+    for (const pid of [this.pid, ...this.#children()]) {
+      try {
+        process.kill(pid, isPaused ? 'SIGSTOP' : 'SIGCONT');
+      } catch {
+        // It has just ended.
+      }
+    }
+  }
+
+  async remove(): Promise<void> {
+    await this.#end('SIGQUIT');
+    rmSync(this.#dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+  }
+
+  get #data(): string {
+    return path.join(this.#dir, 'data');
+  }
+
+  #children(): number[] {
+    const { pid } = this;
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+  }
+
+  async #answers(): Promise<boolean> {
+    return await this.query('SELECT 1').then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async #end(signal: 'SIGKILL' | 'SIGINT' | 'SIGQUIT'): Promise<void> {
+    const child = this.#process;
+    this.#process = undefined;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise((resolve) => child.once('close', resolve));
+    child.kill(signal);
+    await gone;
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer().once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as AddressInfo;
+      probe.close(() => resolve(port));
+    });
+  });
+}
