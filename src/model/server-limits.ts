@@ -26,6 +26,12 @@ export const GIVE_WORTH = 20;
 /** Rows of blocks that are given away at once: the next pulse goes on. */
 export const GIVE_BLOCKS = 16;
 
+/** Workers that a server may have more than another before newcomers are sent there: fewer make no difference that anybody feels. */
+export const SPREAD_MARGIN = 2;
+
+/** Workers that a server remembers to have sent elsewhere, so that one that cannot get there is taken when it comes again. */
+export const SENT_AWAY = 4_096;
+
 /** Milliseconds between two questions whether the server that granted a worker's leases is over, and how long it is asked: until then it is, or it lives and has them. */
 export const TAKEOVER_RETRY = 500;
 export const TAKEOVER_PATIENCE = SERVER_LEASE + 2 * PULSE_INTERVAL + TAKEOVER_GRACE;

@@ -43,7 +43,13 @@ export class ClientConnection implements Connection {
     this.#peer = peer;
     this.identity = identity;
     this.#onClosed = onClosed;
-    this.#send({ kind: 'clientWelcome', protocol: PROTOCOL, farm: core.farm });
+    const servers = core.elsewhere.addresses();
+    this.#send({
+      kind: 'clientWelcome',
+      protocol: PROTOCOL,
+      farm: core.farm,
+      ...(servers.length > 0 && { servers: [...servers] }),
+    });
   }
 
   receive(frame: Frame): Promise<void> | undefined {

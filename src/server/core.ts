@@ -126,6 +126,7 @@ export class Core {
       logs: this.logs,
     });
     this.workerGateway.siblings = this.siblings;
+    this.workerGateway.elsewhere = this.elsewhere;
   }
 
   #newLoop(): Loop {

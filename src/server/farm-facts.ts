@@ -1,6 +1,7 @@
 import type { ServerFacts, ServerView, WorkerView } from '../model/feed.ts';
 import type { Epoch, JobId, WorkerId } from '../model/ids.ts';
-import { SERVER_FACTS_BYTES } from '../model/server-limits.ts';
+import { SERVERS } from '../model/move-limits.ts';
+import { SENT_AWAY, SERVER_FACTS_BYTES, SPREAD_MARGIN } from '../model/server-limits.ts';
 import type { Core } from './core.ts';
 import type { Feed } from './feed.ts';
 import { RequestError } from './requests.ts';
@@ -21,6 +22,10 @@ export class FarmFacts {
   readonly #feed: Feed;
   readonly #url: string;
   readonly #others = new Map<Epoch, ServerFacts>();
+  /** Workers that were sent to each server since it said how many it has. */
+  readonly #sent = new Map<string, number>();
+  /** Workers that were sent elsewhere of late. */
+  readonly #sentAway = new Set<WorkerId>();
   /** It takes no more workers. */
   leaving = false;
 
@@ -34,11 +39,32 @@ export class FarmFacts {
     elsewhere.serversChanged = () => this.#read();
     elsewhere.ordered = (order) => this.#obey(order);
     elsewhere.act = (worker, action) => this.#act(worker, action);
+    elsewhere.addresses = () => this.#reachable.map(({ url }) => url).slice(0, SERVERS);
+    elsewhere.betterPlaces = (worker) => this.#betterPlaces(worker);
   }
 
-  /** The other servers that live, the first one first. */
-  get others(): readonly ServerFacts[] {
-    return [...this.#others.values()];
+  /** Other servers that take workers. */
+  get #reachable(): ServerFacts[] {
+    return [...this.#others.values()].filter(({ leaving }) => leaving !== true);
+  }
+
+  /** Those with so few workers that one more here would be too many; all of them, where this server is about to leave (R38). */
+  #betterPlaces(worker: WorkerId): readonly string[] {
+    const places = this.leaving ? this.#reachable : this.#emptier();
+    const [best] = places;
+    // Who comes again cannot get there.
+    if (best === undefined || this.#sentAway.has(worker)) return [];
+    this.#sentAway.add(worker);
+    if (this.#sentAway.size > SENT_AWAY) this.#sentAway.delete(this.#sentAway.values().next().value as WorkerId);
+    // It is not among those that were told of yet.
+    this.#sent.set(best.url, (this.#sent.get(best.url) ?? 0) + 1);
+    return places.map(({ url }) => url).slice(0, SERVERS);
+  }
+
+  #emptier(): ServerFacts[] {
+    const here = this.#core.workerGateway.connected;
+    const has = ({ url, connected }: ServerFacts): number => connected + (this.#sent.get(url) ?? 0);
+    return this.#reachable.filter((other) => here >= has(other) + SPREAD_MARGIN).sort((a, b) => has(a) - has(b));
   }
 
   #write(): string {
@@ -61,6 +87,7 @@ export class FarmFacts {
 
   #read(): void {
     this.#others.clear();
+    this.#sent.clear();
     const workers: (WorkerView & { server: string })[] = [];
     const running = new Map<JobId, number>();
     const servers: ServerView[] = [];

@@ -33,10 +33,21 @@ export interface Elsewhere {
   ordered(order: string): void;
   /** Has another server act on its worker; false: nobody has it. */
   act(worker: WorkerId, action: 'drain' | 'undrain' | 'stop'): Promise<boolean>;
+  /** Where the farm has other servers (P29). */
+  addresses(): readonly string[];
+  /** Where a worker that comes with nothing should go instead; empty: it is welcome here (R38). */
+  betterPlaces(worker: WorkerId): readonly string[];
 }
 
 export function noElsewhere(): Elsewhere {
-  return { serversChanged: () => {}, tokensChanged: () => {}, ordered: () => {}, act: async () => false };
+  return {
+    serversChanged: () => {},
+    tokensChanged: () => {},
+    ordered: () => {},
+    act: async () => false,
+    addresses: () => [],
+    betterPlaces: () => [],
+  };
 }
 
 /**

@@ -59,11 +59,22 @@ export class WorkerConnection implements Connection {
   }
 
   /** The last message, and the end: `detail` names what was wrong. */
-  refuse(code: Refused['code'], detail: string, closeCode: number, retryAfter?: number): void {
+  refuse(
+    code: Refused['code'],
+    detail: string,
+    closeCode: number,
+    instead: { retryAfter?: number; servers?: readonly string[] } = {},
+  ): void {
     if (this.#over) return;
-    this.#gateway.onRefused(this, code, detail);
-    const refused: Refused = { kind: 'refused', code, detail, ...(retryAfter === undefined ? {} : { retryAfter }) };
-    this.outbox.sendNow(refused);
+    if (code !== 'elsewhere') this.#gateway.onRefused(this, code, detail);
+    const { servers, ...when } = instead;
+    this.outbox.sendNow({
+      kind: 'refused',
+      code,
+      detail,
+      ...when,
+      ...(servers !== undefined && { servers: [...servers] }),
+    });
     this.peer.close(closeCode, detail);
     this.closed(detail);
   }

@@ -25,10 +25,13 @@ import type { JobNotices, Missing } from './job-notices.ts';
 import type { Loop } from './loop.ts';
 import { CloseCode, type Connection, type Gateway, type Identity, type Peer } from './peer.ts';
 import { failureColumn } from './segment-column.ts';
-import type { Siblings } from './siblings.ts';
+import { type Elsewhere, noElsewhere, type Siblings } from './siblings.ts';
 import type { TaskLogs } from './task-logs.ts';
 import { WorkerConnection } from './worker-connection.ts';
 import { type Grant, WorkerOutbox } from './worker-outbox.ts';
+
+/** With a refusal: when it may be better. */
+const LATER = { retryAfter: REBUILD_INTERVAL };
 
 /** Between worker sockets and the loop: decodes, validates, names the worker; sends what the loop decides. */
 export class WorkerGateway implements Gateway {
@@ -45,6 +48,7 @@ export class WorkerGateway implements Gateway {
   givesPyodide = false;
   /** Where leases that nobody here knows may be those of another server; absent: there is none. */
   siblings: Pick<Siblings, 'takeOver' | 'unsettled'> | undefined;
+  elsewhere: Pick<Elsewhere, 'addresses' | 'betterPlaces'> = noElsewhere();
   /** For the log: a worker broke a rule, or may not be here. */
   onRefused: (worker: WorkerConnection, code: string, detail: string) => void = () => {};
 
@@ -136,6 +140,9 @@ export class WorkerGateway implements Gateway {
       return;
     }
     const id = workerIdOf(hello.key);
+    const better = hello.held.length === 0 && !this.#connections.has(id) ? this.elsewhere.betterPlaces(id) : [];
+    if (better.length > 0)
+      return connection.refuse('elsewhere', 'other servers have more room', CloseCode.restart, { servers: better });
     const held = hello.held.map((lease): HeldLease => ({ lease: lease.lease, runs: wellFormed(lease.runs) }));
     const worker: WorkerFacts = {
       id,
@@ -155,7 +162,7 @@ export class WorkerGateway implements Gateway {
     const strange = this.siblings === undefined ? [] : this.#strangeOf(id, held);
     const known = strange.length === 0 ? held : held.filter((lease) => !strange.includes(lease));
     if (!this.#loop.post({ kind: 'workerJoined', worker, held: known })) {
-      connection.refuse('busy', 'the server cannot write to its store now', CloseCode.restart, REBUILD_INTERVAL);
+      connection.refuse('busy', 'the server cannot write to its store now', CloseCode.restart, LATER);
       return;
     }
     // What the loop decides leaves in a later turn, so the welcome is first all the same (P7).
@@ -163,11 +170,13 @@ export class WorkerGateway implements Gateway {
     connection.id = id;
     connection.silence = hello.device === 'browser' ? BROWSER_LEASE_TIME : LEASE_TIME;
     this.#connections.set(id, connection);
+    const servers = this.elsewhere.addresses();
     connection.outbox.send({
       kind: 'welcome',
       protocol: PROTOCOL,
       worker: id,
       farm: this.#farm,
+      ...(servers.length > 0 && { servers: [...servers] }),
       pingEvery: PING_INTERVAL,
       silence: connection.silence,
     });
@@ -310,7 +319,7 @@ export class WorkerGateway implements Gateway {
       sizes = await Promise.all(blobs.map(({ sha256 }) => this.#blobs.size(sha256)));
       referred = await mentionedBlobs(this.#blobs, mentions, blobs);
     } catch {
-      connection.refuse('busy', 'the server cannot look for blobs now', CloseCode.restart, REBUILD_INTERVAL);
+      connection.refuse('busy', 'the server cannot look for blobs now', CloseCode.restart, LATER);
       return;
     }
     // What is not taken here comes again after the reconnect.
