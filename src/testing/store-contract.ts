@@ -6,6 +6,7 @@ import { ownershipRules } from './store-contract/ownership.ts';
 import { partRules } from './store-contract/parts.ts';
 import { readRules } from './store-contract/reads.ts';
 import { reopenRules } from './store-contract/reopen.ts';
+import { sequenceRules } from './store-contract/sequences.ts';
 import type { SharedHome } from './store-contract/servers.ts';
 import { sharedRules } from './store-contract/shared.ts';
 
@@ -33,5 +34,6 @@ export function sharedStoreContract(name: string, makeHome: () => Promise<Shared
   describe(`contract of shared stores: ${name}`, () => {
     sharedRules(makeHome);
     partRules(makeHome);
+    sequenceRules(makeHome);
   });
 }

@@ -16,25 +16,27 @@ export class TestPostgres {
   readonly #dir: string;
   readonly #programs: PostgresPrograms;
   readonly #port: number;
+  readonly #settings: Readonly<Record<string, string>>;
   #process: ChildProcess | undefined;
   #databases = 0;
 
-  private constructor(dir: string, programs: PostgresPrograms, port: number) {
+  private constructor(dir: string, programs: PostgresPrograms, port: number, settings: Readonly<Record<string, string>>) {
     this.#dir = dir;
     this.#programs = programs;
     this.#port = port;
+    this.#settings = settings;
   }
 
   static async start(settings: Readonly<Record<string, string>> = {}): Promise<TestPostgres> {
     const programs = findPostgres();
     const dir = mkdtempSync(path.join(tmpdir(), 'manyhands-pg-'));
-    const server = new TestPostgres(dir, programs, await freePort());
+    const server = new TestPostgres(dir, programs, await freePort(), settings);
     try {
       if (programs.as !== undefined) chownSync(dir, programs.as.uid, programs.as.gid);
       chmodSync(dir, 0o700);
       const init = ['-D', server.#data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync', '-k'];
       execFileSync(path.join(programs.bin, 'initdb'), init, { ...programs.as, cwd: dir, stdio: 'pipe' });
-      await server.run(settings);
+      await server.run();
       return server;
     } catch (error) {
       await server.remove();
@@ -57,8 +59,8 @@ export class TestPostgres {
   }
 
   /** Starts it again, after `stop` or `kill`. */
-  async run(settings: Readonly<Record<string, string>> = {}): Promise<void> {
-    const given = { listen_addresses: '127.0.0.1', port: `${this.#port}`, shared_buffers: '32MB', ...settings };
+  async run(): Promise<void> {
+    const given = { listen_addresses: '127.0.0.1', port: `${this.#port}`, shared_buffers: '32MB', ...this.#settings };
     const options = Object.entries(given).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
     const args = ['-D', this.#data, '-k', this.#dir, ...options];
     const child = spawn(path.join(this.#programs.bin, 'postgres'), args, {

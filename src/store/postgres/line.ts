@@ -59,7 +59,7 @@ export class Line {
     const until = performance.now() + this.#patience;
     for (let wait = DB_RETRY_MIN; ; wait = Math.min(2 * wait, DB_RETRY_MAX)) {
       try {
-        return await this.#once(act);
+        return await this.#once(act, until);
       } catch (error) {
         const failure = failureOf(error);
         if (failure.kind === 'final' || this.#closed || performance.now() + wait > until) throw failure.error;
@@ -68,13 +68,14 @@ export class Line {
     }
   }
 
-  async #once<Value>(act: (connection: Connection) => Promise<Value>): Promise<Value> {
+  async #once<Value>(act: (connection: Connection) => Promise<Value>, until: number): Promise<Value> {
     if (this.#connection === undefined || this.#connection.isLost) {
       this.#connection = await Connection.open(this.#settings);
       if (this.#closed) this.#connection.cut();
     }
     const connection = this.#connection;
-    const hung = setTimeout(() => connection.cut(), DB_STATEMENT_TIME);
+    const left = Math.max(0, until - performance.now());
+    const hung = setTimeout(() => connection.cut(), Math.min(DB_STATEMENT_TIME, left));
     try {
       return await act(connection);
     } catch (error) {

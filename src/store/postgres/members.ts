@@ -69,6 +69,8 @@ export class Members {
         return { value: joined.rows[0]?.['epoch'] as Epoch, sent: [] };
       }),
     );
+    // Those before are over, whatever became of them.
+    for (const own of this.#own.values()) own.isUnsettled = false;
     this.#own.set(epoch, { acked: 0, tried: 0, isUnsettled: false });
     return epoch;
   }

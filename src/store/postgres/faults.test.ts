@@ -1,0 +1,218 @@
+import assert from 'node:assert/strict';
+import { after, type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { cleanUp } from '../../../test/support/cleanup.ts';
+import { CuttingProxy } from '../../../test/support/cutting-proxy.ts';
+import { TestPostgres } from '../../../test/support/postgres.ts';
+import { leaseId } from '../../model/ids.ts';
+import type { Write } from '../../model/records.ts';
+import { rejects } from '../../testing/store-contract/home.ts';
+import { aJob, aLease, aSegment, bytesOf, progressOf } from '../../testing/store-records.ts';
+import { openPostgresStore, type PostgresOptions, type PostgresStore } from './postgres-store.ts';
+
+// The system survives, and with it what was written but not synced.
+const server = await TestPostgres.start({ fsync: 'off' });
+after(() => server.remove());
+
+interface Subject {
+  readonly store: PostgresStore;
+  readonly epoch: number;
+  readonly name: string;
+  readonly proxy: CuttingProxy;
+  another(): Promise<PostgresStore>;
+}
+
+/** A store behind a line that can be cut. */
+async function subject(t: TestContext, options: PostgresOptions = {}): Promise<Subject> {
+  const { name } = await server.database();
+  const proxy = await CuttingProxy.to(server.port);
+  cleanUp(t, () => proxy.close());
+  const open = async (port: number): Promise<PostgresStore> => {
+    const store = await openPostgresStore(`postgres://postgres@127.0.0.1:${port}/${name}`, options);
+    cleanUp(t, () => store.close());
+    return store;
+  };
+  const store = await open(proxy.port);
+  return { store, epoch: await store.start(), name, proxy, another: () => open(server.port) };
+}
+
+const one = (job: number): Write[] => [
+  aSegment(job, 1, 0, 1),
+  { kind: 'progress', job, progress: progressOf(), change: { counted: { done: 1, segments: 1 }, set: {} } },
+];
+
+async function counted(store: PostgresStore, job: number): Promise<[number | undefined, number[]]> {
+  const segments = await store.readSegments(job, { after: 0 }, 1e6);
+  return [(await store.readJob(job))?.progress.done, segments.map(({ segment }) => segment.seq)];
+}
+
+test('D4 a commit whose answer was lost is there once, and is told as it was (F-38)', async (t) => {
+  const { store, epoch, proxy } = await subject(t);
+  await store.commit([aJob(1)], epoch);
+  await store.commit(one(1), epoch);
+  for (const times of [1, 3]) {
+    proxy.loseAnswerTo('COMMIT', times);
+    const before = (await store.readSegments(1, { after: 0 }, 1e6)).length;
+    const [segment, progress] = await store.commit(one(1), epoch);
+    assert.equal(segment?.kind === 'segment' && segment.segment.seq, before + 1);
+    assert.equal(progress?.kind === 'progress' && progress.progress.done, before + 1);
+  }
+  await store.commit(one(1), epoch);
+  assert.deepEqual(await counted(store, 1), [4, [1, 2, 3, 4]]);
+});
+
+test('D4 a commit that was lost on its way is made again', async (t) => {
+  const { store, epoch, proxy } = await subject(t);
+  await store.commit([aJob(1)], epoch);
+  const commits = Array.from({ length: 30 }, () => store.commit(one(1), epoch));
+  for (let at = 0; at < 10; at++) {
+    await sleep(7);
+    proxy.cut();
+  }
+  await Promise.all(commits);
+  assert.equal((await counted(store, 1))[0], 30);
+});
+
+test('D5 a claim whose answer was lost gives the same blocks (F-38)', async (t) => {
+  const { store, epoch, proxy } = await subject(t);
+  await store.commit([aJob(1)], epoch);
+  for (const first of [0, 2, 4]) {
+    await store.commit([{ kind: 'inputs', job: 1, first, count: 2, column: bytesOf(`inputs ${first}`) }], epoch);
+  }
+  await store.claim(1, 1, epoch);
+  proxy.loseAnswerTo('manyhands_claim');
+  const claimed = await store.claim(1, 9, epoch);
+  assert.deepEqual(
+    claimed.map(({ block, inputs }) => [block.first, inputs && new TextDecoder().decode(inputs)]),
+    [
+      [2, 'inputs 2'],
+      [4, 'inputs 4'],
+    ],
+  );
+  assert.equal((await store.recover(await store.start())).blocks.length, 3);
+});
+
+test('D7 D21 so do a take-over and a reopen (F-38)', async (t) => {
+  const { store, epoch, proxy, another } = await subject(t);
+  const other = await another();
+  const theirs = await other.start();
+  await store.commit([aJob(1), { kind: 'inputs', job: 1, first: 0, count: 4, column: bytesOf('x') }], epoch);
+  await other.claim(1, 1, theirs);
+  await other.commit([aLease(1, 0, 2, 1, theirs)], theirs);
+  await other.close();
+  proxy.loseAnswerTo('COMMIT');
+  const taken = await store.takeOver([leaseId(theirs, 1)], epoch);
+  assert.deepEqual([taken.blocks.length, taken.leases.length], [1, 1]);
+  assert.equal((await store.recover(epoch)).blocks.length, 1);
+  await store.commit(
+    [
+      aSegment(1, 1, 0, 4, { failed: 4 }),
+      { kind: 'progress', job: 1, progress: progressOf({ state: 'failed', total: 4, failed: 4 }) },
+    ],
+    epoch,
+  );
+  proxy.loseAnswerTo('COMMIT');
+  assert.equal(await store.reopen(1), 4);
+  assert.equal((await store.readJob(1))?.progress.generation, 1);
+});
+
+test('D4 what was acknowledged survives the death of PostgreSQL, once each (F-38)', async (t) => {
+  const { store, epoch } = await subject(t);
+  await store.commit([aJob(1)], epoch);
+  let acknowledged = 0;
+  let isDone = false;
+  const writing = (async () => {
+    while (!isDone) {
+      await store.commit(one(1), epoch);
+      acknowledged += 1;
+    }
+  })();
+  for (let round = 0; round < 2; round++) {
+    const before = acknowledged;
+    while (acknowledged < before + 20) await sleep(5);
+    await server.kill();
+    await server.run();
+  }
+  isDone = true;
+  await writing;
+  const [done, seqs] = await counted(store, 1);
+  assert.deepEqual([done, seqs.length], [acknowledged, acknowledged]);
+});
+
+test('a database that does not answer is waited for, then the answer is busy (F-38)', async (t) => {
+  const { store, epoch } = await subject(t, { patience: 600 });
+  await store.commit([aJob(1)], epoch);
+  server.pause(true);
+  const waiting = store.commit(one(1), epoch);
+  await rejects(waiting, 'busy', /PostgreSQL/);
+  server.pause(false);
+  await rejects(store.commit(one(1), epoch), 'busy', /start again/);
+  const next = await store.start();
+  const { jobs } = await store.recover(next);
+  const done = jobs[0]?.progress.done as number;
+  await store.commit(one(1), next);
+  assert.deepEqual(
+    await counted(store, 1),
+    [done + 1, Array.from({ length: done + 1 }, (_, at) => at + 1)],
+    'whichever it was: it is known after a start',
+  );
+  await rejects(store.commit(one(1), epoch), 'fenced');
+});
+
+test('a failover that lost what had been acknowledged is noticed (F-39)', async (t) => {
+  const { store, epoch, name } = await subject(t);
+  await store.commit([aJob(1)], epoch);
+  await store.commit(one(1), epoch);
+  await server.query('UPDATE members SET last_commit = last_commit - 1', name);
+  await rejects(store.commit(one(1), epoch), 'rewound', /not as new/);
+  await rejects(store.claim(1, 1, epoch), 'rewound');
+  await server.query('DELETE FROM members', name);
+  await rejects(store.pulse(epoch, ''), 'rewound');
+  const next = await store.start();
+  await store.commit(one(1), next);
+});
+
+test('D13 a full disk keeps nothing of the group, and the next commit works once there is room', async (t) => {
+  const { store, epoch, name } = await subject(t);
+  await store.commit([aJob(1)], epoch);
+  await server.query(
+    `CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS
+       $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$;
+     CREATE TRIGGER no_room BEFORE INSERT ON segments EXECUTE FUNCTION no_room()`,
+    name,
+  );
+  await rejects(store.commit(one(1), epoch), 'full', /no room/);
+  await rejects(store.commit(one(1), epoch), 'full');
+  await server.query('DROP TRIGGER no_room ON segments', name);
+  await store.commit(one(1), epoch);
+  assert.deepEqual(await counted(store, 1), [1, [1]]);
+});
+
+test('D16 what PostgreSQL finds damaged is told as that', async (t) => {
+  const { store, epoch, name } = await subject(t);
+  await store.commit([aJob(1)], epoch);
+  await server.query(`UPDATE jobs SET spec = '{"name": '`, name);
+  await rejects(store.readJob(1), 'damaged', /not what was written/);
+});
+
+test('hints reach the other servers, also after the line was cut, and not oneself', async (t) => {
+  const { store, proxy, another } = await subject(t);
+  const other = await another();
+  const heard: string[] = [];
+  store.onHint = () => heard.push('one');
+  other.onHint = () => heard.push('other');
+  const until = async (about: string): Promise<void> => {
+    for (let tries = 0; tries < 200 && !heard.includes(about); tries++) {
+      (about === 'one' ? other : store).hint();
+      await sleep(50);
+    }
+    assert.ok(heard.includes(about) && heard.every((each) => each === about), heard.join());
+    // The last ones may be on their way.
+    await sleep(200);
+    heard.length = 0;
+  };
+  await until('other');
+  await until('one');
+  proxy.cut();
+  await until('one');
+});
