@@ -1,7 +1,7 @@
 import { openTasks } from '../model/bitmaps.ts';
 import type { Epoch, JobId, TaskIndex } from '../model/ids.ts';
 import type { BlockRecord, TaskException } from '../model/job.ts';
-import { countRuns, pushRun, type Run } from '../model/runs.ts';
+import { countRuns, intersectRuns, pushRun, type Run } from '../model/runs.ts';
 import type { Lease } from './leases.ts';
 import { mayMove, type TaskState } from './transitions.ts';
 import type { Trouble } from './trouble.ts';
@@ -244,6 +244,20 @@ export class BlockState {
     }
     block.#setAside(record.exceptions, wall);
     return block;
+  }
+
+  /** Tasks that wait are other servers' from now on. Returns what they went through. */
+  give(runs: readonly Run[], wall: number): TaskException[] {
+    const exceptions = this.troubles.size === 0 ? [] : this.#exceptions(wall);
+    for (const index of this.troubled(runs)) this.troubles.delete(index);
+    for (const from of ['ready', 'aside'] as const) this.move(this.select(runs, from), from, 'elsewhere');
+    return exceptions.flatMap((exception) =>
+      intersectRuns([{ start: exception.index, count: exception.count }], runs).map(({ start, count }) => ({
+        ...exception,
+        index: start,
+        count,
+      })),
+    );
   }
 
   /** Tasks that were another server's, with what they went through. Returns how many. */

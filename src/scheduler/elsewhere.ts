@@ -1,12 +1,14 @@
 import { endedExcept } from '../model/bitmaps.ts';
 import { hasEnded, type JobState } from '../model/job.ts';
-import { countRuns } from '../model/runs.ts';
+import { countRuns, type Run } from '../model/runs.ts';
 import { GIVE_BLOCKS, GIVE_WORTH } from '../model/server-limits.ts';
 import type { BlockState } from './block-state.ts';
 import { dropBlock, endFound, endIfComplete } from './ending.ts';
 import type { ElsewhereEvent } from './events.ts';
 import type { OpenJob } from './job-state.ts';
 import { openJob, pauseJob, resumeJob, takeBlock } from './jobs.ts';
+import { joinRuns } from './leases.ts';
+import { freeOrphans } from './losses.ts';
 import { adoptAll } from './recovery.ts';
 import type { State } from './state.ts';
 import { lastTasks } from './takeback.ts';
@@ -58,33 +60,50 @@ export function jobPulsed(state: State, { job: id, claimable, wanted }: Of<'jobP
   if (wanted && !claimable) giveSome(state, job);
 }
 
-/** Half of what waits here, unless that is soon done, or all of it where nobody can run it; from the end. */
+/** Half of what waits here, unless that is soon done; from the end. */
 function giveSome(state: State, job: OpenJob): void {
-  let left = job.shape.slots === 0 ? job.tally.ready : Math.floor(job.tally.ready / 2);
-  if (left * job.estimate < GIVE_WORTH * 1000 * Math.max(1, job.shape.slots)) return;
+  if (!canRunHere(job)) return giveAll(state, job);
+  let left = Math.ceil(job.tally.ready / 2);
+  if (left * job.estimate < GIVE_WORTH * 1000 * job.shape.slots) return;
   let rows = 0;
   for (const block of [...job.readyBlocks].reverse()) {
     if (left === 0 || rows++ === GIVE_BLOCKS) break;
-    left -= giveOf(state, job, block, left);
+    const runs = lastTasks(block.next(block.tally.ready), left);
+    left -= countRuns(runs);
+    give(state, job, block, runs);
   }
   state.jobChanged(job);
 }
 
-function giveOf(state: State, job: OpenJob, block: BlockState, most: number): number {
-  const runs = lastTasks(block.next(block.tally.ready), most);
-  const tasks = countRuns(runs);
-  block.move(runs, 'ready', 'elsewhere');
-  job.unclaimed += tasks;
-  job.noteReady(block);
+function canRunHere({ shape }: OpenJob): boolean {
+  for (const worker of shape.fits) if (!worker.draining && !worker.lost) return true;
+  return false;
+}
+
+/** Whatever waits, also what has a past, and what waits for a worker that may be at another server by now. */
+function giveAll(state: State, job: OpenJob): void {
+  for (const lease of [...job.orphans]) freeOrphans(state, lease);
+  if (job.endedAt !== undefined) return;
+  let rows = 0;
+  for (const block of [...job.blocks.values()]) {
+    const { ready, aside } = block.tally;
+    if (ready + aside === 0) continue;
+    if (rows++ === GIVE_BLOCKS) break;
+    const whole = [{ start: block.first, count: block.count }];
+    give(state, job, block, joinRuns(block.select(whole, 'ready'), block.select(whole, 'aside')));
+  }
+  state.jobChanged(job);
+}
+
+function give(state: State, job: OpenJob, block: BlockState, runs: readonly Run[]): void {
   const { first, count, generation } = block;
   const ended = endedExcept(first, count, runs);
-  state.write({
-    kind: 'blockFreed',
-    block: { job: job.id, first, count, generation, ended, exceptions: [], epoch: 0 },
-  });
+  const exceptions = block.give(runs, state.wall);
+  job.unclaimed += countRuns(runs);
+  job.noteReady(block);
+  state.write({ kind: 'blockFreed', block: { job: job.id, first, count, generation, ended, exceptions, epoch: 0 } });
   if (block.over) dropBlock(state, job, block);
   else state.blockChanged(block);
-  return tasks;
 }
 
 /** Their workers came here (R37): what could be had of their leases is as if granted here. */
@@ -98,7 +117,7 @@ export function leasesTaken(state: State, { newcomers, blocks, leases }: Of<'lea
     if (!state.workers.has(worker)) continue;
     for (const { lease, runs } of held) {
       const known = state.leases.get(lease);
-      if (known !== undefined) keepHeld(state, known, runs);
+      if (known?.workerId === worker) keepHeld(state, known, runs);
     }
     revokeUnknown(state, worker, held);
   }

@@ -117,13 +117,13 @@ function endBlock(state: State, job: OpenJob, block: BlockState): void {
 }
 
 /** Forgets a block and the leases in it, on disk and in memory. */
-export function dropBlock(state: State, job: OpenJob, block: BlockState): void {
-  for (const lease of [...block.leases]) settleLease(state, lease, 'superseded');
+export function dropBlock(state: State, job: OpenJob, block: BlockState, gone = false): void {
+  for (const lease of [...block.leases]) settleLease(state, lease, 'superseded', gone);
   for (const kind of ['ready', 'aside', 'leased', 'orphaned'] as const) job.tally[kind] -= block.tally[kind];
   job.blocks.delete(block.first);
   job.needs.delete(block.first);
   job.readyBlocks.delete(block);
-  state.write({ kind: 'blockEnded', job: job.id, first: block.first });
+  if (!gone) state.write({ kind: 'blockEnded', job: job.id, first: block.first });
   state.send({ kind: 'dropBlock', job: job.id, first: block.first });
 }
 
@@ -156,13 +156,13 @@ export function endFound(state: State, job: OpenJob, end: Pick<JobProgress, 'sta
   job.state = end.state;
   job.endedAt = end.endedAt ?? state.now + state.wall;
   job.reason = end.reason ?? job.reason;
-  dropJob(state, job);
+  dropJob(state, job, true);
   state.jobChanged(job);
   release(state, job);
 }
 
-/** Its copies are stopped, and nothing of it stays in memory. */
-function dropJob(state: State, job: OpenJob): void {
+/** Its copies are stopped, and nothing of it stays in memory. `gone`: nor is anything left on disk, where the job itself may be gone. */
+function dropJob(state: State, job: OpenJob, gone = false): void {
   for (const block of [...job.blocks.values()]) {
     for (const lease of block.leases) {
       const runs = joinRuns(lease.left, lease.away);
@@ -170,7 +170,7 @@ function dropJob(state: State, job: OpenJob): void {
         state.send({ kind: 'revoke', worker: lease.workerId, lease: lease.id, runs });
       }
     }
-    dropBlock(state, job, block);
+    dropBlock(state, job, block, gone);
   }
   job.unclaimed = 0;
   job.more = false;

@@ -91,9 +91,9 @@ export function forgetLease(state: State, lease: Lease): void {
   if (held?.size === 0) state.held.delete(lease.workerId);
 }
 
-/** Nothing of it is wanted any more: gone from memory and disk. `verdict`: on what is sent again of it. */
-export function settleLease(state: State, lease: Lease, verdict: 'duplicate' | 'superseded'): void {
-  state.write({ kind: 'leaseEnded', lease: lease.id });
+/** Nothing of it is wanted any more: gone from memory and disk. `verdict`: on what is sent again of it. `gone`: from disk it is already. */
+export function settleLease(state: State, lease: Lease, verdict: 'duplicate' | 'superseded', gone = false): void {
+  if (!gone) state.write({ kind: 'leaseEnded', lease: lease.id });
   state.settled.set(lease.id, { worker: lease.workerId, verdict });
   if (state.settled.size > SETTLED_LEASES) state.settled.delete(state.settled.keys().next().value!);
   forgetLease(state, lease);

@@ -6,7 +6,7 @@ import { noteAttempts } from './attempts.ts';
 import { batchSize } from './batching.ts';
 import { endTasks } from './ending.ts';
 import type { OpenJob } from './job-state.ts';
-import { grant, type Lease, takeAway } from './leases.ts';
+import { grant, type Lease, makeReady, takeAway } from './leases.ts';
 import type { State } from './state.ts';
 import { afterLoss, onLastChance, suspectBatch, type Trouble } from './trouble.ts';
 import type { Worker } from './worker-state.ts';
@@ -77,6 +77,23 @@ function handOver(state: State, lease: Lease, runs: readonly Run[], trouble: Tro
   takeAway(state, lease, runs);
   grant(state, job, worker, block, runs, onLastChance(trouble));
   return countRuns(runs);
+}
+
+/** Other servers are to have the tasks of a lost worker: as at any hand-over the loss counts now, and may be the last. */
+export function freeOrphans(state: State, lease: Lease): void {
+  const { job, block } = lease;
+  while (lease.standing === 'orphaned') {
+    const past = block.troubles.get(lease.left[0]!.start);
+    const trouble = afterLoss(past, lease.workerId);
+    const runs = sharing(lease, past, Number.MAX_SAFE_INTEGER);
+    if (isPoison(job, trouble)) poison(state, lease, runs, trouble);
+    else {
+      noteLoss(state, lease, runs, trouble);
+      takeAway(state, lease, runs);
+      makeReady(state, job, block, runs, 'orphaned');
+    }
+    if (job.endedAt !== undefined) return;
+  }
 }
 
 /** Tasks of a lost worker that somebody else has already: their second copies. */

@@ -62,6 +62,7 @@ function adopt(state: State, row: LeaseRecord): void {
   const gone = joinRuns(joinRuns(ended, newer), joinRuns(failed, later));
   own(lease, subtractRuns(row.runs, gone));
   setAway(lease, joinRuns(newer, later));
+  job.noteReady(block);
 }
 
 function failedSince(block: BlockState, runs: readonly Run[], is: (lease: LeaseId) => boolean): Run[] {

@@ -16,7 +16,7 @@ export const TASK_MOVES: Readonly<Record<TaskState, Partial<Record<TaskState, st
     done: 'late outcome',
     cancelled: 'job ends',
   },
-  aside: { leased: 'grant', done: 'late outcome', cancelled: 'job ends' },
+  aside: { leased: 'grant', elsewhere: 'given to other servers', done: 'late outcome', cancelled: 'job ends' },
   leased: {
     done: 'outcome',
     failed: 'outcome',

@@ -160,7 +160,8 @@ export class Core {
   async start(): Promise<void> {
     await this.loop.start();
     this.siblings?.start();
-    await this.siblings?.refresh();
+    // A store that does not answer now is asked again at the next pulse.
+    await this.siblings?.refresh().catch(() => {});
     this.#beginPipelines();
   }
 
@@ -313,6 +314,8 @@ export class Core {
     const now = this.#clock.now();
     const scheduler = new Scheduler({ epoch, now, wallOffset: this.#clock.wall() - now, recovered });
     this.forgetting.recovered(recovered.forgetting);
+    const open = new Set(recovered.jobs.map(({ id }) => id));
+    for (const job of this.live.ids) if (!open.has(job)) await this.#endedMeanwhile(job);
     this.live.clear();
     for (const job of recovered.jobs) {
       this.live.know(job.id, job.spec, job.progress);
@@ -320,6 +323,15 @@ export class Core {
     }
     this.siblings?.rebuilt(recovered.jobs, epoch);
     return { scheduler, epoch };
+  }
+
+  /** Another server ended it, or forgot it, while this one did not look: who reads of it must hear. */
+  async #endedMeanwhile(job: JobId): Promise<void> {
+    const known = this.live.get(job);
+    const stored = await this.store.readJob(job);
+    if (known === undefined || (stored !== undefined && !hasEnded(stored.progress.state))) return;
+    this.#progressed(job, stored?.progress ?? { ...known.progress, state: 'cancelled', reason: 'forgotten' });
+    this.#pump(job);
   }
 
   #perform(effect: Effect): void {

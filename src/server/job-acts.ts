@@ -20,7 +20,7 @@ export class JobActs {
 
   async act(job: JobId, action: JobAction): Promise<void> {
     await this.#core.siblings?.mustKnow(job);
-    const known = await this.#core.readJob(job);
+    const known = await this.#read(job, action);
     if (known === undefined && action === 'forget' && (await this.#core.forgetting.finish(job))) return;
     if (known === undefined) throw new RequestError('unknown', `there is no job ${job}`);
     const ended = hasEnded(known.progress.state);
@@ -36,6 +36,16 @@ export class JobActs {
       await this.#requests.ask((request) => ({ kind: 'jobCancelled', request, job, reason: 'cancelled by request' }));
     else
       await this.#requests.ask((request) => ({ kind: action === 'pause' ? 'jobPaused' : 'jobResumed', request, job }));
+  }
+
+  /** What may only be done to an ended job is not refused because another server ended it a moment ago. */
+  async #read(job: JobId, action: JobAction): ReturnType<Core['readJob']> {
+    const known = await this.#core.readJob(job);
+    const { siblings } = this.#core;
+    if (siblings === undefined || known === undefined || hasEnded(known.progress.state)) return known;
+    if (action !== 'retry' && action !== 'forget') return known;
+    await siblings.refresh();
+    return this.#core.readJob(job);
   }
 
   async #retry(job: Pick<Job, 'id' | 'progress'>, ended: boolean): Promise<void> {

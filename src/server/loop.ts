@@ -257,9 +257,13 @@ export class Loop {
   #claim(job: JobId, max: number): void {
     const brain = this.#brain;
     if (brain === undefined) return;
+    const generation = brain.scheduler.job(job)?.progress.generation;
     this.#store.claim(job, max, brain.epoch).then(
       (claimed) => {
         if (this.#brain !== brain) return;
+        // What this brain cannot take it would hold for ever.
+        if (generation !== undefined && claimed.some(({ block }) => block.generation !== generation))
+          return this.distrust(new StoreError('stale', `job ${job} was opened again by another server`));
         this.post({ kind: 'blocksClaimed', job, blocks: this.keepInputs(claimed), more: claimed.length === max });
         if (claimed.length === 0) this.#outbox.nothingClaimed();
       },
@@ -306,6 +310,8 @@ export class Loop {
         this.#trouble = undefined;
         this.#setAlarm();
         this.#outbox.rebuilt();
+        // Somebody may wait for the store to be alone with it.
+        this.#flush();
         return;
       } catch (error) {
         this.#trouble = asStoreError(error);

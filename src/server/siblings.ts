@@ -7,7 +7,7 @@ import type { HeldLease } from '../model/worker.ts';
 import { type Pulse, type ServerRecord, type SharedStore, type Store, StoreError } from '../store/store.ts';
 import type { Clock } from './clock.ts';
 import type { Brain, Loop } from './loop.ts';
-import { RequestError } from './requests.ts';
+import { notNow, RequestError } from './requests.ts';
 import { Takeovers } from './takeovers.ts';
 
 /** What the core does about what other servers did. */
@@ -174,8 +174,15 @@ export class Siblings {
     await act();
   }
 
-  /** Resolves once all that other servers had done when it was called is known here. */
+  /** Resolves once all that other servers had done when it was called is known here. Rejects with a {@link RequestError}. */
   refresh(): Promise<void> {
+    return this.#pulseAlone().catch((error: unknown) => {
+      this.#failed(error);
+      throw notNow(error as StoreError);
+    });
+  }
+
+  #pulseAlone(): Promise<void> {
     return this.#loop.alone((brain) => this.#pulse(brain));
   }
 
@@ -192,7 +199,7 @@ export class Siblings {
   #beat(): void {
     this.#cancelAlarm = this.#clock.alarm(PULSE_INTERVAL, () => {
       if (this.#stopped) return;
-      this.refresh()
+      this.#pulseAlone()
         .catch((error: unknown) => this.#failed(error))
         .finally(() => {
           if (!this.#stopped) this.#beat();
@@ -205,7 +212,7 @@ export class Siblings {
     const wait = Math.max(0, this.#lastPulse + HINT_SPACING - this.#clock.now());
     this.#pulsePlanned = this.#clock.alarm(wait, () => {
       this.#pulsePlanned = undefined;
-      this.refresh().catch((error: unknown) => this.#failed(error));
+      this.#pulseAlone().catch((error: unknown) => this.#failed(error));
     });
   }
 
@@ -222,7 +229,7 @@ export class Siblings {
     for (const { id, progress } of pulse.jobs) {
       const before = this.#known.get(id);
       if (before === undefined) await this.#find(id, brain);
-      else this.#learn(id, before, progress);
+      else await this.#compare(id, before, progress, brain);
     }
     await this.#noteEnded(pulse, brain);
     for (const { id, claimable, wanted } of pulse.jobs)
@@ -254,8 +261,17 @@ export class Siblings {
       if (open.has(id) || before === undefined) continue;
       const stored = await this.#store.readJob(id);
       if (!this.#loop.has(brain)) return;
-      this.#learn(id, before, stored?.progress ?? { ...before, state: 'cancelled', reason: 'forgotten' });
+      const gone = { ...before, state: 'cancelled', reason: 'forgotten' } as const;
+      await this.#compare(id, before, stored?.progress ?? gone, brain);
     }
+  }
+
+  /** A job that was opened again since it was known here had ended: here it ends now, and is found anew. */
+  async #compare(id: JobId, before: JobProgress, now: JobProgress, brain: Brain): Promise<void> {
+    const { generation } = before;
+    if (now.generation === generation) return this.#learn(id, before, now);
+    this.#learn(id, before, { ...now, generation, state: 'failed', reason: 'its failed tasks were opened again' });
+    await this.#find(id, brain);
   }
 
   /** Known from now on, if it has not ended. */

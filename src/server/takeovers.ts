@@ -1,7 +1,7 @@
 import type { JobId, LeaseId, Millis, WorkerId } from '../model/ids.ts';
 import { TAKEOVER_PATIENCE, TAKEOVER_RETRY } from '../model/server-limits.ts';
 import type { HeldLease } from '../model/worker.ts';
-import type { SharedStore } from '../store/store.ts';
+import { type SharedStore, StoreError } from '../store/store.ts';
 import type { Clock } from './clock.ts';
 import type { Brain, Loop } from './loop.ts';
 
@@ -84,10 +84,15 @@ export class Takeovers {
     const taken = await this.#shared.takeOver(names, brain.epoch);
     if (!this.#loop.has(brain)) return;
     for (const { job } of taken.leases) await this.#find(job, brain);
+    // What this brain cannot take it would hold for ever.
+    if (taken.blocks.some(({ block }) => brain.scheduler.job(block.job)?.progress.generation !== block.generation))
+      throw new StoreError('stale', 'what was taken over is of jobs that are not any more as this server knows them');
     const theirs = new Set(taken.held);
     const newcomers: { worker: WorkerId; held: readonly HeldLease[] }[] = [];
     for (const { newcomer, held } of asked) {
-      const isOver = this.#clock.now() >= newcomer.until;
+      // One that went on to another server has to have its tasks there.
+      const isHere = brain.scheduler.worker(newcomer.worker) !== undefined;
+      const isOver = !isHere || this.#clock.now() >= newcomer.until;
       const settled = isOver ? held : held.filter(({ lease }) => !theirs.has(lease));
       newcomer.held = isOver ? [] : held.filter(({ lease }) => theirs.has(lease));
       if (settled.length > 0) newcomers.push({ worker: newcomer.worker, held: settled });

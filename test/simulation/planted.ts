@@ -22,6 +22,36 @@ export const BUGS: readonly Bug[] = [
     put: 'if (epoch > 0) return;',
   },
   {
+    name: 'no epoch check among several servers',
+    find: 'if (member !== undefined && member.overAt === undefined) return member;',
+    put: 'if (member !== undefined || epoch > 0) return member as StoredMember;',
+  },
+  {
+    name: "lease by the server's clock",
+    find: '    return this.#disk.clock?.() ?? 0;',
+    put: '    return (this.#disk.clock?.() ?? 0) + 5_000 * this.#epochs.length + 5_000 * ((this.#epochs[0] ?? 0) % 2);',
+  },
+  {
+    name: 'a part is absorbed without its row',
+    find: "  state.blockChanged(block);\n  state.write({ kind: 'blockEnded', job: block.job, first: block.first, part });",
+    put: "  state.write({ kind: 'blockEnded', job: block.job, first: block.first, part });",
+  },
+  {
+    name: 'counters are written absolute',
+    find: 'setProgress(job, changedProgress(job.progress, change), undo);',
+    put: 'void changedProgress;\n    setProgress(job, progress, undo);',
+  },
+  {
+    name: 'inputs that two servers wrote are counted twice',
+    find: "if (write.kind === 'inputs' && write.first < stored.inputsEnd && grows(job, group))",
+    put: "if (write.kind === 'inputs' && write.first < stored.inputsEnd - 1e9 && grows(job, group))",
+  },
+  {
+    name: 'a server without workers keeps what waits',
+    find: '  if (!canRunHere(job)) return giveAll(state, job);\n',
+    put: '  if (!canRunHere(job)) void giveAll;\n',
+  },
+  {
     name: 'lease timer not re-armed after adoption',
     find: 'for (const [worker, grace] of patience) state.timers.set(state.now + grace, () => giveUp(state, worker));',
     put: 'void giveUp;',

@@ -4,10 +4,13 @@ import type { Totals } from './sweep.ts';
 export const REACHABLE = [
   'a blob was sent again',
   'a datagram was lost',
+  'a commit came too late for what another server did',
+  'a commit spoke of a job that another server forgot',
   'a fenced server ended itself',
   'a frame could not be read',
   'a job was cancelled',
   'a job was paused',
+  'a node went to another server',
   'a paused server woke up after another took over',
   'a program died while it forgot its job',
   'a program was told that the farm is full',
@@ -16,6 +19,7 @@ export const REACHABLE = [
   'a request was refused: conflict',
   'a request was refused: full',
   'a second copy was started',
+  'a server was said to be over',
   'a silent worker lost its leases',
   'a stale commit was fenced off',
   'a submit was sent again',
@@ -57,6 +61,7 @@ export const REACHABLE = [
   'fault: partition',
   'fault: restart',
   'fault: slow',
+  'fault: storeAway',
   'fault: stopWorker',
   'fault: wallStep',
   'fault: zombie',
@@ -69,6 +74,7 @@ export const REACHABLE = [
   'the server slept',
   'the server started again',
   'the server stopped when it was told to',
+  'the store was away for too long',
 ] as const;
 
 export function notReached({ reached }: Totals): string[] {

@@ -33,13 +33,17 @@ export class MemoryMember implements SharedStore {
   /** A new epoch; what this process was before is over. */
   join(epoch: Epoch): void {
     const now = this.#now();
-    for (const before of this.#epochs) this.#end(before, now);
+    const before = this.#disk.members.get(this.#epochs.at(-1) ?? 0);
+    // The process is as steady as it was, if nobody had to miss it.
+    const steady = before !== undefined && before.overAt === undefined && before.aliveUntil >= now;
+    const steadySince = steady ? before.steadySince : now;
+    for (const epoch of this.#epochs) this.#end(epoch, now);
     this.#epochs.push(epoch);
     this.#disk.members.set(epoch, {
       facts: '',
       since: now,
       aliveUntil: now + SERVER_LEASE,
-      steadySince: now,
+      steadySince,
       orders: [],
     });
   }

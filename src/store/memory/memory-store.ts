@@ -215,7 +215,7 @@ export class MemoryStore implements Store {
       if (open.size === 0) return 0;
       job.progress = reopened(job.progress);
       job.claimedTo = job.spec.range?.count ?? job.inputsEnd;
-      for (const lease of [...disk.leases.values()]) if (lease.job === id) disk.leases.delete(lease.lease);
+      dropLeases(disk, id);
       job.blocks.clear();
       let tasks = 0;
       for (const [first, runs] of open) {
@@ -241,7 +241,8 @@ export class MemoryStore implements Store {
       if (!hasEnded(job.progress.state)) throw new StoreError('conflict', `job ${id} has not ended; cancel it first`);
       disk.jobs.delete(id);
       for (const [name, { job: of }] of [...disk.idempotency]) if (of === id) disk.idempotency.delete(name);
-      for (const { lease, job: of } of [...disk.leases.values()]) if (of === id) disk.leases.delete(lease);
+      dropLeases(disk, id);
+      disk.hunger.delete(id);
       disk.forgetting.set(id, job);
       return false;
     });
@@ -315,6 +316,14 @@ export class MemoryStore implements Store {
 
 function jobOf(id: JobId, job: StoredJob): Job {
   return { id, spec: job.spec, progress: job.progress, claimedTo: job.claimedTo };
+}
+
+function dropLeases(disk: MemoryDisk, id: JobId): void {
+  for (const { lease, job } of [...disk.leases.values()]) {
+    if (job !== id) continue;
+    disk.leases.delete(lease);
+    disk.holders.delete(lease);
+  }
 }
 
 /** Whatever was held is this epoch's: nobody else has the data open. */

@@ -1,4 +1,4 @@
-import type { Epoch, JobId } from '../../model/ids.ts';
+import type { Epoch, JobId, LeaseId } from '../../model/ids.ts';
 import { codesOf, hasEnded, type JobProgress } from '../../model/job.ts';
 import { changedProgress } from '../../model/progress.ts';
 import type { Write } from '../../model/records.ts';
@@ -26,7 +26,7 @@ export function applyWrites(disk: MemoryDisk, writes: readonly Write[], epoch: E
 /** The same where others may have changed the jobs meanwhile (D19). */
 function applyShared(disk: MemoryDisk, writes: readonly Write[], epoch: Epoch, undo: Undo[]): readonly Write[] {
   const ended = new Set<JobId>();
-  for (const write of writes) refuseStale(disk, write);
+  for (const write of writes) refuseStale(disk, write, writes);
   const stored: Write[] = [];
   for (const write of writes) {
     const numbered = numberedSegment(disk, write);
@@ -40,20 +40,42 @@ function applyShared(disk: MemoryDisk, writes: readonly Write[], epoch: Epoch, u
   );
 }
 
-/** Something new for a job that has ended: its writer does not know that yet. */
-function refuseStale(disk: MemoryDisk, write: Write): void {
-  const { kind } = write;
-  if (kind !== 'segment' && kind !== 'inputs' && kind !== 'block' && kind !== 'blockFreed' && kind !== 'lease') return;
-  const job =
-    kind === 'segment'
-      ? write.segment.job
-      : kind === 'block' || kind === 'blockFreed'
-        ? write.block.job
-        : kind === 'lease'
-          ? write.lease.job
-          : write.job;
-  const state = disk.jobs.get(job)?.progress.state;
-  if (state !== undefined && hasEnded(state)) throw new StoreError('stale', `job ${job} was ended by another server`);
+/** Something new for a job that is not any more what its writer knows of it. */
+function refuseStale(disk: MemoryDisk, write: Write, group: readonly Write[]): void {
+  const about = newFor(write);
+  const stored = about === undefined ? undefined : disk.jobs.get(about.job);
+  if (about === undefined || stored === undefined) return;
+  const { job, generation } = about;
+  const { progress } = stored;
+  if (generation !== undefined && generation !== progress.generation)
+    throw new StoreError('stale', `the failed tasks of job ${job} were opened again by another server`);
+  if (write.kind !== 'progress' && hasEnded(progress.state))
+    throw new StoreError('stale', `job ${job} was ended by another server`);
+  if (write.kind === 'inputs' && write.first < stored.inputsEnd && grows(job, group))
+    throw new StoreError('stale', `inputs ${write.first}… of job ${job} were written by another server`);
+}
+
+function newFor(write: Write): { job: JobId; generation?: number } | undefined {
+  switch (write.kind) {
+    case 'segment':
+      return write.segment;
+    case 'block':
+    case 'blockFreed':
+      return write.block;
+    case 'lease':
+      return { job: write.lease.job };
+    case 'inputs':
+      return { job: write.job };
+    case 'progress':
+      return { job: write.job, generation: write.progress.generation };
+    default:
+      return undefined;
+  }
+}
+
+/** It would count inputs that others have counted already. */
+function grows(id: JobId, group: readonly Write[]): boolean {
+  return group.some((write) => write.kind === 'progress' && write.job === id && (write.change?.counted.total ?? 0) > 0);
 }
 
 function numberedSegment(disk: MemoryDisk, write: Write): Write {
@@ -66,7 +88,8 @@ function numberedSegment(disk: MemoryDisk, write: Write): Write {
 function dropRows(disk: MemoryDisk, id: JobId, undo: Undo[]): void {
   const job = known(disk, id, 'the end');
   for (const row of [...job.blocks.keys()]) remove(job.blocks, row, undo);
-  for (const { lease, job: of } of [...disk.leases.values()]) if (of === id) remove(disk.leases, lease, undo);
+  for (const { lease, job: of } of [...disk.leases.values()]) if (of === id) removeLease(disk, lease, undo);
+  remove(disk.hunger, id, undo);
   const { progress } = job;
   const { total, done, failed } = progress;
   setProgress(job, { ...progress, cancelled: total - done - failed }, undo);
@@ -110,9 +133,9 @@ const appliers: { readonly [Kind in Write['kind']]: Applier<Kind> } = {
   lease(disk, { lease }, undo, epoch) {
     known(disk, lease.job, 'a lease');
     set(disk.leases, lease.lease, lease, undo);
-    set(disk.holders, lease.lease, epoch, undo);
+    if (disk.clock !== undefined) set(disk.holders, lease.lease, epoch, undo);
   },
-  leaseEnded: (disk, { lease }, undo) => remove(disk.leases, lease, undo),
+  leaseEnded: (disk, { lease }, undo) => removeLease(disk, lease, undo),
   segment: addSegment,
   attempt: (disk, { attempt }, undo) => push(known(disk, attempt.job, 'an attempt').attempts, attempt, undo),
   log(disk, { log }, undo) {
@@ -222,6 +245,11 @@ function remove<Key, Value>(map: Map<Key, Value>, key: Key, undo: Undo[]): void 
   if (before === undefined) return;
   map.delete(key);
   undo.push(() => map.set(key, before));
+}
+
+function removeLease(disk: MemoryDisk, lease: LeaseId, undo: Undo[]): void {
+  remove(disk.leases, lease, undo);
+  remove(disk.holders, lease, undo);
 }
 
 function push<Value>(list: Value[], value: Value, undo: Undo[]): void {

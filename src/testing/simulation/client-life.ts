@@ -7,7 +7,7 @@ import { Wire } from '../../client/wire.ts';
 import type { BlobRef } from '../../model/envelope.ts';
 import type { Millis } from '../../model/ids.ts';
 import type { Link, NodeEnd } from './link.ts';
-import { Life, type Machine } from './machine.ts';
+import { addressesOf, Life, type Machine, numberAt } from './machine.ts';
 import { brief } from './message-observer.ts';
 
 /** Milliseconds between two tries of a transfer. */
@@ -17,8 +17,8 @@ const TRANSFER_PAUSE = [250, 3_000] as const;
 export class ClientLife extends Life implements Surroundings {
   readonly wire: Wire;
   readonly farm: Farm;
-  readonly servers = ['http://farm.simulated/'];
-  readonly transport: Transport = { open: (_, listener) => this.#open(listener) };
+  readonly servers: readonly string[];
+  readonly transport: Transport = { open: (server, listener) => this.#open(server, listener) };
   readonly blobs: BlobExchange;
   #link: Link | undefined;
   #keys = 0;
@@ -27,6 +27,7 @@ export class ClientLife extends Life implements Surroundings {
   constructor(machine: Machine) {
     super(machine);
     this.#born = machine.stage.world.now;
+    this.servers = addressesOf(machine);
     this.blobs = {
       refer: (bytes) => ({ sha256: sha256Of(bytes), size: bytes.length }),
       put: (ref, bytes) => this.#put(ref, bytes),
@@ -79,7 +80,7 @@ export class ClientLife extends Life implements Surroundings {
     this.#link?.close('the client is gone');
   }
 
-  #open(listener: TransportListener): TransportConnection {
+  #open(server: string, listener: TransportListener): TransportConnection {
     const { network } = this.machine.stage;
     const { name, who } = this.machine;
     let open = true;
@@ -94,7 +95,7 @@ export class ClientLife extends Life implements Surroundings {
         listener.closed({ reason });
       },
     };
-    network.connect({ kind: 'client', json: false, node: name, who }, end, (link) => {
+    network.connect({ kind: 'client', json: false, node: name, who, server: numberAt(server) }, end, (link) => {
       if (!this.alive || !open) return link.close('given up');
       mine = link;
       this.#link = link;
@@ -106,21 +107,22 @@ export class ClientLife extends Life implements Surroundings {
         mine?.close(reason);
       },
       hold: () => {},
+      ping: () => mine?.ping(),
     };
   }
 
   #put(ref: BlobRef, bytes: Uint8Array): Promise<void> {
-    const { host } = this.machine.stage;
+    const { data } = this.machine.stage;
     return this.#transfer(async () => {
-      await host.blobs.put(ref.sha256, once(bytes));
+      await data.blobs.put(ref.sha256, once(bytes));
     });
   }
 
   #get(ref: BlobRef): Promise<Uint8Array> {
-    const { host, world } = this.machine.stage;
+    const { data, world } = this.machine.stage;
     return this.#transfer(async () => {
       const parts: Uint8Array[] = [];
-      const bytes = await host.blobs.read(ref.sha256);
+      const bytes = await data.blobs.read(ref.sha256);
       if (bytes === undefined) world.fail('S5', `blob ${ref.sha256} of a result is not there`);
       else for await (const part of bytes) parts.push(part);
       return Buffer.concat(parts);

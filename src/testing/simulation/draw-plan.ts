@@ -1,6 +1,7 @@
 import type { Millis } from '../../model/ids.ts';
 import { drawFaults } from './draw-faults.ts';
 import { drawJob } from './draw-job.ts';
+import { drawServers } from './draw-servers.ts';
 import type { Character, Plan, WorkerPlan } from './plan.ts';
 import { Random } from './random.ts';
 
@@ -40,7 +41,7 @@ export function drawPlan(seed: number): Plan {
     drawJob(random, { scale, chaos, quiet, slots, clients, workers }),
   );
   const datagrams = !quiet && random.chance(0.2);
-  return {
+  const plan: Plan = {
     seed,
     chaos,
     network: {
@@ -76,6 +77,7 @@ export function drawPlan(seed: number): Plan {
     jobs,
     faults: drawFaults(random, { scale, chaos, quiet, workers: workers.length, clients }),
   };
+  return scale === LONG ? plan : drawServers(plan, scale, quiet);
 }
 
 /** The first one is honest, has all that any job asks for, and always comes back: what is accepted can be done. */

@@ -2,6 +2,7 @@ import type { WorkerId } from '../../model/ids.ts';
 import type { ClientMachine } from './client-machine.ts';
 import type { Stage } from './machine.ts';
 import type { Fault } from './plan.ts';
+import type { ServerHost } from './server-host.ts';
 import type { WorkerMachine } from './worker-machine.ts';
 
 /** Milliseconds between the moment from which a node's frames come late, and that at which it takes another connection. */
@@ -29,23 +30,26 @@ export class Fate {
 
   /** Everything works again. */
   heal(): void {
-    const { network, host } = this.#stage;
+    const { network, data, hosts } = this.#stage;
     network.heal();
-    host.heal();
+    data.heal();
+    for (const host of hosts) host.heal();
     for (const worker of this.#workers.values()) worker.heal();
     for (const client of this.#clients.values()) client.heal();
   }
 
   /** No worker is left as an operator has set it aside. */
   undrainAll(): void {
-    const scheduler = this.#stage.host.process?.core.loop.scheduler;
-    for (const { worker, state } of scheduler?.workers() ?? [])
-      if (state === 'draining') this.#operate(worker.id, 'undrain');
+    for (const { process } of this.#stage.hosts) {
+      const workers = process?.core.loop.scheduler?.workers() ?? [];
+      for (const { worker, state } of workers) if (state === 'draining') this.#operate(worker.id, 'undrain');
+    }
   }
 
   #happen(fault: Fault): void {
     if ('node' in fault) return this.#happenTo(fault);
-    const { host, world } = this.#stage;
+    const { hosts, data, world } = this.#stage;
+    const host = hosts['server' in fault ? (fault.server ?? 0) : 0] as ServerHost;
     switch (fault.kind) {
       case 'crash':
         return host.crashAt({ site: fault.site, left: fault.nth, down: fault.down, applied: fault.applied });
@@ -59,11 +63,13 @@ export class Fate {
         host.wallStep += fault.by;
         return;
       case 'diskFull':
-        return host.fillDisk(world.now + fault.for);
+        return data.fill(world.now + fault.for);
       case 'diskLocked':
-        return host.lockDisk(world.now + fault.for);
+        return data.lock(world.now + fault.for);
       case 'diskStall':
-        return host.stallDisk(world.now + fault.for);
+        return data.stall(world.now + fault.for);
+      case 'storeAway':
+        return data.takeAway(world.now + fault.for);
       case 'diskBroken':
         return host.breakDisk(fault.applied);
     }
@@ -84,8 +90,8 @@ export class Fate {
       case 'slow':
         return network.slow(fault.node, fault.way, world.now + fault.for);
       case 'partition':
-        network.partition(fault.node);
-        world.after(fault.for, 0, () => network.reunite(fault.node));
+        network.partition(fault.node, fault.server);
+        world.after(fault.for, 0, () => network.reunite(fault.node, fault.server));
         return;
       case 'killWorker':
         return worker?.kill(fault.back);
@@ -115,8 +121,9 @@ export class Fate {
 
   /** An operator's request, which comes by HTTP; an answer that says no is an answer. */
   #operate(worker: WorkerId, action: 'drain' | 'undrain' | 'stop'): void {
-    const { process } = this.#stage.host;
-    if (process === undefined || !process.listens) return;
-    process.inside(() => void process.core.actOnWorker(worker, action).catch(() => {}));
+    for (const { process } of this.#stage.hosts) {
+      if (process === undefined || !process.listens) continue;
+      process.inside(() => void process.core.actOnWorker(worker, action).catch(() => {}));
+    }
   }
 }

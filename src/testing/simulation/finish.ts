@@ -4,6 +4,7 @@ import { RequestError } from '../../server/requests.ts';
 import type { ClientMachine } from './client-machine.ts';
 import { leftIn } from './drained.ts';
 import type { Stage } from './machine.ts';
+import type { ServerHost } from './server-host.ts';
 import type { Watch } from './watch.ts';
 import type { WorkerMachine } from './worker-machine.ts';
 
@@ -17,6 +18,9 @@ const MAY_REMAIN: ReadonlyMap<string, number> = new Map([
   ['#unused', IDLE_SHAPES],
   ['#histories', WORKER_HISTORIES],
   ['#given', SERVERS],
+  ['#restUntil', SERVERS],
+  // The farm's.
+  ['#servers', SERVERS],
   // Of the last thing that happened.
   ['#effects', 8],
 ]);
@@ -28,7 +32,7 @@ export async function finish(
   workers: readonly WorkerMachine[],
   clients: readonly ClientMachine[],
 ): Promise<void> {
-  const { world, host, observer } = stage;
+  const { world, data, hosts, observer } = stage;
   // A browser whose server died without a sound takes that long to notice.
   await world.run(world.now + BROWSER_LEASE_TIME + 2 * MINUTE);
   watch.look();
@@ -39,22 +43,36 @@ export async function finish(
   for (const { life } of workers) life?.inside(() => life.handle({ kind: 'stop', reason: 'the simulation is over' }));
   for (const { life } of clients) life?.inside(() => void life.farm.close().catch(() => {}));
   await world.run(world.now + 5 * MINUTE);
-  const { process, disk } = host;
-  if (process === undefined) return world.fail('L1', 'there is no server at the end');
+  const { disk } = data;
+  const processes = hosts.flatMap(({ process }) => (process === undefined ? [] : [process]));
+  if (processes.length < hosts.length) return world.fail('L1', 'a server is away at the end');
   // Timers are not called off; those for second copies of tasks of hours are the longest.
-  const waits = () => process.core.loop.scheduler?.wakeAt() !== undefined;
+  const waits = () => processes.some(({ core }) => core.loop.scheduler?.wakeAt() !== undefined);
   await world.run(world.now + LONGEST_TIMER, () => !waits());
   if (world.failure !== undefined) return;
-  const rows = [disk.jobs, disk.forgetting, disk.leases, disk.idempotency];
+  const rows = [disk.jobs, disk.forgetting, disk.leases, disk.idempotency, disk.holders, disk.hunger];
   if (rows.some(({ size }) => size > 0))
     world.fail('F-34', `rows are left: ${rows.map(({ size }) => size).join(', ')}`);
-  if (waits()) world.fail('F-34', `the scheduler still waits for ${process.core.loop.scheduler?.wakeAt()}`);
-  process.inside(() => void process.collect(Number.POSITIVE_INFINITY));
+  if (waits())
+    world.fail('F-34', `a scheduler still waits: ${processes.map(({ core }) => core.loop.scheduler?.wakeAt())}`);
+  const [first] = processes;
+  first?.inside(() => void first.collect(Number.POSITIVE_INFINITY));
   await world.run(world.now + MINUTE);
-  for await (const sha256 of host.blobs.names()) world.fail('S5', `blob ${sha256} is left`);
-  const skip = new Set<unknown>([process, disk, host, host.blobs, world, process.store]);
-  check(stage, leftIn(process.core, 'core', skip));
-  check(stage, leftIn(process.clients, 'clients', skip));
+  for await (const sha256 of data.blobs.names()) world.fail('S5', `blob ${sha256} is left`);
+  for (const process of processes) {
+    const skip = new Set<unknown>([
+      process,
+      disk,
+      data,
+      ...hosts,
+      data.blobs,
+      world,
+      process.store,
+      process.store.shared,
+    ]);
+    check(stage, leftIn(process.core, 'core', skip));
+    check(stage, leftIn(process.clients, 'clients', skip));
+  }
   for (const { life, name } of clients) if (life !== undefined) check(stage, leftIn(life.wire, name, new Set([life])));
 }
 
@@ -64,12 +82,13 @@ function checkIdle(stage: Stage, { life, name }: WorkerMachine): void {
   if (!life.session.idle) stage.world.fail('F-34', `${name} is not idle`);
   const left = leftIn(life.session, name, new Set());
   for (const [path, size] of left)
-    if (!/\.(#slots|#effects|runners|servers|#given)$/.test(path))
+    if (!/\.(#slots|#effects|runners|servers|#given|#restUntil)$/.test(path))
       stage.world.fail('F-34', `${path} still holds ${size}`);
 }
 
-async function forgetAll({ world, host }: Stage): Promise<void> {
-  const { process, disk } = host;
+async function forgetAll({ world, data, hosts }: Stage): Promise<void> {
+  const { disk } = data;
+  const { process } = hosts.at(-1) as ServerHost;
   if (process === undefined) return;
   for (const job of [...disk.jobs.keys(), ...disk.forgetting.keys()]) {
     process.inside(() => {

@@ -14,6 +14,8 @@ export interface Asking {
   readonly node: string;
   /** For the hash. */
   readonly who: number;
+  /** The number of the server that it dials. */
+  readonly server: number;
 }
 
 /** One end of a link, as the node sees it. */
@@ -105,6 +107,11 @@ export class Link {
     if (this.#nodeOpen) this.up.send({ kind: 'frame', frame });
   }
 
+  /** The node asks for a sign of life. */
+  ping(): void {
+    if (this.#nodeOpen) this.up.send({ kind: 'ping' });
+  }
+
   /** The node closes its socket, or its process is gone; what it sent before still arrives. */
   close(reason: string): void {
     if (!this.#nodeOpen) return;
@@ -148,6 +155,8 @@ export class Link {
 
   #atServer(item: Item): void {
     if (!this.#serverOpen) return;
+    // The library answers by itself.
+    if (item.kind === 'ping') return this.down.send({ kind: 'pong' });
     if (item.kind === 'close') this.#serverOpen = false;
     else this.host.arriving(this, item.kind === 'frame' ? item.frame : undefined);
     this.#socket.take(item);
@@ -160,6 +169,7 @@ export class Link {
     else if (item.kind === 'ping') {
       this.up.send({ kind: 'pong' });
       this.#end.pinged();
-    } else if (item.kind === 'close') this.#closedAtNode(item.reason);
+    } else if (item.kind === 'pong') this.#end.pinged();
+    else if (item.kind === 'close') this.#closedAtNode(item.reason);
   }
 }

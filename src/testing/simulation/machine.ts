@@ -1,4 +1,5 @@
 import type { JobId, Millis, TaskIndex } from '../../model/ids.ts';
+import type { Data } from './data.ts';
 import type { Network } from './network.ts';
 import type { Observer } from './observer.ts';
 import type { Plan } from './plan.ts';
@@ -6,12 +7,26 @@ import { Random } from './random.ts';
 import type { ServerHost } from './server-host.ts';
 import { callOff, type Happening, type World } from './world.ts';
 
+/** Each node tries them in an order of its own. */
+export function addressesOf({ stage, random }: Machine): string[] {
+  const { length } = stage.hosts;
+  const first = length > 1 ? random.whole(0, length - 1) : 0;
+  return stage.hosts.map((_, i) => `http://server${(first + i) % length}.simulated/`);
+}
+
+/** Of the server at an address. */
+export function numberAt(address: string): number {
+  return Number(/server(\d+)/.exec(address)?.[1]);
+}
+
 /** What all nodes of one simulation share. */
 export interface Stage {
   readonly plan: Plan;
   readonly world: World;
   readonly network: Network;
-  readonly host: ServerHost;
+  readonly data: Data;
+  /** The machines of the servers. */
+  readonly hosts: readonly ServerHost[];
   readonly observer: Observer;
   /** The chaos is over: who misbehaved is good from now on. */
   healed: boolean;

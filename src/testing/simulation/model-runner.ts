@@ -213,14 +213,14 @@ export class ModelRunner implements Runner {
   #upload(place: Place, execution: Execution, blobs: readonly NonNullable<Result['blob']>[]): void {
     const [first, ...rest] = blobs;
     if (first === undefined) return this.#tell(place, execution);
-    const { network, host, world } = this.#life.machine.stage;
+    const { network, data, world } = this.#life.machine.stage;
     const { who, name } = this.#life.machine;
     const mine = () => place.executions[0] === execution;
     network.request(
       who,
       this.#life,
       name,
-      () => host.blobs.put(first.sha256, once(first.bytes)),
+      () => data.blobs.put(first.sha256, once(first.bytes)),
       (answer) => {
         if (!mine()) return;
         if (answer !== undefined) return this.#upload(place, execution, rest);

@@ -15,8 +15,8 @@ const REQUEST_PATIENCE = [2_000, 10_000] as const;
 /** All connections there are, and what is wrong with them. */
 export class Network {
   readonly links = new Set<Link>();
-  /** Who accepts connections. */
-  host: Host | undefined;
+  /** Who accepts connections, at each address. */
+  readonly hosts: (Host | undefined)[] = [];
   datagrams: Plan['network']['datagrams'];
   readonly #world: World;
   readonly #random: Random;
@@ -26,6 +26,8 @@ export class Network {
   /** Nodes that nothing gets through to. */
   readonly #apart = new Set<string>();
   readonly #slow = new Map<string, SlowSpell>();
+  /** Which server each node has dialled last. */
+  readonly #dialled = new Map<string, number>();
   /** Connections asked for so far, by node. */
   readonly attempts = new Map<string, number>();
 
@@ -50,11 +52,12 @@ export class Network {
 
   /** A node asks for a connection. `made` is called with it at once: it may be given up before it opens. */
   connect(asking: Asking, end: NodeEnd, made: (link: Link) => void): void {
-    const { node, who } = asking;
+    const { node, who, server: at } = asking;
     this.attempts.set(node, (this.attempts.get(node) ?? 0) + 1);
+    this.#noteDialled(node, at);
     this.#world.after(this.delay(), 2 * who, () => {
-      const { host } = this;
-      if (this.#apart.has(node)) return;
+      const host = this.hosts[at];
+      if (this.#isApart(node, at)) return;
       if (host === undefined || !host.listens) return end.inside(() => end.closed('connection refused'));
       const link = new Link(this, this.#world, asking, host, end);
       this.#tidy();
@@ -84,13 +87,14 @@ export class Network {
     };
     // A server may die, or sleep for long, with the request in its hands.
     give(this.#random.between(...REQUEST_PATIENCE), undefined);
+    const at = this.hosts.length > 1 ? this.#random.whole(0, this.hosts.length - 1) : 0;
     this.#world.after(this.delay(), 2 * who, () => {
-      const { host } = this;
-      if (this.#apart.has(node) || host === undefined || !host.listens || this.chance(this.#httpLoss)) return;
+      const host = this.hosts[at];
+      if (this.#isApart(node, at) || host === undefined || !host.listens || this.chance(this.#httpLoss)) return;
       host.inside(() => {
         serve(host).then(
           (answer) => {
-            if (!this.#apart.has(node) && host.alive && !this.chance(this.#httpLoss)) give(this.delay(), answer);
+            if (!this.#isApart(node, at) && host.alive && !this.chance(this.#httpLoss)) give(this.delay(), answer);
           },
           () => {},
         );
@@ -102,13 +106,25 @@ export class Network {
     return [...this.links].filter((link) => link.asking.node === node && link.live);
   }
 
-  partition(node: string): void {
-    this.#apart.add(node);
-    for (const link of this.linksOf(node)) link.cut(1, 1, undefined, undefined);
+  /** `server`: from this one alone. */
+  partition(node: string, server?: number): void {
+    this.#apart.add(server === undefined ? node : `${node}/${server}`);
+    for (const link of this.linksOf(node))
+      if (server === undefined || link.host === this.hosts[server]) link.cut(1, 1, undefined, undefined);
   }
 
-  reunite(node: string): void {
-    this.#apart.delete(node);
+  reunite(node: string, server?: number): void {
+    this.#apart.delete(server === undefined ? node : `${node}/${server}`);
+  }
+
+  #isApart(node: string, server: number): boolean {
+    return this.#apart.has(node) || this.#apart.has(`${node}/${server}`);
+  }
+
+  #noteDialled(node: string, at: number): void {
+    const before = this.#dialled.get(node);
+    if (before !== undefined && before !== at) this.#world.sometimes('a node went to another server');
+    this.#dialled.set(node, at);
   }
 
   slow(node: string, way: SlowSpell['way'], until: Millis): void {

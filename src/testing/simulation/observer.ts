@@ -1,4 +1,4 @@
-import { epochOf, type JobId, type LeaseId, type WorkerId } from '../../model/ids.ts';
+import { type Epoch, epochOf, type JobId, type LeaseId, type WorkerId } from '../../model/ids.ts';
 import { hasEnded, type JobProgress, type JobSpec } from '../../model/job.ts';
 import type { SegmentRecord, Write } from '../../model/records.ts';
 import { countRuns, indexesOf, type Run } from '../../model/runs.ts';
@@ -7,6 +7,7 @@ import type { MemoryDisk } from '../../store/memory/memory-disk.ts';
 import { failedRuns } from '../../store/reopen.ts';
 import { StoreError } from '../../store/store.ts';
 import type { Link } from './link.ts';
+import { jobsOf, MemberObserver } from './member-observer.ts';
 import { MessageObserver } from './message-observer.ts';
 import type { JobPlan } from './plan.ts';
 import { SeenJob } from './seen-job.ts';
@@ -39,12 +40,25 @@ export class Observer {
   readonly #keys = new Map<string, JobId>();
   readonly #world: World;
   readonly #plans: readonly JobPlan[];
-  #newestLease: LeaseId = 0;
+  /** By epoch. */
+  readonly #newestLeases = new Map<Epoch, LeaseId>();
+  readonly #members: MemberObserver;
 
   constructor(world: World, plans: readonly JobPlan[]) {
     this.#world = world;
     this.#plans = plans;
     this.messages = new MessageObserver(world, this);
+    this.#members = new MemberObserver(world);
+  }
+
+  /** A server that shares the store said goodbye. */
+  left(disk: MemoryDisk): void {
+    this.#members.left(disk);
+  }
+
+  /** Epochs of servers whose time is over. */
+  get over(): ReadonlySet<Epoch> {
+    return this.#members.over;
   }
 
   departed(process: ServerProcess, link: Link, frame: Frame, disk: MemoryDisk) {
@@ -57,6 +71,7 @@ export class Observer {
 
   /** A change is on disk, for ever. */
   applied(change: Change, disk: MemoryDisk): void {
+    if (disk.clock !== undefined) this.#members.applied(change, disk);
     if (change.verb === 'recover') this.recoveries += 1;
     if (change.verb === 'reopen') return this.#reopened(change.job, disk);
     if (change.verb === 'forget') {
@@ -64,16 +79,16 @@ export class Observer {
       return;
     }
     if (change.verb !== 'commit') return;
-    if (change.epoch !== disk.epoch)
+    if (disk.clock === undefined && change.epoch !== disk.epoch)
       this.#world.fail('S12', `a commit of epoch ${change.epoch} reached the disk in epoch ${disk.epoch}`);
     const touched = new Set<SeenJob>();
     // The row of a progress may stand before the segments that it counts.
     const progresses: [SeenJob, JobProgress][] = [];
     for (const write of change.writes) {
-      const job = this.#write(write, disk);
+      const job = this.#write(write, change.epoch, disk);
       if (job === undefined) continue;
       touched.add(job);
-      if (write.kind === 'progress') progresses.push([job, write.progress]);
+      if (write.kind === 'progress') progresses.push([job, this.#stored(write, disk)]);
     }
     for (const [job, progress] of progresses) this.#progress(job, progress);
     for (const job of touched) {
@@ -83,15 +98,19 @@ export class Observer {
   }
 
   /** A store refuses only what contradicts its data, or comes from a server whose time is over. */
-  refused(change: Change, error: Error): void {
+  refused(change: Change, error: Error, disk: MemoryDisk): void {
     const code = error instanceof StoreError ? error.code : 'none';
+    this.#world.note(() => `store   refuses a ${change.verb}: ${error.message}`);
     if (code === 'fenced') this.#world.sometimes('a stale commit was fenced off');
+    else if (code === 'stale') this.#world.sometimes('a commit came too late for what another server did');
+    else if (disk.clock !== undefined && mayConflict(change, disk))
+      this.#world.sometimes('a commit spoke of a job that another server forgot');
     else if (change.verb !== 'forget')
       this.#world.fail('S6', `the store refuses a ${change.verb}: ${error.message}`, error);
   }
 
   /** Returns the job whose counters it concerns. */
-  #write(write: Write, disk: MemoryDisk): SeenJob | undefined {
+  #write(write: Write, epoch: Epoch, disk: MemoryDisk): SeenJob | undefined {
     switch (write.kind) {
       case 'job':
         this.#addJob(write.job, write.spec, write.progress);
@@ -100,14 +119,14 @@ export class Observer {
         this.#addKey(`${write.owner} ${write.key}`, write.job);
         return undefined;
       case 'lease':
-        this.#addLease(write.lease.lease, write.lease, disk);
+        this.#addLease(write.lease.lease, write.lease, epoch);
         return undefined;
       case 'attempt':
         this.attempts++;
         this.jobs.get(write.attempt.job)?.attempt(write.attempt);
         return undefined;
       case 'segment':
-        return this.#addSegment(write.segment, write.column, disk);
+        return this.#addSegment(write.segment, write.column, epoch, disk);
       case 'inputs': {
         const job = this.jobs.get(write.job);
         if (job?.plan.spawns !== true) return undefined;
@@ -133,17 +152,24 @@ export class Observer {
     this.#keys.set(key, job);
   }
 
-  #addLease(id: LeaseId, lease: SeenLease, disk: MemoryDisk): void {
+  /** In a shared store the row is what all servers have made of it. */
+  #stored({ job, progress }: Extract<Write, { kind: 'progress' }>, disk: MemoryDisk): JobProgress {
+    return disk.clock === undefined ? progress : (disk.jobs.get(job)?.progress ?? progress);
+  }
+
+  #addLease(id: LeaseId, lease: SeenLease, epoch: Epoch): void {
     const job = this.jobs.get(lease.job);
-    if (id <= this.#newestLease) this.#world.fail('S3', `lease ${id} was issued after ${this.#newestLease}`);
-    this.#newestLease = id;
-    if (epochOf(id) !== disk.epoch) this.#world.fail('S12', `lease ${id} is of another epoch than ${disk.epoch}`);
+    const newest = this.#newestLeases.get(epoch) ?? 0;
+    if (id <= newest) this.#world.fail('S3', `lease ${id} was issued after ${newest}`);
+    this.#newestLeases.set(epoch, id);
+    if (epochOf(id) !== epoch) this.#world.fail('S12', `lease ${id} is of another epoch than ${epoch}`);
     if (job === undefined || hasEnded(job.progress.state))
       this.#world.fail('S8', `lease ${id} is of job ${lease.job}, which has ended`);
     this.leases.set(id, { worker: lease.worker, job: lease.job, runs: lease.runs });
   }
 
-  #addSegment(segment: SegmentRecord, column: Uint8Array, disk: MemoryDisk): SeenJob | undefined {
+  #addSegment(asked: SegmentRecord, column: Uint8Array, epoch: Epoch, disk: MemoryDisk): SeenJob | undefined {
+    const segment = this.#storedSegment(asked, disk);
     this.attempts += countRuns(segment.runs);
     const job = this.jobs.get(segment.job);
     if (job === undefined) {
@@ -156,11 +182,21 @@ export class Observer {
       this.#world.fail('S1', `a segment of generation ${segment.generation} in generation ${job.generation}`);
     if (segment.worker !== '') this.#checkIssued(segment);
     else this.#world.sometimes('a task was poison');
-    if (epochOf(segment.lease) < disk.epoch) this.#world.sometimes('a task was adopted after a restart');
+    if (epochOf(segment.lease) < epoch) this.#world.sometimes('a task was adopted after a restart');
     const wrong = job.record(segment, column, disk.jobs.get(segment.job)?.blobs ?? new Set());
     if (wrong !== undefined) this.#world.fail(wrong.rule, wrong.what);
     if (segment.worker !== '') this.#checkFailures(segment);
     return job;
+  }
+
+  /** A shared store gives the numbers: this is the next one that it has (D19). */
+  #storedSegment(asked: SegmentRecord, disk: MemoryDisk): SegmentRecord {
+    if (disk.clock === undefined) return asked;
+    const next = (this.jobs.get(asked.job)?.segments ?? 0) + 1;
+    const stored = disk.jobs.get(asked.job)?.segments[next - 1]?.segment;
+    if (stored?.seq !== next || stored.lease !== asked.lease)
+      this.#world.fail('S7', `segment ${next} of job ${asked.job} is not what was written`);
+    return stored ?? asked;
   }
 
   /** S3: recorded only for tasks that were granted to that worker. */
@@ -233,6 +269,15 @@ export class Observer {
   checkBudgets(): void {
     for (const job of this.jobs.values()) this.#budget(job);
   }
+}
+
+/** Of several servers one may not know yet that another forgot a job, or was given the same one. */
+function mayConflict(change: Change, disk: MemoryDisk): boolean {
+  if (change.verb !== 'commit') return false;
+  const born = new Set(change.writes.flatMap((write) => (write.kind === 'job' ? [write.job] : [])));
+  return change.writes.some(
+    (write) => write.kind === 'idempotency' || jobsOf(write).some((job) => !disk.jobs.has(job) && !born.has(job)),
+  );
 }
 
 function covers(all: readonly Run[], part: readonly Run[]): boolean {

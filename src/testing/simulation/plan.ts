@@ -4,6 +4,8 @@ import type { Millis } from '../../model/ids.ts';
 export interface Plan {
   /** Of the streams of chance for what is not decided here: latencies, jitter, who is hit inside a fault. */
   readonly seed: number;
+  /** How many servers share a store. Absent: one has a disk of its own. */
+  readonly servers?: number;
   /** Milliseconds of chaos before everything heals. */
   readonly chaos: Millis;
   readonly network: {
@@ -102,6 +104,11 @@ interface Spell extends At {
   readonly for: Millis;
 }
 
+/** Which of several servers it happens to; absent: the first. */
+interface AtServer {
+  readonly server?: number;
+}
+
 interface Of {
   readonly node: string;
 }
@@ -120,26 +127,27 @@ export type Fault =
   | (Spell & Of & { readonly kind: 'lateFrames' })
   | (Spell & Of & { readonly kind: 'slow'; readonly way: 'up' | 'down' | 'both' })
   /** Nothing gets through and nobody is told, until it is over. */
-  | (Spell & Of & { readonly kind: 'partition' })
-  | (At & {
-      readonly kind: 'crash';
-      readonly site: CrashSite;
-      readonly nth: number;
-      readonly down: Millis;
-      /** What was being written when it died is there. */
-      readonly applied: boolean;
-    })
+  | (Spell & Of & AtServer & { readonly kind: 'partition' })
+  | (At &
+      AtServer & {
+        readonly kind: 'crash';
+        readonly site: CrashSite;
+        readonly nth: number;
+        readonly down: Millis;
+        /** What was being written when it died is there. */
+        readonly applied: boolean;
+      })
   /** It is told to stop, saves what it has, and is started again. */
-  | (At & { readonly kind: 'restart'; readonly down: Millis })
+  | (At & AtServer & { readonly kind: 'restart'; readonly down: Millis })
   /** The server is paused, another takes over, and the first wakes again. */
-  | (Spell & { readonly kind: 'zombie' })
-  | (Spell & { readonly kind: 'freezeServer' })
+  | (Spell & AtServer & { readonly kind: 'zombie' })
+  | (Spell & AtServer & { readonly kind: 'freezeServer' })
   /** Somebody sets the server's wall clock. */
-  | (At & { readonly kind: 'wallStep'; readonly by: Millis })
+  | (At & AtServer & { readonly kind: 'wallStep'; readonly by: Millis })
   /** There is no room, another program holds the database, or nothing comes back from the disk for a while. */
-  | (Spell & { readonly kind: 'diskFull' | 'diskLocked' | 'diskStall' })
+  | (Spell & { readonly kind: 'diskFull' | 'diskLocked' | 'diskStall' | 'storeAway' })
   /** A sync fails: done or not, nobody knows. */
-  | (At & { readonly kind: 'diskBroken'; readonly applied: boolean })
+  | (At & AtServer & { readonly kind: 'diskBroken'; readonly applied: boolean })
   | (At & Of & { readonly kind: 'killWorker' | 'killClient'; readonly back: Millis })
   | (Spell & Of & { readonly kind: 'freezeWorker' })
   | (At & Of & { readonly kind: 'killSlot' })

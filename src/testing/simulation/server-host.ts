@@ -1,11 +1,10 @@
 import type { Millis } from '../../model/ids.ts';
-import type { Write } from '../../model/records.ts';
+import { SERVER_LEASE } from '../../model/server-limits.ts';
 import type { Decoded, Frame } from '../../protocol/frames.ts';
 import type { ServerToWorker } from '../../protocol/worker-messages.ts';
 import type { Change as FeedChange } from '../../scheduler/commands.ts';
-import { MemoryBlobs } from '../../store/blobs/memory-blobs.ts';
-import { MemoryDisk } from '../../store/memory/memory-disk.ts';
 import { StoreError } from '../../store/store.ts';
+import { type Data, WALL } from './data.ts';
 import type { Link } from './link.ts';
 import type { Network } from './network.ts';
 import type { Observer } from './observer.ts';
@@ -15,8 +14,6 @@ import { ServerProcess, type Surroundings } from './server-process.ts';
 import type { Change } from './watched-store.ts';
 import type { World } from './world.ts';
 
-/** 2023-11-14, so that wall clock times look like some. */
-const WALL = 1_700_000_000_000;
 /** Milliseconds until a supervisor starts a server again that ended by itself. */
 const SUPERVISOR_PAUSE = 1_000;
 /** Milliseconds that a server has to stop by itself, before it is killed. */
@@ -35,12 +32,15 @@ interface Flying {
   readonly apply: () => void;
 }
 
-/** The machine of the server: its disk, its clock, and one process after the other. */
+/** The machine of a server: its clock, and one process after the other. */
 export class ServerHost implements Surroundings {
   readonly world: World;
-  readonly disk = new MemoryDisk('simulated');
-  readonly blobs: MemoryBlobs;
+  readonly data: Data;
   readonly collectEvery: Millis;
+  /** Its own clock for each millisecond. */
+  readonly rate: number;
+  /** For the trace. */
+  readonly name: string;
   process: ServerProcess | undefined;
   /** Added to the time of day, by who set the clock. */
   wallStep: Millis = 0;
@@ -50,25 +50,23 @@ export class ServerHost implements Surroundings {
   readonly #observer: Observer;
   readonly #random: Random;
   #lives = 0;
+  readonly #number: number;
   #order: CrashOrder | undefined;
-  #latency: readonly [Millis, Millis];
-  #slowCommits: number;
-  #fullUntil: Millis = -1;
-  #lockedUntil: Millis = -1;
-  #stalledUntil: Millis = -1;
   #break: { applied: boolean } | undefined;
   #flying: Flying | undefined;
   #zombie: ServerProcess | undefined;
 
-  constructor(world: World, network: Network, observer: Observer, plan: Plan) {
+  constructor(parts: { world: World; network: Network; observer: Observer; plan: Plan; data: Data; number: number }) {
+    const { world, network, observer, plan, data, number } = parts;
     this.world = world;
+    this.data = data;
     this.#network = network;
     this.#observer = observer;
-    this.#random = new Random(plan.seed, 'server');
-    this.#latency = plan.disk.latency;
-    this.#slowCommits = plan.disk.slowCommits;
+    this.#number = number;
+    this.name = data.shared ? `server${number}` : 'server ';
+    this.#random = new Random(plan.seed, number === 0 ? 'server' : `server ${number}`);
+    this.rate = data.shared ? 1 + this.#random.between(-1, 1) * plan.drift * 1e-6 : 1;
     this.collectEvery = plan.collectEvery;
-    this.blobs = new MemoryBlobs(() => this.wall());
   }
 
   wall(): number {
@@ -77,11 +75,11 @@ export class ServerHost implements Surroundings {
 
   boot(): void {
     this.#lives += 1;
-    this.disk.holder = undefined;
+    this.data.disk.holder = undefined;
     const process = new ServerProcess(this, this.#lives);
     this.process = process;
-    this.#network.host = process;
-    this.world.note(() => `server  starts for the ${this.#lives}. time`);
+    this.#network.hosts[this.#number] = process;
+    this.world.note(() => `${this.name} starts for the ${this.#lives}. time`);
     if (this.#lives > 1) this.world.sometimes('the server started again');
     process.start();
   }
@@ -91,7 +89,7 @@ export class ServerHost implements Surroundings {
     if (process === undefined) return;
     if (!process.listens && process.alive) this.world.sometimes('crash before the server listened');
     this.#kill(process, applied);
-    this.world.note(() => `server  dies, back in ${Math.round(down)} ms`);
+    this.world.note(() => `${this.name} dies, back in ${Math.round(down)} ms`);
     this.#restartIn(down);
   }
 
@@ -105,7 +103,7 @@ export class ServerHost implements Surroundings {
     const { process } = this;
     if (process === undefined || !process.listens || process.paused) return;
     this.world.sometimes('the server stopped when it was told to');
-    this.world.note(() => 'server  is told to stop');
+    this.world.note(() => `${this.name} is told to stop`);
     const gone = () => {
       if (!process.alive) return;
       const current = this.process === process;
@@ -121,7 +119,7 @@ export class ServerHost implements Surroundings {
     const { process } = this;
     if (process === undefined || !process.listens) return;
     process.pause();
-    this.world.note(() => `server  sleeps for ${Math.round(pause)} ms`);
+    this.world.note(() => `${this.name} sleeps for ${Math.round(pause)} ms`);
     this.world.after(pause, 1, () => {
       if (process.alive && process.paused && process !== this.#zombie) process.resume();
       this.world.sometimes('the server slept');
@@ -130,11 +128,13 @@ export class ServerHost implements Surroundings {
 
   /** The process is paused, another one is started on the same data, and the first wakes after a while (F-41). */
   replaceByAnother(pause: Millis): void {
+    // Where others share the store they are the ones that take over.
+    if (this.data.shared) return this.freeze(SERVER_LEASE + 2_000 + pause);
     const old = this.process;
     if (old === undefined || !old.listens || old.paused) return;
     old.pause();
     this.#zombie = old;
-    this.world.note(() => `server  is paused for ${Math.round(pause)} ms, another takes over`);
+    this.world.note(() => `${this.name} is paused for ${Math.round(pause)} ms, another takes over`);
     this.boot();
     this.world.after(pause, 1, () => {
       if (!old.alive) return;
@@ -145,18 +145,6 @@ export class ServerHost implements Surroundings {
     this.world.after(pause + 60_000, 1, () => this.#kill(old, false));
   }
 
-  fillDisk(until: Millis): void {
-    this.#fullUntil = until;
-  }
-
-  lockDisk(until: Millis): void {
-    this.#lockedUntil = until;
-  }
-
-  stallDisk(until: Millis): void {
-    this.#stalledUntil = until;
-  }
-
   breakDisk(applied: boolean): void {
     this.#break = { applied };
   }
@@ -164,10 +152,6 @@ export class ServerHost implements Surroundings {
   heal(): void {
     this.#order = undefined;
     this.#break = undefined;
-    this.#fullUntil = -1;
-    this.#lockedUntil = -1;
-    this.#stalledUntil = -1;
-    this.#slowCommits = 0;
     if (this.#zombie !== undefined) this.#kill(this.#zombie, false);
     if (this.process?.paused) this.process.resume();
     if (this.process === undefined) this.boot();
@@ -178,7 +162,7 @@ export class ServerHost implements Surroundings {
     const flying: Flying = { process, change, apply };
     this.#flying = flying;
     return new Promise<void>((resolve, reject) => {
-      this.world.after(this.#writeTime(), 1, () => {
+      this.world.after(this.data.writeTime(this.#random), 1, () => {
         if (this.#flying === flying) this.#flying = undefined;
         if (!process.alive) return;
         // The disk goes on with what a paused process asked for; its answer waits.
@@ -190,19 +174,11 @@ export class ServerHost implements Surroundings {
   }
 
   #land(process: ServerProcess, change: Change, apply: () => void): Error | undefined {
-    if (this.world.now < this.#fullUntil) {
-      this.world.sometimes('the disk was full');
-      this.world.note(() => `disk    is full: ${change.verb} refused`);
-      return new StoreError('full', 'no space left on the simulated disk');
-    }
-    if (this.world.now < this.#lockedUntil) {
-      this.world.sometimes('the database was locked');
-      this.world.note(() => `disk    is locked: ${change.verb} refused`);
-      return new StoreError('busy', 'another program holds the simulated database');
-    }
+    const refused = this.data.refusal(change);
+    if (refused !== undefined) return refused;
     const broken = process === this.process ? this.#break : undefined;
     if (broken === undefined || broken.applied) {
-      const refusal = this.#apply(change, apply);
+      const refusal = this.data.apply(change, apply);
       if (refusal !== undefined) return refusal;
     }
     if (broken !== undefined) {
@@ -217,26 +193,6 @@ export class ServerHost implements Surroundings {
     return undefined;
   }
 
-  #apply(change: Change, apply: () => void): Error | undefined {
-    try {
-      apply();
-    } catch (error) {
-      this.#observer.refused(change, error as Error);
-      return error as Error;
-    }
-    this.#observer.applied(change, this.disk);
-    if (change.verb === 'commit') this.#checkBlobs(change.writes);
-    this.world.mix(change.verb.length);
-    return undefined;
-  }
-
-  #checkBlobs(writes: readonly Write[]): void {
-    for (const write of writes) {
-      if (write.kind === 'blobRef' && !this.blobs.has(write.sha256))
-        this.world.fail('S5', `job ${write.job} refers to blob ${write.sha256}, which is not there`);
-    }
-  }
-
   departing(
     process: ServerProcess,
     link: Link,
@@ -247,25 +203,17 @@ export class ServerHost implements Surroundings {
       this.#obey();
       return undefined;
     }
-    return this.#observer.departed(process, link, frame, this.disk);
+    return this.#observer.departed(process, link, frame, this.data.disk);
   }
 
   arriving(process: ServerProcess, link: Link, frame: Frame | undefined): void {
     this.#observer.arrived(process, link, frame);
   }
 
-  /** S5: what a job refers to is there. */
-  collected(): void {
-    for (const [id, { blobs }] of this.disk.jobs) {
-      for (const sha256 of blobs)
-        if (!this.blobs.has(sha256)) this.world.fail('S5', `blob ${sha256} of job ${id} is gone`);
-    }
-  }
-
   ended(process: ServerProcess, reason: string): void {
     if (!process.alive) return;
     const current = process === this.process;
-    this.world.note(() => `server  ends by itself: ${reason}`);
+    this.world.note(() => `${this.name} ends by itself: ${reason}`);
     this.world.sometimes(current ? 'the server gave up its disk' : 'a fenced server ended itself');
     this.#kill(process, false);
     if (current) this.#restartIn(SUPERVISOR_PAUSE);
@@ -297,10 +245,10 @@ export class ServerHost implements Surroundings {
     if (!process.alive) return;
     const flying = this.#flying;
     // What was being written when the power went may be there or not.
-    if (applied && flying?.process === process && this.world.now >= Math.max(this.#fullUntil, this.#lockedUntil)) {
+    if (applied && flying?.process === process && this.data.takesWrites) {
       this.#flying = undefined;
       this.world.sometimes('crash with a commit under way that was kept');
-      this.#apply(flying.change, flying.apply);
+      this.data.apply(flying.change, flying.apply);
     }
     process.die();
     for (const link of this.#network.links) {
@@ -314,12 +262,5 @@ export class ServerHost implements Surroundings {
     this.world.after(down, 1, () => {
       if (this.process === undefined) this.boot();
     });
-  }
-
-  #writeTime(): Millis {
-    const [low, high] = this.#latency;
-    let time = this.#random.between(low, high);
-    if (this.#slowCommits > 0 && this.#random.chance(this.#slowCommits)) time += this.#random.exponential(300);
-    return Math.max(time, this.#stalledUntil - this.world.now);
   }
 }

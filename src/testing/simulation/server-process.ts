@@ -9,9 +9,8 @@ import { Core } from '../../server/core.ts';
 import { collectBlobs } from '../../server/garbage.ts';
 import { CloseCode, type Identity } from '../../server/peer.ts';
 import { attachSocket } from '../../server/sockets.ts';
-import type { MemoryBlobs } from '../../store/blobs/memory-blobs.ts';
-import type { MemoryDisk } from '../../store/memory/memory-disk.ts';
 import { StoreError } from '../../store/store.ts';
+import type { Data } from './data.ts';
 import type { Host, Link } from './link.ts';
 import type { ServerSocket } from './server-socket.ts';
 import { type Change, WatchedStore } from './watched-store.ts';
@@ -23,11 +22,12 @@ const BLOB_PATIENCE = 7_200_000;
 /** What a server process needs of its surroundings. */
 export interface Surroundings {
   readonly world: World;
-  readonly disk: MemoryDisk;
-  readonly blobs: MemoryBlobs;
+  readonly data: Data;
+  readonly name: string;
+  /** Of its clock. */
+  readonly rate: number;
   /** Milliseconds between two collections of garbage. */
   readonly collectEvery: Millis;
-  collected(): void;
   /** The time of day, which people may change. */
   wall(): number;
   /** The disk: calls `apply` when the change is durable. */
@@ -62,14 +62,16 @@ export class ServerProcess implements Host, Clock {
   #held: (() => void)[] | undefined;
 
   constructor(surroundings: Surroundings, life: number) {
-    const { world, disk, blobs } = surroundings;
+    const { world, data } = surroundings;
+    const { disk, blobs } = data;
     this.life = life;
     this.#world = world;
     this.#surroundings = surroundings;
     this.resumedAt = world.now;
     // Each process counts time from another point, as monotonic clocks do.
     this.#bootedAt = world.now - 1_000 * life;
-    this.store = new WatchedStore(disk, (change, apply) => surroundings.write(this, change, apply));
+    const gate = (change: Change, apply: () => void) => surroundings.write(this, change, apply);
+    this.store = new WatchedStore(disk, gate, () => surroundings.data.left());
     this.core = new Core({ store: this.store, blobs, clock: this });
     this.core.onBroken = (error) => surroundings.ended(this, `${error.code}: ${error.message}`);
     this.core.onFault = (error) => {
@@ -105,7 +107,7 @@ export class ServerProcess implements Host, Clock {
 
   async collect(olderThan: number): Promise<void> {
     await collectBlobs(this.core, olderThan, () => !this.listens);
-    this.#surroundings.collected();
+    this.#surroundings.data.collected();
   }
 
   /** As `serve` does when it is told to stop. */
@@ -113,8 +115,13 @@ export class ServerProcess implements Host, Clock {
     this.listens = false;
     this.core.workerGateway.close(CloseCode.restart, 'the server stops');
     this.clients.close(CloseCode.restart, 'the server stops');
+    this.core.stop();
     await this.core.loop.stop();
     await this.store.close();
+  }
+
+  get name(): string {
+    return this.#surroundings.name;
   }
 
   /** kill -9, or the power. */
@@ -167,7 +174,7 @@ export class ServerProcess implements Host, Clock {
   }
 
   now(): Millis {
-    return this.#world.now - this.#bootedAt;
+    return (this.#world.now - this.#bootedAt) * this.#surroundings.rate;
   }
 
   wall(): number {
@@ -179,7 +186,7 @@ export class ServerProcess implements Host, Clock {
   }
 
   alarm(delay: Millis, run: () => void): () => void {
-    const happening = this.#world.after(Math.ceil(delay), 1, () => this.inside(run));
+    const happening = this.#world.after(Math.ceil(delay / this.#surroundings.rate), 1, () => this.inside(run));
     return () => callOff(happening);
   }
 }

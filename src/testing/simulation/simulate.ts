@@ -1,7 +1,9 @@
+import { openTasks } from '../../model/bitmaps.ts';
 import { POISON_WORKERS } from '../../model/limits.ts';
 import { indexesOf } from '../../model/runs.ts';
 import type { Change } from '../../scheduler/commands.ts';
 import { ClientMachine } from './client-machine.ts';
+import { Data } from './data.ts';
 import { Fate } from './fate.ts';
 import { finish } from './finish.ts';
 import type { Stage } from './machine.ts';
@@ -9,6 +11,7 @@ import { Network } from './network.ts';
 import { Observer } from './observer.ts';
 import type { JobPlan, Plan } from './plan.ts';
 import { ServerHost } from './server-host.ts';
+import type { ServerProcess } from './server-process.ts';
 import { THROWS_FIRST } from './tasks.ts';
 import { Watch } from './watch.ts';
 import { WorkerMachine } from './worker-machine.ts';
@@ -85,24 +88,28 @@ class Simulation {
     world.trace = trace;
     const network = new Network(world, plan);
     this.#observer = new Observer(world, plan.jobs);
-    const host = new ServerHost(world, network, this.#observer, plan);
+    const hosts: ServerHost[] = [];
+    const data = new Data(world, this.#observer, plan, () => (hosts[0] as ServerHost).wall());
+    const common = { world, network, observer: this.#observer, plan, data };
+    for (let number = 0; number < (plan.servers ?? 1); number++) hosts.push(new ServerHost({ ...common, number }));
     this.#stage = {
       plan,
       world,
       network,
-      host,
+      data,
+      hosts,
       observer: this.#observer,
       healed: false,
       over: false,
       thrown: (job, index) => this.#throws(job, index),
       killed: (job, index, worker) => this.#noteKill(job, index, worker),
     };
-    host.changed = (change) => this.#noteChange(change);
+    for (const host of hosts) host.changed = (change) => this.#noteChange(change);
     this.#workers = plan.workers.map((_, number) => new WorkerMachine(this.#stage, number));
     this.#clients = Array.from({ length: plan.clients }, (_, number) => new ClientMachine(this.#stage, number));
     this.#fate = new Fate(this.#stage, this.#workers, this.#clients);
     this.#watch = new Watch(this.#stage, Math.max(100, plan.chaos / 200));
-    host.boot();
+    for (const host of hosts) host.boot();
     for (const machine of [...this.#workers, ...this.#clients])
       world.after(machine.random.between(10, 500), 2 * machine.who, () => machine.boot());
   }
@@ -178,7 +185,8 @@ class Simulation {
     this.world.sometimes('a task killed its worker');
     // Of two copies the death of one goes unnoticed if the brain is read from disk then: nothing there tells it from a goodbye.
     const before = this.#copied.get(`${job}/${index}`) ?? Number.POSITIVE_INFINITY;
-    const unnoticed = this.#observer.recoveries > before ? 1 : 0;
+    // Nor is a death noticed whose server is over before it could write of it.
+    const unnoticed = (this.#observer.recoveries > before ? 1 : 0) + this.#observer.over.size;
     if (killed.size > POISON_WORKERS + unnoticed)
       this.world.fail('S9', `task ${job}/${index} has killed ${killed.size} workers: ${[...killed].join(', ')}`);
   }
@@ -200,20 +208,32 @@ class Simulation {
   /** L1: says what hangs. */
   #complain(): void {
     const { world } = this;
-    const { process } = this.#stage.host;
     const open = this.#clients.flatMap(({ programs }) => programs.filter(({ over }) => !over));
     const words = open.map(({ number, job }) => {
       const seen = job === undefined ? undefined : this.#observer.jobs.get(job);
       return `job ${number} (${job ?? 'not submitted'}): ${JSON.stringify(seen?.progress)}`;
     });
-    const why = process?.core.loop.scheduler?.jobs().map(({ job, progress }) => {
-      const index = Array.from({ length: progress.total }, (_, i) => i).find(
-        (i) => process.core.explain(job, i).state !== 'ended',
+    for (const { name, process } of this.#stage.hosts)
+      words.push(`${name}: ${process === undefined ? 'dead' : waits(process)}`);
+    for (const [id, job] of this.#stage.data.disk.jobs) {
+      const rows = [...job.blocks.values()].map(
+        (row) => `${row.first}+${row.count} of ${row.epoch} ${JSON.stringify(openTasks(row))}`,
       );
-      return index === undefined ? '' : `task ${job}/${index}: ${JSON.stringify(process.core.explain(job, index))}`;
-    });
-    world.fail('L1', [...words, ...(why ?? ['there is no scheduler'])].join('\n  '));
+      if (rows.length > 0) words.push(`rows of job ${id}: ${rows.join('; ')}`);
+    }
+    world.fail('L1', words.join('\n  '));
   }
+}
+
+/** Why the first task that waits does so. */
+function waits({ core }: ServerProcess): string {
+  const why = core.loop.scheduler?.jobs().map(({ job, progress }) => {
+    const index = Array.from({ length: progress.total }, (_, i) => i).find(
+      (i) => core.explain(job, i).state !== 'ended',
+    );
+    return index === undefined ? `job ${job}` : `task ${job}/${index}: ${JSON.stringify(core.explain(job, index))}`;
+  });
+  return why?.join(', ') ?? 'there is no scheduler';
 }
 
 /** Milliseconds in which all must be done once everything works: what is left of the work, and what it takes to notice. */

@@ -1,5 +1,6 @@
 import type { Millis, WorkerId } from '../../model/ids.ts';
 import { BROWSER_LEASE_TIME, LEASE_TIME } from '../../model/limits.ts';
+import { TAKEOVER_PATIENCE } from '../../model/server-limits.ts';
 import { Scheduler } from '../../scheduler/scheduler.ts';
 import type { Stage } from './machine.ts';
 import { recoveredFrom } from './rebuilt.ts';
@@ -7,6 +8,8 @@ import type { ServerProcess } from './server-process.ts';
 
 /** Milliseconds by which the end of a lease may be noticed too late. */
 const SLACK = 1_000;
+/** Milliseconds by which clocks may run apart in the time of a lease. */
+const CLOCKS = 20;
 /** A rebuild is compared at one look of so many. */
 const REBUILD_EVERY = 8;
 
@@ -30,13 +33,18 @@ export class Watch {
   }
 
   look(): void {
-    const { process } = this.#stage.host;
-    const scheduler = process?.core.loop.scheduler;
-    if (process === undefined || process.paused || !process.listens || scheduler === undefined) return;
     this.#looks += 1;
+    for (const { process } of this.#stage.hosts) if (process !== undefined) this.#lookAt(process);
+  }
+
+  #lookAt(process: ServerProcess): void {
+    const { scheduler } = process.core.loop;
+    if (process.paused || !process.listens || scheduler === undefined) return;
     scheduler.checkInvariants();
     this.#checkSilence(process, scheduler);
-    if (this.#looks % REBUILD_EVERY === 0 && process.core.loop.backlogBytes === 0)
+    // Of several servers none knows all that the disk knows.
+    const alone = !this.#stage.data.shared;
+    if (alone && this.#looks % REBUILD_EVERY === 0 && process.core.loop.backlogBytes === 0)
       this.#checkRebuilt(process, scheduler);
   }
 
@@ -48,7 +56,9 @@ export class Watch {
       const heard = process.heard.get(worker.id);
       if (heard === undefined) continue;
       const known = Math.max(heard.at, process.resumedAt);
-      if (lastHeard + offset > known + 1)
+      // What it says of leases of another server counts when it is settled whose they are.
+      const late = this.#stage.data.shared ? TAKEOVER_PATIENCE + SLACK : 0;
+      if (lastHeard + offset > known + CLOCKS + late)
         this.#fail(worker.id, `counts as heard ${Math.round(lastHeard + offset - known)} ms after it was`);
       const lease = worker.kind === 'browser' ? BROWSER_LEASE_TIME : LEASE_TIME;
       if (state === 'lost') {
@@ -69,15 +79,16 @@ export class Watch {
 
   /** What a crash would make of it now is the same as what is (R5, D2). */
   #checkRebuilt(process: ServerProcess, live: Scheduler): void {
-    const { world, host } = this.#stage;
+    const { world } = this.#stage;
+    const { disk } = this.#stage.data;
     // Another has taken the disk over, and this one will hear of it at its next commit.
-    if (live.epoch !== host.disk.epoch) return world.sometimes('a server that was replaced did not know it yet');
+    if (live.epoch !== disk.epoch) return world.sometimes('a server that was replaced did not know it yet');
     const now = process.now();
     const rebuilt = new Scheduler({
-      epoch: host.disk.epoch,
+      epoch: disk.epoch,
       now,
       wallOffset: process.wall() - now,
-      recovered: recoveredFrom(host.disk),
+      recovered: recoveredFrom(disk),
     });
     rebuilt.checkInvariants();
     for (const { job, progress, waiting, running } of live.jobs()) {

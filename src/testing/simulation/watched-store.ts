@@ -1,23 +1,28 @@
 import type { Epoch, JobId } from '../../model/ids.ts';
 import type { Write } from '../../model/records.ts';
 import type { MemoryDisk } from '../../store/memory/memory-disk.ts';
+import { MemoryMember } from '../../store/memory/memory-member.ts';
 import { MemoryStore } from '../../store/memory/memory-store.ts';
 import type { ClaimedBlock, Recovered } from '../../store/store.ts';
 
 /** A change that is on its way to the disk. */
 export type Change =
   | { readonly verb: 'commit'; readonly writes: readonly Write[]; readonly epoch: Epoch }
-  | { readonly verb: 'start' | 'recover' | 'nextJobId' | 'claim' }
+  | { readonly verb: 'start' | 'recover' | 'nextJobId' }
+  | { readonly verb: 'pulse' | 'takeOver'; readonly epoch: Epoch }
+  | { readonly verb: 'claim'; readonly job: JobId; readonly epoch: Epoch }
   | { readonly verb: 'reopen' | 'forget'; readonly job: JobId };
 
 /** The memory store, where each change is seen, delayed, refused or lost by `gate` on its way to the disk. */
 export class WatchedStore extends MemoryStore {
   readonly #changes: Change[];
 
-  constructor(disk: MemoryDisk, gate: (change: Change, apply: () => void) => Promise<void>) {
+  /** `left`: it said goodbye to others that share the disk. */
+  constructor(disk: MemoryDisk, gate: (change: Change, apply: () => void) => Promise<void>, left: () => void) {
     const changes: Change[] = [];
     super(disk, { commitGate: (apply) => gate(changes.shift() as Change, apply) });
     this.#changes = changes;
+    if (this.shared instanceof MemoryMember) watch(this.shared, changes, left);
   }
 
   override start(): Promise<Epoch> {
@@ -41,7 +46,7 @@ export class WatchedStore extends MemoryStore {
   }
 
   override claim(job: JobId, max: number, epoch: Epoch): Promise<ClaimedBlock[]> {
-    this.#changes.push({ verb: 'claim' });
+    this.#changes.push({ verb: 'claim', job, epoch });
     return super.claim(job, max, epoch);
   }
 
@@ -54,4 +59,22 @@ export class WatchedStore extends MemoryStore {
     this.#changes.push({ verb: 'forget', job });
     return super.forget(job);
   }
+}
+
+function watch(shared: MemoryMember, changes: Change[], left: () => void): void {
+  const close = shared.close.bind(shared);
+  shared.close = () => {
+    close();
+    left();
+  };
+  const pulse = shared.pulse.bind(shared);
+  const takeOver = shared.takeOver.bind(shared);
+  shared.pulse = (epoch, facts) => {
+    changes.push({ verb: 'pulse', epoch });
+    return pulse(epoch, facts);
+  };
+  shared.takeOver = (leases, epoch) => {
+    changes.push({ verb: 'takeOver', epoch });
+    return takeOver(leases, epoch);
+  };
 }

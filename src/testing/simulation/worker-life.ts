@@ -12,7 +12,7 @@ import type { Runner } from '../../worker/runner.ts';
 import { Session } from '../../worker/session.ts';
 import type { SessionEffect, SessionInput, WorkerStatus } from '../../worker/session-io.ts';
 import type { Link, NodeEnd } from './link.ts';
-import { Life, type Machine } from './machine.ts';
+import { addressesOf, Life, type Machine, numberAt } from './machine.ts';
 import { brief } from './message-observer.ts';
 import { Mischief } from './mischief.ts';
 import { ModelRunner } from './model-runner.ts';
@@ -49,7 +49,7 @@ export class WorkerLife extends Life {
     this.#events = events;
     this.session = new Session({
       key,
-      servers: ['http://farm.simulated/'],
+      servers: addressesOf(machine),
       name: machine.name,
       device: plan.device,
       slots: plan.slots,
@@ -92,9 +92,9 @@ export class WorkerLife extends Life {
       case 'send':
         return this.#send(effect.message, effect.column);
       case 'connect':
-        return this.#connect();
+        return this.#connect(effect.server);
       case 'ping':
-        return;
+        return this.#link?.ping();
       case 'disconnect':
         this.#end = undefined;
         this.#link?.close(effect.reason);
@@ -117,7 +117,7 @@ export class WorkerLife extends Life {
     }
   }
 
-  #connect(): void {
+  #connect(server: string): void {
     const { network } = this.machine.stage;
     const { name, who } = this.machine;
     const mine = () => this.#end === end;
@@ -131,7 +131,8 @@ export class WorkerLife extends Life {
       closed: (reason) => this.#gone(reason),
     };
     this.#end = end;
-    network.connect({ kind: 'worker', json: this.#plan.json, node: name, who }, end, (link) => {
+    const asking = { kind: 'worker', json: this.#plan.json, node: name, who, server: numberAt(server) } as const;
+    network.connect(asking, end, (link) => {
       if (this.alive && mine()) this.#link = link;
       else link.close('given up');
     });
@@ -179,7 +180,7 @@ export class WorkerLife extends Life {
       this.after(0.5, () => this.handle({ kind: 'codeReady', sha256 }));
       return;
     }
-    const { blobs } = this.machine.stage.host;
+    const { blobs } = this.machine.stage.data;
     const { name, who } = this.machine;
     network.request(
       who,
