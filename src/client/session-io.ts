@@ -10,7 +10,8 @@ export type RequestMessage = Exclude<ClientMessage, { kind: 'credit' | 'unsubscr
 /** What happened to the client. Chance and time come beside it. */
 export type SessionInput =
   | { readonly kind: 'start' }
-  | { readonly kind: 'connected' }
+  /** `others`: its name stands for further servers. */
+  | { readonly kind: 'connected'; readonly others?: boolean }
   /**
    * `fatal`: trying again is of no use, such as with a token that is refused. `another`: behind the name of this server is
    * another address, which was not tried yet.

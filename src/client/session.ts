@@ -35,6 +35,8 @@ export class Session {
   readonly #servers: ServerList;
   /** The one that has welcomed it, once it has. */
   #farm: string | undefined;
+  /** Behind the name of the server that it is with are others. */
+  #others = false;
   /** In the order in which they were made, which is the order in which they are sent again (P16). */
   readonly #waiting = new Map<number, Waiting>();
   readonly #streams = new Map<number, StreamState>();
@@ -96,6 +98,7 @@ export class Session {
       case 'start':
         return this.#connect(now);
       case 'connected':
+        this.#others = input.others === true;
         return this.#link.heard(now);
       case 'heard':
         this.#worked();
@@ -172,10 +175,11 @@ export class Session {
       return this.#lost({ reason, fatal: true }, now, chance);
     }
     // A number there names another job.
-    if (this.#servers.several && this.#farm !== undefined && farm !== this.#farm)
+    const several = this.#servers.several || this.#others;
+    if (several && this.#farm !== undefined && farm !== this.#farm)
       return this.#breakOff(GOODBYE, 'it is of another farm than this program has begun with', now, chance);
     if (servers !== undefined) this.#servers.told(servers, chance);
-    this.#link.welcomed(now, this.#servers.several);
+    this.#link.welcomed(now, this.#servers.several || this.#others);
     this.#farm = farm;
     this.#emit({ kind: 'status', status: { state: 'joined', farm, server: this.#servers.current } });
     this.#sendAll();

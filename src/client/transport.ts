@@ -10,7 +10,8 @@ export interface Transport {
 }
 
 export interface TransportListener {
-  opened(): void;
+  /** `others`: the name of the server stands for further ones. */
+  opened(others?: boolean): void;
   frame(frame: Frame): void;
   /** The server is alive, without a message: a ping. */
   heard(): void;

@@ -217,7 +217,7 @@ export class Wire {
 
   #connect(server: string): void {
     const connection = this.#around.transport.open(server, {
-      opened: () => this.#handle({ kind: 'connected' }),
+      opened: (others = false) => this.#handle({ kind: 'connected', others }),
       frame: (frame) => this.#received(frame),
       heard: () => this.#handle({ kind: 'heard' }),
       closed: (closing: Closing) => {

@@ -24,6 +24,12 @@ export class AddressWalk {
     return this.#connected;
   }
 
+  /** The name stands for more than one server. One that has an address of each version of IP is a single one. */
+  get several(): boolean {
+    const ofSix = this.#known.filter((address) => address.includes(':')).length;
+    return Math.max(ofSix, this.#known.length - ofSix) > 1;
+  }
+
   connecting(): void {
     this.#connected = undefined;
   }

@@ -163,6 +163,11 @@ describe('the addresses behind a name', () => {
     assert.deepEqual(walk.failed('nothing listens'), { another: false, reason: 'go away' });
     assert.deepEqual(walk.failed('nothing listens'), { another: false, reason: 'nothing listens' });
     assert.deepEqual(walk.order(['1', '2']), ['1', '2']);
+    const several = (...addresses: string[]): boolean => {
+      walk.order(addresses);
+      return walk.several;
+    };
+    assert.deepEqual([several('1.1', '1.2'), several('1.1', '::1'), several('1.1', '::1', '::2')], [true, false, true]);
     // An address needs no look-up.
     const plain = new AddressWalk();
     plain.connectedTo('1');

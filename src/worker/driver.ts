@@ -8,7 +8,8 @@ import type { SessionEffect, SessionInput, SessionOptions, WorkerStatus } from '
 
 /** What a connection tells. */
 export interface ConnectionEvents {
-  connected(): void;
+  /** `others`: its name stands for further servers. */
+  connected(others?: boolean): void;
   /** Something came that is no message. */
   heard(): void;
   message(message: ServerToWorker, column?: PackedColumn): void;
@@ -107,7 +108,7 @@ export class Driver {
 
   #connect(server: string): void {
     this.#socket = this.#device.connect(server, {
-      connected: () => this.handle({ kind: 'connected' }),
+      connected: (others = false) => this.handle({ kind: 'connected', others }),
       heard: () => this.handle({ kind: 'heard' }),
       message: (message, column) => this.handle({ kind: 'message', message, ...(column && { column }) }),
       garbage: (detail) => this.handle({ kind: 'garbage', detail }),

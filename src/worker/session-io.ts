@@ -26,7 +26,8 @@ export interface SessionOptions {
 /** What happened to the worker. Chance and time come beside it. */
 export type SessionInput =
   | { readonly kind: 'start' }
-  | { readonly kind: 'connected' }
+  /** `others`: its name stands for further servers. */
+  | { readonly kind: 'connected'; readonly others?: boolean }
   /** `another`: behind the name of this server is another address, which was not tried yet. */
   | {
       readonly kind: 'disconnected';

@@ -32,6 +32,8 @@ export class Session {
   readonly #work: Work;
   /** The one that it has joined, once it has. */
   #farm: string | undefined;
+  /** Behind the name of the server that it is with are others. */
+  #others = false;
   #effects: SessionEffect[] = [];
   /** Slots that it has ever had. */
   #most: number;
@@ -93,6 +95,7 @@ export class Session {
         this.#work.start();
         return this.#connect(now);
       case 'connected':
+        this.#others = input.others === true;
         return this.#greet(now);
       case 'disconnected':
         return this.#lost(input, now, chance, input.another);
@@ -205,11 +208,12 @@ export class Session {
     }
     const { farm, worker, silence, pingEvery, servers } = welcome;
     // What it holds is known to nobody there; another of its servers is of its farm.
-    if (this.#servers.several && !this.#work.empty && this.#farm !== undefined && farm !== this.#farm)
+    const several = this.#servers.several || this.#others;
+    if (several && !this.#work.empty && this.#farm !== undefined && farm !== this.#farm)
       return this.#breakOff(GOODBYE, 'it is of another farm than the tasks that this worker holds', now, chance);
     if (servers !== undefined) this.#servers.told(servers, chance);
     const { beats } = this.#options;
-    const probes = this.#servers.several && !beats;
+    const probes = (this.#servers.several || this.#others) && !beats;
     this.#link.welcomed(now, { silence, pingEvery, beats, probes });
     this.#farm = farm;
     this.#work.farm = farm;

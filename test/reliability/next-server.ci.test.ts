@@ -8,9 +8,10 @@ import { connectWith } from '../../src/client/connect.ts';
 import { startWorker } from '../../src/worker/node/join.ts';
 import { cleanUp } from '../support/cleanup.ts';
 import { temporaryDirectory } from '../support/directories.ts';
-import { Door } from '../support/door.ts';
+import { Door, freePort } from '../support/door.ts';
 import { runManyhands } from '../support/processes.ts';
 import { ServedFarm } from '../support/served-farm.ts';
+import { nameFor } from '../support/several-addresses.ts';
 import { waitFor, within } from '../support/wait.ts';
 
 /** Milliseconds: MOVE_SILENCE, a second of doubt, and some air for a busy machine. */
@@ -72,5 +73,30 @@ test('P30: a server that is stopped is left for the next within seconds, with ta
   t.diagnostic(`the upload was done ${((performance.now() - stoppedAt) / 1_000).toFixed(1)} s after the stop`);
   assert.ok(bytes.equals(await client.download(ref)));
   assert.deepEqual([(await job.status()).progress.lost, client.url], [0, farm.server.url]);
+  door.running.signal('SIGCONT');
+});
+
+test('P30: of a name with several addresses a server that is stopped is left for the next as soon', async (t) => {
+  const port = await freePort('127.0.0.2');
+  const url = `http://farm.test:${port}`;
+  const farm = await ServedFarm.start(t, { publicUrl: url });
+  const door = await Door.open(t, farm.port, { host: '127.0.0.2', port });
+  await Door.open(t, farm.port, { host: '127.0.0.3', port });
+  nameFor(t, 'farm.test', ['127.0.0.2', '127.0.0.3']);
+  const worker = startWorker({ url, token: farm.tokens.work, slots: 1 });
+  cleanUp(t, () => worker.stop());
+  let joined = 0;
+  worker.on('status', ({ state }) => {
+    if (state === 'joined') joined += 1;
+  });
+  assert.equal(await worker.joined, true);
+  const client = await connectWith({ url, token: farm.tokens.submit }, undefined);
+  cleanUp(t, () => client.close().catch(() => {}));
+  const job = await client.map((n: number) => n, [1]);
+  await job.values();
+  door.running.signal('SIGSTOP');
+  const next = client.map((n: number) => n, [2]);
+  assert.deepEqual(await within((await within(next, NOTICED, 'the submit')).values(), NOTICED, 'the task'), [2]);
+  await waitFor(() => joined === 2, { what: 'the worker to move', timeout: NOTICED });
   door.running.signal('SIGCONT');
 });

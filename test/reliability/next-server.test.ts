@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import dns from 'node:dns';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -14,6 +13,7 @@ import { temporaryDirectory } from '../support/directories.ts';
 import { Door, freePort } from '../support/door.ts';
 import { runManyhands, startManyhands } from '../support/processes.ts';
 import { ServedFarm } from '../support/served-farm.ts';
+import { nameFor } from '../support/several-addresses.ts';
 import { waitFor, within } from '../support/wait.ts';
 
 const PATIENCE = 30_000;
@@ -149,11 +149,7 @@ test('P29: of a name with several addresses a dead one, or one that dies, gives 
   const farm = await ServedFarm.start(t, { publicUrl: url });
   const doors: Door[] = [];
   for (const host of ['127.0.0.3', '127.0.0.4']) doors.push(await Door.open(t, farm.port, { host, port }));
-  const addresses = ['127.0.0.2', '127.0.0.3', '127.0.0.4'].map((address) => ({ address, family: 4 }));
-  const lookup = dns.lookup;
-  t.mock.method(dns, 'lookup', (name: string, options: object, callback: (...found: unknown[]) => void) =>
-    name === 'farm.test' ? callback(null, addresses) : (lookup as (...all: unknown[]) => void)(name, options, callback),
-  );
+  nameFor(t, 'farm.test', ['127.0.0.2', '127.0.0.3', '127.0.0.4']);
   const worker = startWorker({ url, token: farm.tokens.work, slots: 1 });
   cleanUp(t, () => worker.stop());
   assert.equal((await within(worker.joined, PATIENCE, 'the join')) || (await worker.ended).reason, true);

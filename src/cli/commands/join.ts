@@ -126,8 +126,12 @@ function sayJson(status: Status): void {
 }
 
 function sayWords(wasAsked: () => boolean): (status: Status) => void {
+  let hasWaited = false;
   return (status) => {
-    const line = wordsOf(status, wasAsked());
+    if (status.state === 'joined') hasWaited = false;
+    if (status.state === 'waiting') hasWaited = true;
+    // From the second round on each server's turn is no news.
+    const line = status.state === 'moving' && hasWaited ? undefined : wordsOf(status, wasAsked());
     if (line !== undefined) print(`${printable(line)}\n`);
   };
 }

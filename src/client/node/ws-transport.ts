@@ -62,7 +62,7 @@ class WsConnection implements TransportConnection {
       this.#tcp = response.socket;
       this.hold(this.#alive);
     });
-    socket.on('open', () => this.#listener?.opened());
+    socket.on('open', () => this.#listener?.opened(walk.several));
     socket.on('message', (data: Buffer, isBinary: boolean) => {
       // As plain bytes: values are cut out of them, and a Buffer's parts are Buffers.
       this.#listener?.frame(

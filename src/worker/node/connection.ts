@@ -47,7 +47,7 @@ export class Connection implements WorkerSocket {
         return raw;
       }) as typeof net.createConnection,
     });
-    this.#socket.on('open', () => this.#unlessOver(() => events.connected()));
+    this.#socket.on('open', () => this.#unlessOver(() => events.connected(walk.several)));
     this.#socket.on('ping', () => this.#unlessOver(() => this.#heard()));
     this.#socket.on('pong', () => this.#unlessOver(() => this.#heard()));
     this.#socket.on('message', (data, binary) => this.#unlessOver(() => this.#message(data as Buffer, binary)));

@@ -232,6 +232,24 @@ test('P2: a worker of another version ends with what the server says', async (t)
   assert.deepEqual(await worker.ended, { failed: true, reason: 'the server refused this worker: install version 2' });
 });
 
+test('P29: a worker that is sent elsewhere goes there at once, with its token and what it runs', async (t) => {
+  const { farm, worker } = await joinedWorker(t);
+  const next = await FakeFarm.start(t);
+  const seen: WorkerStatus[] = [];
+  worker.on('status', (status) => seen.push(status));
+  farm.job(1, slow);
+  farm.tasks(7, 1, [300]);
+  await begun(farm);
+  farm.say({ kind: 'refused', code: 'elsewhere', detail: 'it is full', servers: [`http://127.0.0.1:${next.port}`] });
+  await next.welcomed();
+  assert.deepEqual(next.ofKind('hello')[0]?.held, [{ lease: 7, runs: [[0, 1]] }]);
+  assert.equal((await next.gathered(1))[0]?.value, 300);
+  assert.deepEqual(
+    seen.map(({ state }) => state),
+    ['moving', 'joined'],
+  );
+});
+
 test('T-25: a server that sends garbage is left and joined again, and what it granted goes on', async (t) => {
   const { farm } = await joinedWorker(t);
   farm.job(1, slow);
