@@ -1,69 +1,64 @@
 import type { AddressInfo } from 'node:net';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
+import { type Cleanup, cleanUp } from './cleanup.ts';
 
-/** Stands between a program and its server, and cuts the line at a moment that a test chooses. */
+/** Which way bytes go: up to the server, or down from it. */
+export type Way = 'up' | 'down';
+
+/** Stands between a server and whoever speaks to it, counts what passes, and can cut a connection at a byte. */
 export class CuttingProxy {
-  readonly #server: Server;
+  /** Bytes that have passed, and connections that were cut. */
+  readonly passed: Record<Way, number> = { up: 0, down: 0 };
+  cuts = 0;
+  #port = 0;
+  readonly #cutAt = new Map<Way, number>();
   readonly #sockets = new Set<Socket>();
-  #pattern: Buffer | undefined;
-  #times = 0;
 
-  private constructor(port: number) {
-    this.#server = createServer((client) => this.#join(client, connect(port, '127.0.0.1')));
-  }
-
-  static async to(port: number): Promise<CuttingProxy> {
-    const proxy = new CuttingProxy(port);
-    await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve));
+  static async start(t: Cleanup, target: number): Promise<CuttingProxy> {
+    const proxy = new CuttingProxy();
+    const server = createServer((near) => {
+      const far = connect(target, '127.0.0.1');
+      proxy.#join(near, far, 'up');
+      proxy.#join(far, near, 'down');
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    proxy.#port = (server.address() as AddressInfo).port;
+    cleanUp(t, () => {
+      for (const socket of proxy.#sockets) socket.destroy();
+      server.close();
+    });
     return proxy;
   }
 
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return this.#port;
   }
 
-  /** What was sent with this text arrives, but nothing of the answer: so many times. */
-  loseAnswerTo(text: string, times = 1): void {
-    this.#pattern = Buffer.from(text);
-    this.#times = times;
+  /** The connection that carries the byte of this number, counted from now on over all of them, breaks off there, once. */
+  cutAfter(bytes: number, way: Way): void {
+    this.#cutAt.set(way, this.passed[way] + bytes);
   }
 
-  /** All lines. */
-  cut(): void {
-    for (const socket of this.#sockets) socket.destroy();
-  }
-
-  async close(): Promise<void> {
-    this.cut();
-    await new Promise((resolve) => this.#server.close(resolve));
-  }
-
-  #join(client: Socket, server: Socket): void {
-    let isDeaf = false;
-    for (const [from, to] of [
-      [client, server],
-      [server, client],
-    ] as const) {
-      this.#sockets.add(from);
-      from.on('error', () => undefined);
-      from.on('close', () => {
-        this.#sockets.delete(from);
-        // What came last is passed on.
-        if (from === client) to.end();
-        else to.destroy();
-      });
-    }
-    client.on('data', (bytes) => {
-      if (this.#times > 0 && this.#pattern !== undefined && bytes.includes(this.#pattern)) {
-        this.#times -= 1;
-        isDeaf = true;
-        // Once the server has answered it has done what was asked.
-        server.once('data', () => setTimeout(() => client.destroy(), 50));
+  #join(from: Socket, to: Socket, way: Way): void {
+    this.#sockets.add(from);
+    from.setNoDelay(true);
+    from.on('data', (bytes: Buffer) => {
+      this.passed[way] += bytes.length;
+      if (this.passed[way] >= (this.#cutAt.get(way) ?? Infinity)) {
+        this.#cutAt.delete(way);
+        this.cuts += 1;
+        from.destroy();
+        to.destroy();
+        return;
       }
-      server.write(bytes);
+      if (!to.write(bytes)) from.pause();
     });
-    server.on('data', (bytes) => {
-      if (!isDeaf) client.write(bytes);
+    to.on('drain', () => from.resume());
+    from.on('end', () => to.end());
+    from.on('error', () => to.destroy());
+    from.on('close', () => {
+      this.#sockets.delete(from);
+      to.destroy();
     });
   }
 }

@@ -20,7 +20,12 @@ export class TestPostgres {
   #process: ChildProcess | undefined;
   #databases = 0;
 
-  private constructor(dir: string, programs: PostgresPrograms, port: number, settings: Readonly<Record<string, string>>) {
+  private constructor(
+    dir: string,
+    programs: PostgresPrograms,
+    port: number,
+    settings: Readonly<Record<string, string>>,
+  ) {
     this.#dir = dir;
     this.#programs = programs;
     this.#port = port;

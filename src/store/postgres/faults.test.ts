@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cleanUp } from '../../../test/support/cleanup.ts';
-import { CuttingProxy } from '../../../test/support/cutting-proxy.ts';
+import { DeafProxy } from '../../../test/support/deaf-proxy.ts';
 import { TestPostgres } from '../../../test/support/postgres.ts';
 import { leaseId } from '../../model/ids.ts';
 import type { Write } from '../../model/records.ts';
@@ -18,14 +18,14 @@ interface Subject {
   readonly store: PostgresStore;
   readonly epoch: number;
   readonly name: string;
-  readonly proxy: CuttingProxy;
+  readonly proxy: DeafProxy;
   another(): Promise<PostgresStore>;
 }
 
 /** A store behind a line that can be cut. */
 async function subject(t: TestContext, options: PostgresOptions = {}): Promise<Subject> {
   const { name } = await server.database();
-  const proxy = await CuttingProxy.to(server.port);
+  const proxy = await DeafProxy.to(server.port);
   cleanUp(t, () => proxy.close());
   const open = async (port: number): Promise<PostgresStore> => {
     const store = await openPostgresStore(`postgres://postgres@127.0.0.1:${port}/${name}`, options);
