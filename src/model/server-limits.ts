@@ -11,6 +11,9 @@ export const HINT_SPACING = 50;
 /** Milliseconds of silence, by the store's clock, after which a server is over: five missed pulses and some air (promise with TAKEOVER_GRACE: 15 s). */
 export const SERVER_LEASE = 6_000;
 
+/** Milliseconds between two pings of such a server: its workers leave it two seconds after one that did not come, and are elsewhere when its time is over. */
+export const SHARED_PING_INTERVAL = 4_000;
+
 /** Milliseconds that leases of a server that is over wait for their workers to turn up at another one. Workers that lose a connection do so at once. */
 export const TAKEOVER_GRACE = 4_000;
 

@@ -1,8 +1,9 @@
 import type { PackedColumn } from '../model/envelope.ts';
 import type { JobId, Millis } from '../model/ids.ts';
 import type { BlockRecord } from '../model/job.ts';
-import { LOOP_BACKLOG_BYTES, REBUILD_INTERVAL } from '../model/limits.ts';
+import { LOOP_BACKLOG_BYTES, PING_INTERVAL, REBUILD_INTERVAL } from '../model/limits.ts';
 import type { Write } from '../model/records.ts';
+import { SHARED_PING_INTERVAL } from '../model/server-limits.ts';
 import type { Command } from '../scheduler/commands.ts';
 import type { Event } from '../scheduler/events.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
@@ -72,6 +73,11 @@ export class Loop {
   async start(): Promise<void> {
     this.#brain = await this.#rebuild();
     this.#setAlarm();
+  }
+
+  /** Milliseconds between two pings: who has another server to go to shall soon know that this one is silent (P30). */
+  get pingEvery(): Millis {
+    return this.#store.shared === undefined ? PING_INTERVAL : SHARED_PING_INTERVAL;
   }
 
   /** Undefined while the store does not take writes. */

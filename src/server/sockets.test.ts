@@ -82,7 +82,7 @@ class Bench {
         return connection;
       },
     };
-    const loop = { calm: (run: () => void) => this.calmed.push(run) };
+    const loop = { pingEvery: PING_INTERVAL, calm: (run: () => void) => this.calmed.push(run) };
     Object.defineProperty(loop, 'pressed', { get: () => this.pressed });
     attachSocket(socket, gateway, { token: 't', role: 'work' }, { loop: loop as unknown as Loop, clock: this.clock });
   }

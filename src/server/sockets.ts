@@ -1,13 +1,5 @@
 import { WebSocket } from 'ws';
-import {
-  FIRST_PING,
-  LATE_TICK,
-  LEASE_TIME,
-  OUTGOING_BYTES,
-  OUTGOING_BYTES_MOST,
-  PING_INTERVAL,
-  STOP_TIME,
-} from '../model/limits.ts';
+import { FIRST_PING, LATE_TICK, LEASE_TIME, OUTGOING_BYTES, OUTGOING_BYTES_MOST, STOP_TIME } from '../model/limits.ts';
 import type { Frame } from '../protocol/frames.ts';
 import type { Clock } from './clock.ts';
 import type { Loop } from './loop.ts';
@@ -148,8 +140,8 @@ class SocketPeer implements Peer {
   }
 
   #planBeat(): void {
-    this.#beatDue = this.#clock.now() + PING_INTERVAL;
-    this.#cancelBeat = this.#clock.alarm(PING_INTERVAL, () => this.#beat());
+    this.#beatDue = this.#clock.now() + this.#loop.pingEvery;
+    this.#cancelBeat = this.#clock.alarm(this.#loop.pingEvery, () => this.#beat());
   }
 
   #ping(): void {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type PackedColumn, ValueStatus } from '../model/envelope.ts';
 import type { JobId, WorkerId } from '../model/ids.ts';
 import type { Runner } from '../model/job.ts';
-import { BROWSER_LEASE_TIME, HELLO_TIME, LEASE_TIME, PING_INTERVAL, REBUILD_INTERVAL } from '../model/limits.ts';
+import { BROWSER_LEASE_TIME, HELLO_TIME, LEASE_TIME, REBUILD_INTERVAL } from '../model/limits.ts';
 import { PYODIDE } from '../model/python.ts';
 import type { Write } from '../model/records.ts';
 import { countRuns, indexesOf, type Run } from '../model/runs.ts';
@@ -177,7 +177,7 @@ export class WorkerGateway implements Gateway {
       worker: id,
       farm: this.#farm,
       ...(servers.length > 0 && { servers: [...servers] }),
-      pingEvery: PING_INTERVAL,
+      pingEvery: this.#loop.pingEvery,
       silence: connection.silence,
     });
     if (strange.length > 0) this.siblings?.takeOver(id, strange);
