@@ -29,6 +29,8 @@ export interface CommandsOptions {
   readonly farm: Farm;
   readonly isSilent?: boolean | undefined;
   readonly tagOf?: ((index: number) => string) | undefined;
+  /** The number of a command for people, as `{#}` and its log have it; by itself, one more than its index. */
+  readonly numberOf?: ((index: number) => number) | undefined;
   /** Called for each command as it ends, before it is printed. */
   readonly tell?: ((outcome: CommandOutcome) => Promise<void>) | undefined;
 }
@@ -36,7 +38,7 @@ export interface CommandsOptions {
 /** Prints a job's results as they come, with a bar on a terminal, until it has ended; says how it ended. */
 export async function attend(job: Job, options: AttendOptions): Promise<JobProgress | undefined> {
   const bar = new ProgressBar(process.stderr, { quiet: options.quiet });
-  const failures = new Failures(bar);
+  const failures = new Failures(bar, options.commands);
   void watch(job, bar);
   const told = options.quiet
     ? () => {}
@@ -134,12 +136,14 @@ async function watch(job: Job, bar: ProgressBar): Promise<void> {
  */
 class Failures {
   readonly #bar: ProgressBar;
+  readonly #commands: CommandsOptions | undefined;
   readonly #modules = new Set<string>();
   #text = '';
   #planned: NodeJS.Immediate | undefined;
 
-  constructor(bar: ProgressBar) {
+  constructor(bar: ProgressBar, commands: CommandsOptions | undefined) {
     this.#bar = bar;
+    this.#commands = commands;
   }
 
   tell(failed: Failed): void {
@@ -149,11 +153,18 @@ class Failures {
       this.#modules.add(failure.message);
       this.#text += `manyhands: ${below(failure.message)}\n`;
     } else {
-      this.#text += headline(failed) + causes(failure);
+      this.#text += this.#headline(failed) + causes(failure);
     }
     const place = placeIn(failure.stack);
     if (place !== undefined) this.#text += `    ${printable(place.trim())}\n`;
     this.#planned ??= setImmediate(() => this.flush());
+  }
+
+  #headline({ index, failure, attempts }: Failed): string {
+    const who = this.#commands ? `command ${this.#commands.numberOf?.(index) ?? index + 1}` : `task ${index}`;
+    const tries = attempts > 1 ? ` after ${attempts} attempts` : '';
+    const what = failure.kind === 'error' ? `${failure.name}: ${failure.message}` : failure.message;
+    return `${who} failed${tries}: ${below(what)}\n`;
   }
 
   flush(): void {
@@ -175,12 +186,6 @@ function causes({ cause }: Pick<TaskFailure, 'cause'>): string {
 /** Words of a task, on as many lines as they have: set in, so that they can't be taken for ours, and harmless (T-16). */
 function below(text: string): string {
   return printableText(text.trimEnd()).replaceAll(/\n(?=[^\n])/g, '\n    ');
-}
-
-function headline({ index, failure, attempts }: Failed): string {
-  const tries = attempts > 1 ? ` after ${attempts} attempts` : '';
-  const what = failure.kind === 'error' ? `${failure.name}: ${failure.message}` : failure.message;
-  return `task ${index} failed${tries}: ${below(what)}\n`;
 }
 
 /** Where it happened: the first line of a stack of JavaScript, the last of a traceback of Python. */

@@ -46,7 +46,7 @@ export async function runJob(module: string, args: string[], options: RunOptions
     if (options.detach) return await detach(job, farm);
     run.begin(job, farm);
     if (options.install) say(`manyhands: before its first task a worker installs ${options.install.join(', ')}\n`);
-    return run.finish(
+    const exitCode = run.finish(
       await attend(job, {
         out,
         form: options.json || options.out !== undefined ? 'records' : 'values',
@@ -57,6 +57,10 @@ export async function runJob(module: string, args: string[], options: RunOptions
         api,
       }),
     );
+    if (run.isSubmitted) return exitCode;
+    // The job has ended before its inputs have: a standard input that says nothing would hold up an orderly end.
+    out.close();
+    return run.leave(exitCode);
   } catch (error) {
     if (run.interrupted) run.leave(ExitCode.interrupted);
     if (error instanceof OutputClosed) await run.unread();

@@ -176,6 +176,15 @@ describe('run, on a server', () => {
     assert.match(all.stderr, /manyhands: job \d+ failed \(0 done, .* failed, .* cancelled\): [^\n]+\n$/);
   });
 
+  it('waits for no more inputs when the job has ended without them', async () => {
+    line.write('never.mjs', "export default () => { throw new Error('no'); };\n");
+    const running = line.start(['run', 'never.mjs', '--inputs', '-', '--max-failures', '1'], { input: 'open' });
+    running.child.stdin?.write('1\n2\n');
+    const { code, stderr } = await running.exit(60_000);
+    assert.equal(code, 1);
+    assert.match(stderr, /^manyhands: job \d+ failed \(0 done, 2 failed\)/m);
+  });
+
   it('says nothing but failures with --quiet, and nothing at all when all is well', async () => {
     assert.deepEqual(await run('square.ts 2'), { code: 0, stdout: '4\n', stderr: '' });
     const { stderr } = await run('odd.ts 2 --quiet');

@@ -9,7 +9,7 @@ import { waitFor } from '../../test/support/wait.ts';
 const sdk = JSON.stringify(path.join(repository, 'src/index.ts'));
 
 /** A program with a home, a directory for temporary files and no server to be found. */
-function program(t: TestContext, text: string): { running: Running; left(): string[] } {
+function program(t: TestContext, text: string, more: NodeJS.ProcessEnv = {}): { running: Running; left(): string[] } {
   const folder = temporaryDirectory(t, 'program');
   const temporary = path.join(folder, 'tmp');
   mkdirSync(temporary);
@@ -17,8 +17,8 @@ function program(t: TestContext, text: string): { running: Running; left(): stri
   const file = path.join(folder, 'program.ts');
   writeFileSync(file, `import { connect, range } from ${sdk};\n${text}`);
   const env = { TMPDIR: temporary, XDG_STATE_HOME: path.join(folder, 'state'), HOME: folder };
-  const none = { MANYHANDS_URL: undefined, MANYHANDS_TOKEN: undefined, NODE_COMPILE_CACHE: undefined };
-  const running = start(t, [process.execPath, file], { cwd: folder, env: { ...env, ...none } });
+  const none = { MANYHANDS_URL: undefined, MANYHANDS_TOKEN: undefined };
+  const running = start(t, [process.execPath, file], { cwd: folder, env: { ...env, ...none, ...more } });
   const left = (): string[] => [
     ...readdirSync(temporary),
     ...(existsSync(env.XDG_STATE_HOME) ? readdirSync(env.XDG_STATE_HOME) : []),
@@ -50,6 +50,8 @@ describe('without a server, a program has a farm of its own', () => {
         const job = await farm.map((n: number) => n * n, range(0, 5));
         console.log(JSON.stringify(await job.values()), farm.embedded);
         ${text}`,
+        // One of them as its users start it; the others need not compile it all again.
+        how === 'closes its farm' ? { NODE_COMPILE_CACHE: undefined } : {},
       );
       await running.output(/\[0,1,4,9,16\] true/, { timeout: 60_000 });
       const tree = treeOf(running.pid);

@@ -1,5 +1,11 @@
 const KiB = 1024;
 
+/**
+ * Milliseconds of commands that are granted, run and reported together, in place of BATCH_TIME and CHUNK_TIME: there are
+ * few in so much time, and the messages, rows and acks of a batch cost the server as much CPU time as one or two commands.
+ */
+export const COMMANDS_TIME = 50;
+
 /** Milliseconds that a command has to heed SIGTERM at its time limit, before all that it started is killed. */
 export const COMMAND_GRACE = 2_000;
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Clockwork } from '../../test/support/scheduler-clockwork.ts';
 import { Desk, type Grant } from '../../test/support/scheduler-desk.ts';
+import { COMMANDS_TIME } from '../model/exec-limits.ts';
 import { BATCH_FIRST, BLACK_HOLE_FAILURES, CLAIM_AHEAD, RETRY_BACKOFF, SPECULATE_AFTER } from '../model/limits.ts';
 import { countRuns } from '../model/runs.ts';
 
@@ -106,6 +107,15 @@ test('R20: batches take about BATCH_TIME, and never more than an even share', ()
   desk.done(first!, first!.runs, 5);
   const next = desk.grants('ack').filter((grant) => grant.job === job);
   assert.equal(countRuns(next[0]!.runs), 4, '20 ms of 5 ms tasks');
+});
+
+test('R20: batches of commands take about COMMANDS_TIME', () => {
+  const desk = new Desk();
+  desk.join('w1', { runners: ['exec'] });
+  desk.job(1_000, { code: { runner: 'exec', sha256: '1'.repeat(64), size: 1, sourceName: 'true' } });
+  const [first] = desk.grants();
+  desk.done(first!, first!.runs, 5);
+  assert.equal(countRuns(desk.grants('ack')[0]!.runs), COMMANDS_TIME / 5);
 });
 
 test('R21: short tasks are queued ahead, at least a batch; long ones are not', () => {

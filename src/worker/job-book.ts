@@ -1,4 +1,5 @@
-import type { JobId } from '../model/ids.ts';
+import { COMMANDS_TIME } from '../model/exec-limits.ts';
+import type { JobId, Millis } from '../model/ids.ts';
 import type { CodeRef } from '../model/job.ts';
 import { CHUNK_TIME } from '../model/limits.ts';
 import type { JobNotice } from '../protocol/worker-messages.ts';
@@ -78,19 +79,26 @@ export class JobBook {
 export function noteTime(job: KnownJob, tasks: number, micros: number): void {
   const each = micros / tasks;
   job.mean = job.mean === undefined ? each : job.mean * 0.4 + each * 0.6;
-  job.calm = micros > 4_000 * CHUNK_TIME ? 0 : job.calm + 1;
+  job.calm = micros > 4_000 * chunkTime(job.facts) ? 0 : job.calm + 1;
 }
 
-/** How many tasks fill CHUNK_TIME; one where nothing is known, because it may take an hour. */
+/** How long a chunk of it should take. */
+export function chunkTime({ code }: Pick<JobFacts, 'code'>): Millis {
+  return code.runner === 'exec' ? COMMANDS_TIME : CHUNK_TIME;
+}
+
+/** How many tasks fill a chunk; one where nothing is known, because it may take an hour. */
 export function chunkSize(job: KnownJob): number {
   if (job.mean === undefined) return 1;
-  return Math.max(1, Math.floor((CHUNK_TIME * 1_000) / Math.max(job.mean, 0.01)));
+  return Math.max(1, Math.floor((chunkTime(job.facts) * 1_000) / Math.max(job.mean, 0.01)));
 }
 
 /**
  * Whether a second chunk may wait in the process behind the first. It hides the hand-over, but nobody can take it back,
- * so it is for tasks that have been short and even.
+ * so it is for tasks that have been short and even. Commands are begun by the worker itself: there is nothing to hide.
  */
 export function mayRunAhead(job: KnownJob): boolean {
-  return job.calm >= CALM && job.mean !== undefined && job.mean <= CHUNK_TIME * 1_500;
+  return (
+    job.facts.code.runner !== 'exec' && job.calm >= CALM && job.mean !== undefined && job.mean <= CHUNK_TIME * 1_500
+  );
 }

@@ -2,6 +2,7 @@ import type { PackedColumn } from '../model/envelope.ts';
 import type { JobId, LeaseId } from '../model/ids.ts';
 import type { Run } from '../model/runs.ts';
 import { pushRun } from '../model/runs.ts';
+import type { Spawned } from '../model/spawned.ts';
 import type { Column } from '../protocol/column.ts';
 import { sliceColumn } from '../protocol/column.ts';
 import type { KnownJob } from './job-book.ts';
@@ -75,4 +76,17 @@ export function withoutRuns(piece: Piece, left: readonly Run[]): Piece[] {
 export function columnOfPiece({ grant, from, to }: Piece): PackedColumn | undefined {
   if (grant.column === undefined) return undefined;
   return from === 0 && to === grant.count ? grant.packed : sliceColumn(grant.column, from, to);
+}
+
+/** The same, where each task is named by its index and no longer by its place among these. */
+export function byIndex(spawned: Spawned, runs: readonly Run[]): Spawned {
+  return spawned.map(([position, inputs]) => [cutRuns(runs, position, position + 1)[0]?.start ?? -1, inputs]);
+}
+
+/** Sorted and joined; the runs are disjoint. */
+export function joined(runs: Run[]): Run[] {
+  if (runs.length < 2) return runs;
+  const sorted: Run[] = [];
+  for (const { start, count } of runs.sort((a, b) => a.start - b.start)) pushRun(sorted, start, count);
+  return sorted;
 }

@@ -22,7 +22,7 @@ export interface JobFacts {
   readonly spawns?: boolean;
 }
 
-/** Some tasks of one lease, to be run in order on one slot. It is reported once. */
+/** Some tasks of one lease, to be run in order on one slot. */
 export interface Chunk {
   readonly id: number;
   readonly lease: LeaseId;
@@ -88,6 +88,18 @@ export type SlotEvent =
       readonly micros: number;
       readonly column: PackedColumn;
       readonly spawned?: Spawned;
+    }
+  /**
+   * The chunk turns out to be long: its first `done` tasks have ended as the column says, the next one runs and is all that
+   * is left of the chunk, and those behind it have not been started.
+   */
+  | {
+      readonly kind: 'chunkCut';
+      readonly slot: number;
+      readonly chunk: number;
+      readonly done: number;
+      readonly micros: number;
+      readonly column: PackedColumn;
     }
   /** This device cannot run it now, whatever it is, and nothing of it has an outcome: another may. Why, for people. */
   | { readonly kind: 'chunkReturned'; readonly slot: number; readonly chunk: number; readonly reason: string }

@@ -1,9 +1,9 @@
 import type { LeaseId, Millis } from '../model/ids.ts';
-import { CHUNK_TIME, RESPAWN_DELAY, RESPAWN_DELAY_MAX, REVOKE_GRACE } from '../model/limits.ts';
+import { RESPAWN_DELAY, RESPAWN_DELAY_MAX, REVOKE_GRACE } from '../model/limits.ts';
 import { LOAD_GRACE } from '../model/python-limits.ts';
 import type { Run } from '../model/runs.ts';
 import { intersectRuns, subtractRuns } from '../model/runs.ts';
-import type { KnownJob } from './job-book.ts';
+import { chunkTime, type KnownJob } from './job-book.ts';
 import type { Piece } from './pieces.ts';
 import { runsOfPiece } from './pieces.ts';
 import type { SessionEffect, SessionOptions } from './session-io.ts';
@@ -11,7 +11,8 @@ import type { SessionEffect, SessionOptions } from './session-io.ts';
 /** A chunk that was handed to a slot. */
 export interface Running {
   readonly id: number;
-  readonly piece: Piece;
+  /** Changes only when it is cut. */
+  piece: Piece;
   readonly job: KnownJob;
   /** When it became the first of its slot and all it needs was there; Infinity: it still waits for that. */
   since: Millis;
@@ -175,6 +176,15 @@ export class Slots {
     this.#endIfRetired(slot);
   }
 
+  /** Only its task that runs is left of a chunk; it may be one that nobody wants. */
+  cut(slot: Slot, running: Running, piece: Piece, now: Millis): void {
+    running.piece = piece;
+    running.since = now;
+    if (running.killAt !== undefined || subtractRuns(runsOfPiece(piece), running.revoked).length > 0) return;
+    this.#emit({ kind: 'abortChunk', slot: slot.number, chunk: running.id });
+    running.killAt = now + REVOKE_GRACE;
+  }
+
   /** A chunk of it is not here any more, wherever it stood. */
   returned(slot: Slot, running: Running, now: Millis): void {
     if (slot.chunks[0] === running) return this.finished(slot, now);
@@ -243,14 +253,18 @@ export class Slots {
     const [first] = chunks;
     if (first === undefined || killed !== undefined || state !== 'ready') return undefined;
     const { timeout } = first.job.facts;
-    // Several tasks report together after CHUNK_TIME, so that their last one may have begun that much later.
-    const slack = first.piece.to - first.piece.from > 1 ? CHUNK_TIME : 0;
+    // Several tasks report together, so that their last one may have begun that much later.
+    const slack = first.piece.to - first.piece.from > 1 ? chunkTime(first.job.facts) : 0;
     const limit = timeout === undefined ? Infinity : first.since + timeout + slack;
     const revoked = first.killAt ?? Infinity;
     if (limit === Infinity && revoked === Infinity) return undefined;
     const chunk = first.id;
     return revoked <= limit ? { chunk, at: revoked, why: 'revoked' } : { chunk, at: limit, why: 'timeout' };
   }
+}
+
+export function newRunning(id: number, piece: Piece, job: KnownJob, since: Millis): Running {
+  return { id, piece, job, since, loading: false, revoked: [], killAt: undefined };
 }
 
 function newSlot(number: number): Slot {

@@ -1,7 +1,7 @@
 import type { LeaseId, Millis } from '../model/ids.ts';
 import { KEPT_OUTCOME_BYTES } from '../model/limits.ts';
 import type { Run } from '../model/runs.ts';
-import { intersectRuns, pushRun, subtractRuns } from '../model/runs.ts';
+import { intersectRuns, subtractRuns } from '../model/runs.ts';
 import type { Spawned } from '../model/spawned.ts';
 import { toWireRuns } from '../protocol/wire-runs.ts';
 import type { JobNotice } from '../protocol/worker-messages.ts';
@@ -11,11 +11,11 @@ import { chunkSize, JobBook, mayRunAhead, noteTime } from './job-book.ts';
 import type { Delivery } from './kept.ts';
 import { KeptOutcomes, only } from './kept.ts';
 import type { Grant, Piece } from './pieces.ts';
-import { columnOfPiece, cutRuns, runsOfPiece, withoutRuns } from './pieces.ts';
+import { byIndex, columnOfPiece, cutRuns, joined, runsOfPiece, withoutRuns } from './pieces.ts';
 import { DISK_FULL, type SlotDeath, type SlotEvent } from './runner.ts';
 import type { SessionEffect, SessionOptions } from './session-io.ts';
 import type { Running, Slot } from './slots.ts';
-import { Slots } from './slots.ts';
+import { newRunning, Slots } from './slots.ts';
 
 /** Tasks of failures that go into one message: each has at most a few KiB. */
 const FAILURES_A_MESSAGE = 64;
@@ -189,6 +189,7 @@ export class Work {
     else if (event.kind === 'slotLoading') this.#slots.loading(slot, event.chunk, now);
     else if (event.kind === 'chunkWaiting') this.#slots.started(slot, event.chunk, Infinity);
     else if (event.kind === 'chunkDone') this.#done(slot, event, now);
+    else if (event.kind === 'chunkCut') this.#cut(slot, event, now);
     else if (event.kind === 'chunkReturned') this.#returned(slot, event, now);
     else this.#tell(slot, event);
     this.assign(now);
@@ -228,15 +229,7 @@ export class Work {
     if (part.to === to) this.#queue.splice(at, 1);
     else this.#queue[at] = { ...piece, from: part.to };
     this.#chunks += 1;
-    const running: Running = {
-      id: this.#chunks,
-      piece: part,
-      job,
-      since: now,
-      loading: false,
-      revoked: [],
-      killAt: undefined,
-    };
+    const running = newRunning(this.#chunks, part, job, now);
     slot.chunks.push(running);
     const column = columnOfPiece(part);
     const chunk = { id: running.id, lease: grant.lease, runs: runsOfPiece(part), column, farm: this.#farm };
@@ -247,15 +240,34 @@ export class Work {
     const [running] = slot.chunks;
     if (running === undefined || running.id !== event.chunk) return;
     this.#slots.finished(slot, now);
-    const { piece, job } = running;
+    const { piece } = running;
     const end = piece.from + event.done;
-    if (event.done > 0) {
-      // Of what was revoked before it began nothing was computed.
-      if (running.killAt === undefined) noteTime(job, event.done, event.micros);
-      this.#conclude(running, cutRuns(piece.grant.runs, piece.from, end), event.column, event.micros, event.spawned);
-    }
+    this.#tellEnded(running, event);
     if (end < piece.to) this.#queueAgain(running, { ...piece, from: end });
     this.#tidyJob(piece.grant.job);
+  }
+
+  /** What has ended is told, and what has not begun may go to another slot or worker. */
+  #cut(slot: Slot, event: SlotEvent & { kind: 'chunkCut' }, now: Millis): void {
+    const [running] = slot.chunks;
+    if (running === undefined || running.id !== event.chunk) return;
+    const { piece } = running;
+    const at = piece.from + event.done;
+    this.#tellEnded(running, event);
+    this.#slots.cut(slot, running, { ...piece, from: at, to: at + 1 }, now);
+    if (at + 1 < piece.to) this.#queueAgain(running, { ...piece, from: at + 1 });
+  }
+
+  #tellEnded(
+    running: Running,
+    { done, micros, column, ...more }: SlotEvent & { kind: 'chunkDone' | 'chunkCut' },
+  ): void {
+    if (done === 0) return;
+    const { piece, job } = running;
+    // Of what was revoked before it began nothing was computed.
+    if (running.killAt === undefined) noteTime(job, done, micros);
+    const runs = cutRuns(piece.grant.runs, piece.from, piece.from + done);
+    this.#conclude(running, runs, column, micros, 'spawned' in more ? more.spawned : undefined);
   }
 
   /** The server gives them to others, and to this worker nothing for a while (R24). */
@@ -336,7 +348,7 @@ export class Work {
       const failure: WorkerFailure = { kind: 'error', name: 'TaskCodeError', message: failed };
       for (let from = piece.from; from < piece.to; from += FAILURES_A_MESSAGE) {
         const part = { ...piece, from, to: Math.min(from + FAILURES_A_MESSAGE, piece.to) };
-        const running: Running = { id: 0, piece: part, job, since: 0, loading: false, revoked: [], killAt: undefined };
+        const running = newRunning(0, part, job, 0);
         this.#conclude(running, runsOfPiece(part), failureColumn(failure, part.to - part.from), 0);
       }
     }
@@ -383,17 +395,4 @@ export class Work {
     this.#jobs.forget(job);
     this.#emit({ kind: 'forgetJob', job });
   }
-}
-
-/** The same, where each task is named by its index and no longer by its place among these. */
-function byIndex(spawned: Spawned, runs: readonly Run[]): Spawned {
-  return spawned.map(([position, inputs]) => [cutRuns(runs, position, position + 1)[0]?.start ?? -1, inputs]);
-}
-
-/** Sorted and joined; the runs are disjoint. */
-function joined(runs: Run[]): Run[] {
-  if (runs.length < 2) return runs;
-  const sorted: Run[] = [];
-  for (const { start, count } of runs.sort((a, b) => a.start - b.start)) pushRun(sorted, start, count);
-  return sorted;
 }

@@ -17,6 +17,7 @@ describe('manyhands exec', () => {
       [['--send', '{}', '--', 'cat', ':::', 'square.ts', 'none'], /--send none: there is no such file \(for command 2\)$/m],
       [['--send', '../{}', '--', 'cat', ':::', 'x'], /--send \.\.\/x: it lies outside of this directory, and has no place on a worker$/m],
       [['--resume', '--', 'echo', ':::', 'x'], /--resume goes on where a log ends: name it with --joblog$/m],
+      [['--resume-failed', '--', 'echo', ':::', 'x'], /--resume-failed goes on where a log ends: name it with --joblog$/m],
       [['--resume', '--joblog', 'log', '--', 'echo', ':::', 'x'], /--joblog: log is no log of commands that --resume could go on with$/m],
       [['--cwd', '/', '--collect', '*', '--', 'echo', ':::', 'x'], /--cwd is a directory that all workers share/],
       [['-j', '0', '--', 'echo', ':::', 'x'], /-j takes a number such as 4, 50%, \+2 or -1, not "0"$/m],
@@ -48,7 +49,7 @@ describe('manyhands exec', () => {
     const command = ['--', 'echo {}; test {} != 2 -o -e there', ':::', '1', '2', '3'];
     const first = await shell.run(['exec', '-j1', '--joblog', 'log', ...command]);
     assert.deepEqual([first.code, first.stdout], [1, '1\n2\n3\n']);
-    assert.match(first.stderr, /^task 1 failed: ExitError: its command exited with code 1$/m);
+    assert.match(first.stderr, /^command 2 failed: ExitError: its command exited with code 1$/m);
     const line = (n: number, exit: number) =>
       `${n}\t\\S+\t\\d+\\.\\d{3}\t +\\d+\\.\\d{3}\t0\t2\t${exit}\t0\techo ${n}; test .*\n`;
     const head = 'Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand\n';
@@ -60,6 +61,9 @@ describe('manyhands exec', () => {
       other.stderr,
       /--resume: command 1 was "echo 1; .*" in the log and is "echo 1" now: give the same command/,
     );
+    const failed = await shell.run(['exec', '--quiet', '--resume-failed', '--joblog', 'log', ...command]);
+    assert.deepEqual([failed.code, failed.stdout], [1, '2\n']);
+    assert.match(failed.stderr, /^command 2 failed: /, 'its number in the log');
     shell.write('there', '');
     const resumed = await shell.run(['exec', '--quiet', '--resume-failed', '--joblog', 'log', ...command]);
     assert.deepEqual([resumed.code, resumed.stdout, resumed.stderr], [0, '2\n', '']);

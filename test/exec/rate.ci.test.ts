@@ -7,7 +7,7 @@ import { run, startManyhands } from '../support/processes.ts';
 
 /** Commands of one round, and rounds: other things on the machine disturb all three, and seldom all rounds. */
 const COMMANDS = 2_000;
-const ROUNDS = 3;
+const ROUNDS = 8;
 
 /** What must be reached on the same slots, as shares of the others' rates. */
 const OF_XARGS = 0.6;

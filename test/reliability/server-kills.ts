@@ -131,6 +131,20 @@ function checkExecutions(counter: Counter, longTasks: number): void {
   assert.equal(counter.starts.size, longTasks);
 }
 
+/** The same of several that were killed at the same time. */
+export function together(reports: readonly KillsReport[]): KillsReport {
+  const sum = (of: (report: KillsReport) => number): number => reports.reduce((total, each) => total + of(each), 0);
+  return {
+    cycles: sum(({ cycles }) => cycles),
+    early: sum(({ early }) => early),
+    seconds: Math.max(...reports.map(({ seconds }) => seconds)),
+    acked: sum(({ acked }) => acked),
+    tasks: sum(({ tasks }) => tasks),
+    longTasks: sum(({ longTasks }) => longTasks),
+    recoveries: reports.flatMap(({ recoveries }) => recoveries).sort((a, b) => a - b),
+  };
+}
+
 export function describe({ cycles, early, seconds, acked, tasks, longTasks, recoveries }: KillsReport): string {
   const at = (share: number): string =>
     `${Math.round(recoveries[Math.floor(share * (recoveries.length - 1))] ?? 0)} ms`;

@@ -42,6 +42,12 @@ function chosen(options: Readonly<Record<string, unknown>>): string[] {
   return Object.keys(options).filter((name) => options[name] !== undefined);
 }
 
+/** The option by which it goes on where a log ends, as it was given. */
+export function resumeOption({ resume, resumeFailed }: ExecOptions): string | undefined {
+  if (resumeFailed) return '--resume-failed';
+  return resume ? '--resume' : undefined;
+}
+
 function checkPipe(words: readonly string[], sources: CommandLineParts['sources'], options: ExecOptions): void {
   if (words.length === 0) throw new UsageError('--pipe gives standard input to a command: give one after --');
   if (sources.length > 0 || options.inputs !== undefined)
@@ -49,17 +55,12 @@ function checkPipe(words: readonly string[], sources: CommandLineParts['sources'
       '--pipe gives standard input to the commands, which then have no arguments: leave out the values',
     );
   const { send, results } = options;
-  const other = send
-    ? '--send'
-    : results
-      ? '--results'
-      : options.resume || options.resumeFailed
-        ? '--resume'
-        : undefined;
+  const other = send ? '--send' : results ? '--results' : resumeOption(options);
   if (other !== undefined) throw new UsageError(`${other} goes by arguments, and with --pipe there are none`);
 }
 
-function checkFiles({ cwd, send, collect, joblog, resume, resumeFailed }: ExecOptions): void {
+function checkFiles(options: ExecOptions): void {
+  const { cwd, send, collect, joblog } = options;
   if (cwd !== undefined && (send !== undefined || collect !== undefined))
     throw new UsageError(
       '--cwd is a directory that all workers share, so that its files need no --send and no --collect',
@@ -69,8 +70,9 @@ function checkFiles({ cwd, send, collect, joblog, resume, resumeFailed }: ExecOp
     throw new UsageError(
       `--collect ${outside}: it leads out of the directory of the command, and nothing from there comes back`,
     );
-  if ((resume || resumeFailed) && joblog === undefined)
-    throw new UsageError('--resume goes on where a log ends: name it with --joblog');
+  const resume = resumeOption(options);
+  if (resume !== undefined && joblog === undefined)
+    throw new UsageError(`${resume} goes on where a log ends: name it with --joblog`);
 }
 
 function checkDetach(options: ExecOptions): void {

@@ -11,7 +11,7 @@ import { type OpenFarm, seekFarm } from '../open-farm.ts';
 import { Out, OutputClosed } from '../output/out.ts';
 import { detach, jobOptions, together } from '../run-job.ts';
 import { asyncOf, gathered } from './arguments.ts';
-import { checkOptions } from './check-options.ts';
+import { checkOptions, resumeOption } from './check-options.ts';
 import { splitCommandLine } from './command-line.ts';
 import { JobLog } from './job-log.ts';
 import { cutBlocks } from './pipe-blocks.ts';
@@ -37,7 +37,7 @@ export async function execJob(all: readonly string[], options: ExecOptions): Pro
     planOf(parts, options, slotsThere).then((read) => checked(read, options)),
     seeking,
   ]);
-  const log = options.joblog === undefined ? undefined : JobLog.open(options.joblog, goesOn(options));
+  const log = options.joblog === undefined ? undefined : JobLog.open(options.joblog, resumeOption(options));
   const tracking = new Tracking(plan, options, log);
   const inputs = plan.lists && (await tracking.left(plan.lists));
   const out = options.out === undefined ? Out.stdout() : Out.file(options.out);
@@ -78,6 +78,7 @@ function attendOptions(options: ExecOptions, out: Out, { farm, api }: OpenFarm, 
       farm,
       isSilent: options.results !== undefined,
       tagOf: options.tag ? (index: number) => tracking.tagOf(index) : undefined,
+      numberOf: tracking.numberOf,
       tell: tracking.isNeeded ? tracking.tell : undefined,
     },
   } as const;
@@ -87,14 +88,10 @@ function attendOptions(options: ExecOptions, out: Out, { farm, api }: OpenFarm, 
 async function checked(read: Plan, options: ExecOptions): Promise<Plan> {
   const plan = await withTotal(read);
   const { template, lists } = plan;
-  if (lists === undefined || (options.send === undefined && !goesOn(options))) return plan;
+  if (lists === undefined || (options.send === undefined && resumeOption(options) === undefined)) return plan;
   const all = await gathered(lists);
   if (options.send !== undefined) checkSentFiles(template, all);
   return { ...plan, lists: asyncOf(all) };
-}
-
-function goesOn({ resume, resumeFailed }: ExecOptions): boolean {
-  return resume === true || resumeFailed === true;
 }
 
 async function* inputsOf(

@@ -23,9 +23,9 @@ export class JobLog {
     this.before = before;
   }
 
-  /** `goesOn`: what the file holds stays, and tells what need not be run again. */
-  static open(path: string, goesOn: boolean): JobLog {
-    const before = goesOn && existsSync(path) ? read(path) : undefined;
+  /** `resume`: the option by which what the file holds stays, and tells what need not be run again. */
+  static open(path: string, resume: string | undefined): JobLog {
+    const before = resume !== undefined && existsSync(path) ? read(path, resume) : undefined;
     try {
       if (before === undefined) writeFileSync(path, `${HEAD.join('\t')}\n`);
     } catch (error) {
@@ -57,7 +57,7 @@ function sizeOf(value: ExecValue | undefined): number {
   return 'blob' in stdout ? stdout.blob.size : Buffer.from(stdout.base64, 'base64').length;
 }
 
-function read(path: string): Map<number, LoggedCommand> {
+function read(path: string, resume: string): Map<number, LoggedCommand> {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
@@ -67,7 +67,7 @@ function read(path: string): Map<number, LoggedCommand> {
   }
   const [head, ...lines] = text.split('\n');
   if (head !== HEAD.join('\t'))
-    throw new UsageError(`--joblog: ${path} is no log of commands that --resume could go on with`);
+    throw new UsageError(`--joblog: ${path} is no log of commands that ${resume} could go on with`);
   const logged = new Map<number, LoggedCommand>();
   for (const line of lines) {
     const fields = line.split('\t');

@@ -5,6 +5,7 @@ import { ExitCode, UsageError } from '../errors.ts';
 import type { OpenFarm } from '../open-farm.ts';
 import { printable } from '../output/printable.ts';
 import { asyncOf } from './arguments.ts';
+import { resumeOption } from './check-options.ts';
 import { CollectedFiles } from './collected-files.ts';
 import { type Halt, isServersTask } from './halt.ts';
 import type { JobLog } from './job-log.ts';
@@ -28,6 +29,8 @@ export class Tracking {
   readonly #log: JobLog | undefined;
   /** By index of the task, until it is printed and logged. */
   readonly #arguments = new Map<number, NumberedArguments>();
+  /** By index of the task: numbers of commands behind some that an earlier run has left out. */
+  readonly #numbers = new Map<number, number>();
   #job: Job | undefined;
   #open: OpenFarm | undefined;
   #files: CollectedFiles | undefined;
@@ -58,7 +61,7 @@ export class Tracking {
       const command = this.#commandOf({ sequence, args });
       if (logged !== undefined && logged.command !== command)
         throw new UsageError(
-          `--resume: command ${sequence} was ${JSON.stringify(logged.command)} in the log and is ${JSON.stringify(command)} now: give the same command and inputs, or another --joblog`,
+          `${resumeOption(this.#options)}: command ${sequence} was ${JSON.stringify(logged.command)} in the log and is ${JSON.stringify(command)} now: give the same command and inputs, or another --joblog`,
         );
       const isOver = logged !== undefined && (this.#options.resumeFailed !== true || logged.isDone);
       if (!isOver) left.push({ sequence, args });
@@ -67,9 +70,12 @@ export class Tracking {
   }
 
   note(index: number, sequence: number, args: readonly string[]): void {
+    if (sequence !== index + 1) this.#numbers.set(index, sequence);
     if (this.#options.tag || this.#log !== undefined || this.#results !== undefined)
       this.#arguments.set(index, { sequence, args });
   }
+
+  readonly numberOf = (index: number): number => this.#numbers.get(index) ?? index + 1;
 
   tagOf(index: number): string {
     const args = this.#arguments.get(index)?.args.join(' ') ?? '';

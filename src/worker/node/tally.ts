@@ -26,7 +26,7 @@ export class Tally implements Runner {
   /** What the runner reports. */
   note(event: SlotEvent): void {
     const { slot } = event;
-    if (event.kind === 'chunkDone') this.#done += event.done;
+    if (event.kind === 'chunkDone' || event.kind === 'chunkCut') this.#done += event.done;
     if (event.kind === 'chunkDone' || event.kind === 'chunkReturned')
       this.#chunks.set(slot, Math.max(0, (this.#chunks.get(slot) ?? 0) - 1));
     if (event.kind === 'slotDied') this.#chunks.delete(slot);

@@ -5,9 +5,10 @@ import type { ExecOutput } from '../../exec/exec-code.ts';
 import type { BlobFiles } from '../blob-files.ts';
 import { digestFile } from '../digest-file.ts';
 
-/** What a command has printed into a file: in the outcome itself where it is short, else as a blob that is uploaded by then. */
-export async function outputIn(path: string, blobs: BlobFiles): Promise<ExecOutput> {
-  const { size } = statSync(path);
+/** What a command has printed into a file: in the outcome itself where it is short, else as a blob that is uploaded by then. Undefined: there is no file. */
+export async function outputIn(path: string, blobs: BlobFiles): Promise<ExecOutput | undefined> {
+  const { size } = statSync(path, { throwIfNoEntry: false }) ?? {};
+  if (size === undefined) return undefined;
   if (size === 0) return '';
   if (size > COMMAND_OUTPUT_BYTES) return { blob: await uploaded(path, blobs) };
   const bytes = readFileSync(path);
@@ -24,7 +25,8 @@ export async function uploaded(path: string, blobs: BlobFiles): Promise<{ sha256
 
 /** The last line that a command printed, for people. */
 export function lastLineIn(path: string): string {
-  const { size } = statSync(path);
+  const { size } = statSync(path, { throwIfNoEntry: false }) ?? { size: 0 };
+  if (size === 0) return '';
   const from = Math.max(0, size - COMMAND_LAST_WORDS_BYTES);
   const bytes = Buffer.alloc(size - from);
   const file = openSync(path, 'r');

@@ -38,6 +38,7 @@ export class CommandShell {
   #text = '';
   #keeper: number | undefined;
   #stat: number | undefined;
+  #cpuHundredths = 0;
   #gone = false;
   #problem: string | undefined;
 
@@ -117,14 +118,17 @@ export class CommandShell {
     await this.#ended;
   }
 
-  /** Seconds of CPU time of all commands that have ended, and all they waited for; undefined: the system does not tell. */
-  cpuSeconds(): number | undefined {
+  /** Seconds of CPU time of commands that have ended since this was last asked, and of all they waited for; undefined: the system does not tell. */
+  takeCpuSeconds(): number | undefined {
     if (this.#stat === undefined) return undefined;
     const buffer = Buffer.alloc(1_024);
     const text = buffer.toString('latin1', 0, readSync(this.#stat, buffer, 0, buffer.length, 0));
     // The second field is the name of the program in brackets; times are in hundredths of a second.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return (Number(fields[13]) + Number(fields[14])) / 100;
+    const hundredths = Number(fields[13]) + Number(fields[14]);
+    const since = hundredths - this.#cpuHundredths;
+    this.#cpuHundredths = hundredths;
+    return since / 100;
   }
 
   /** If the machine runs out of memory, the kernel shall take a command and not the worker. */

@@ -129,6 +129,24 @@ test('at its time limit a command and all that it started are asked to end, and 
   assert.equal(doneOf(records[1]).stdout, 'fine\n');
 });
 
+test('a command that takes long keeps back neither the results before it nor the commands behind it', {
+  skip: notHere,
+}, async (t) => {
+  const { farm } = await commandFarm(t, { slots: 2 });
+  const gate = path.join(temporaryDirectory(t), 'gate');
+  const inputs = Array.from({ length: 40 }, (_, i) => [
+    i === 20 ? `until [ -e ${gate} ]; do sleep 0.05; done` : 'true',
+  ]);
+  const job = await submit(farm, '', inputs);
+  const settled = job.settled();
+  await waitFor(async () => (await job.status()).progress.done === 39, {
+    what: 'all but the long one',
+    timeout: 20_000,
+  });
+  writeFileSync(gate, '');
+  assert.equal((await settled).filter(({ status }) => status === 'done').length, 40);
+});
+
 test('a cancelled job ends its command', { skip: notHere }, async (t) => {
   const { farm } = await commandFarm(t);
   const file = path.join(temporaryDirectory(t), 'pid');

@@ -1,16 +1,13 @@
 import { readFileSync, statfsSync } from 'node:fs';
-import { ValueStatus } from '../../../model/envelope.ts';
-import { COMMAND_GRACE, COMMAND_ROOM_BYTES } from '../../../model/exec-limits.ts';
-import { CHUNK_BYTES, CHUNK_TIME } from '../../../model/limits.ts';
+import { COMMAND_GRACE, COMMAND_ROOM_BYTES, COMMANDS_TIME } from '../../../model/exec-limits.ts';
 import { countRuns, indexesOf } from '../../../model/runs.ts';
-import { packColumn } from '../../../protocol/column.ts';
-import { ColumnWriter } from '../../../protocol/values/column-writer.ts';
-import { CommandTemplate, type ExecCode, type ExecValue, readExecCode } from '../../exec/exec-code.ts';
-import { statusOfFailure, type WorkerFailure } from '../../failures.ts';
+import { CommandTemplate, type ExecCode, readExecCode } from '../../exec/exec-code.ts';
+import type { WorkerFailure } from '../../failures.ts';
 import { type Chunk, DISK_FULL, type JobFacts } from '../../runner.ts';
 import type { RunnerHost } from '../other-runners.ts';
 import type { ClosableRunner } from '../runners.ts';
 import { type ChunkInputs, openInputs } from './chunk-inputs.ts';
+import { ChunkPart } from './chunk-part.ts';
 import { CommandShell } from './command-shell.ts';
 import { CommandWatch } from './command-watch.ts';
 import { type CommandHost, runCommand } from './run-command.ts';
@@ -113,18 +110,14 @@ export class ExecRunner implements ClosableRunner {
     place.isBusy = false;
   }
 
-  /** Reports how its first tasks ended; the rest are given back where time or room has run out. */
+  /** Reports how its tasks ended; those that time or room was lacking for are given back. */
   async #runChunk(place: Place, chunk: Chunk, job: JobFacts): Promise<void> {
     const { slot } = place;
     const known = this.#codeOf(job);
-    const outcomes = new ColumnWriter();
-    const begun = performance.now();
-    let done = 0;
+    let part = new ChunkPart();
     if ('failure' in known) {
       const { failure } = known;
-      for (const count = countRuns(chunk.runs); done < count && outcomes.byteLength < CHUNK_BYTES; done++) {
-        outcomes.appendRecord(statusOfFailure(failure), failure);
-      }
+      for (const count = countRuns(chunk.runs); part.done < count && part.hasRoom; ) part.append(failure);
     } else {
       const inputs = openInputs(chunk, job, known.code, this.#commands);
       try {
@@ -137,17 +130,14 @@ export class ExecRunner implements ClosableRunner {
         }
         // Once a command has begun, nobody knows whether it failed because of that.
         if (!hasRoom(this.#host.root)) return this.#giveBack(place, chunk);
-        done = await this.#runTasks(place, chunk, job, known, inputs, outcomes);
+        part = await this.#runTasks(place, chunk, job, known, inputs);
       } finally {
         inputs.release();
       }
     }
     if (!this.#isCurrent(place)) return;
-    const { lengths, status, bytes } = outcomes.finish();
-    const micros = (performance.now() - begun) * 1_000;
     place.chunks.shift();
-    const column = packColumn(lengths, status, bytes);
-    this.#host.report({ kind: 'chunkDone', slot, chunk: chunk.id, done, micros, column });
+    this.#host.report({ kind: 'chunkDone', slot, chunk: chunk.id, ...part.finish(performance.now()) });
     if (place.isKilled) this.#die(place);
   }
 
@@ -157,30 +147,44 @@ export class ExecRunner implements ClosableRunner {
     this.#host.report({ kind: 'chunkReturned', slot: place.slot, chunk: chunk.id, reason: DISK_FULL });
   }
 
+  /** Returns what is not reported yet: a command that turns out to be long keeps nothing waiting, before it or behind. */
   async #runTasks(
     place: Place,
     chunk: Chunk,
     job: JobFacts,
     known: KnownCode,
     inputs: ChunkInputs,
-    outcomes: ColumnWriter,
-  ): Promise<number> {
-    const deadline = performance.now() + CHUNK_TIME;
+  ): Promise<ChunkPart> {
     const { slot } = place;
-    let done = 0;
+    const count = countRuns(chunk.runs);
+    let part = new ChunkPart();
+    let position = 0;
+    let begunAt = 0;
+    let isCut = false;
+    const cut = (): void => {
+      if (!this.#isCurrent(place) || !place.isRunning) return;
+      isCut = true;
+      this.#host.report({ kind: 'chunkCut', slot, chunk: chunk.id, ...part.finish(begunAt) });
+      part = new ChunkPart(begunAt);
+    };
+    const timer = count > 1 ? setTimeout(cut, COMMANDS_TIME) : undefined;
     for (const index of indexesOf(chunk.runs)) {
-      const input = inputs.at(done, index);
-      if ('kind' in input) append(outcomes, input);
+      const input = inputs.at(position, index);
+      position += 1;
+      if ('kind' in input) part.append(input);
       else {
         place.isRunning = true;
+        begunAt = performance.now();
         const task = { ...known, ...input, job, index, lease: chunk.lease, slot };
-        append(outcomes, await runCommand(this.#commands, this.#shellOf(place), task, () => place.isKilled));
+        const isStopped = (): boolean => place.isKilled;
+        const outcome = await runCommand(this.#commands, this.#shellOf(place), task, isStopped);
+        part.append(outcome);
         place.isRunning = false;
       }
-      done += 1;
-      if (performance.now() >= deadline || outcomes.byteLength >= CHUNK_BYTES || place.isKilled) break;
+      if (isCut || !part.hasRoom || place.isKilled || part.isLong) break;
     }
-    return done;
+    clearTimeout(timer);
+    return part;
   }
 
   #isCurrent(place: Place): boolean {
@@ -214,9 +218,4 @@ function hasRoom(directory: string): boolean {
   const { blocks, bsize, bfree, bavail } = statfsSync(directory);
   // Some file systems do not tell; some of the room is for root alone.
   return blocks === 0 || (process.getuid?.() === 0 ? bfree : bavail) * bsize >= COMMAND_ROOM_BYTES;
-}
-
-function append(outcomes: ColumnWriter, outcome: ExecValue | WorkerFailure): void {
-  if ('kind' in outcome) outcomes.appendRecord(statusOfFailure(outcome), outcome);
-  else outcomes.appendRecord(ValueStatus.json, outcome);
 }

@@ -1,4 +1,4 @@
-import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { COMMAND_BYTES } from '../../../model/exec-limits.ts';
 import type { CommandTemplate, DetailedInput, ExecCode, ExecFile, ExecUsage, ExecValue } from '../../exec/exec-code.ts';
@@ -56,7 +56,6 @@ export async function runCommand(
     await prepare(host, place, task);
     const running = host.watch.begin(shell, task.job.memory);
     const startedAt = Date.now();
-    const cpuBefore = shell.cpuSeconds();
     const code = await shell.run({
       command,
       directory: task.code.directory ?? host.directory ?? place.directory,
@@ -69,8 +68,7 @@ export async function runCommand(
     host.watch.end(running);
     if (shell.problem !== undefined)
       return failure('CommandError', `no shell could be started on worker ${host.worker}: ${shell.problem}`);
-    const cpuSeconds = difference(cpuBefore, shell.cpuSeconds());
-    const usage = usageOf(host.worker, startedAt, seconds, cpuSeconds, running.peak);
+    const usage = usageOf(host.worker, startedAt, seconds, shell.takeCpuSeconds(), running.peak);
     return await conclude(host, place, task, { code, usage, running, isStopped: isStopped() });
   } catch (error) {
     return failure('CommandError', (error as Error).message);
@@ -120,13 +118,15 @@ async function conclude(
   task: CommandTask,
   { code, usage, running, isStopped }: CommandEnd,
 ): Promise<ExecValue | WorkerFailure> {
-  if (!existsSync(place.stdout) || !existsSync(place.stderr))
-    return failure('CommandError', `nothing could be written for it on worker ${host.worker}: its disk may be full`);
+  // A long output is moved away when it is stored.
   const words = code === 0 ? '' : lastLineIn(place.stderr);
+  const [stdout, stderr] = [await outputIn(place.stdout, host.blobs), await outputIn(place.stderr, host.blobs)];
+  if (stdout === undefined || stderr === undefined)
+    return failure('CommandError', `nothing could be written for it on worker ${host.worker}: its disk may be full`);
   const signal = code === undefined ? 'SIGKILL' : signalOf(code);
   const value: ExecValue = {
-    stdout: await outputIn(place.stdout, host.blobs),
-    stderr: await outputIn(place.stderr, host.blobs),
+    stdout,
+    stderr,
     exitCode: code ?? 128 + constants.signals.SIGKILL,
     ...(signal !== undefined && { signal }),
     usage,
@@ -191,12 +191,6 @@ function usageOf(
     ...(cpuSeconds !== undefined && { cpuSeconds }),
     ...(memory !== undefined && { memory }),
   };
-}
-
-function difference(before: number | undefined, after: number | undefined): number | undefined {
-  return before === undefined || after === undefined
-    ? undefined
-    : Math.max(0, Math.round((after - before) * 100) / 100);
 }
 
 function failure(name: string, message: string): WorkerFailure {
