@@ -40,6 +40,8 @@ export interface ServerView {
   /** Wall clock of the store when it began. */
   readonly since: number;
   readonly leaving?: boolean;
+  /** Wall clock when it found that the database had lost what was written last. */
+  readonly rewoundAt?: number;
 }
 
 /** What a server of several says of itself to the others, as JSON. */
@@ -53,6 +55,7 @@ export interface ServerFacts {
   readonly running: readonly (readonly [JobId, number])[];
   /** It takes no more workers for now. */
   readonly leaving?: boolean;
+  readonly rewoundAt?: number;
 }
 
 /** Since the server started. */

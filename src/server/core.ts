@@ -145,6 +145,7 @@ export class Core {
         nothingClaimed: () => this.siblings?.hungry(),
         failed: (error, effects) => {
           this.onNotSaved(error);
+          if (error.code === 'rewound') this.elsewhere.rewound();
           this.#requests.notSaved(error, effects);
         },
         rebuilt: () => {

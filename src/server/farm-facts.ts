@@ -2,6 +2,7 @@ import type { ServerFacts, ServerView, WorkerView } from '../model/feed.ts';
 import type { Epoch, JobId, WorkerId } from '../model/ids.ts';
 import { SERVERS } from '../model/move-limits.ts';
 import { SENT_AWAY, SERVER_FACTS_BYTES, SPREAD_MARGIN } from '../model/server-limits.ts';
+import type { Clock } from './clock.ts';
 import type { Core } from './core.ts';
 import type { Feed } from './feed.ts';
 import { RequestError } from './requests.ts';
@@ -26,10 +27,11 @@ export class FarmFacts {
   readonly #sent = new Map<string, number>();
   /** Workers that were sent elsewhere of late. */
   readonly #sentAway = new Set<WorkerId>();
+  #rewoundAt: number | undefined;
   /** It takes no more workers. */
   leaving = false;
 
-  constructor(parts: { core: Core; siblings: Siblings; feed: Feed; url: string }) {
+  constructor(parts: { core: Core; siblings: Siblings; feed: Feed; clock: Clock; url: string }) {
     this.#core = parts.core;
     this.#siblings = parts.siblings;
     this.#feed = parts.feed;
@@ -39,6 +41,9 @@ export class FarmFacts {
     elsewhere.serversChanged = () => this.#read();
     elsewhere.ordered = (order) => this.#obey(order);
     elsewhere.act = (worker, action) => this.#act(worker, action);
+    elsewhere.rewound = () => {
+      this.#rewoundAt = Math.round(parts.clock.wall());
+    };
     elsewhere.addresses = () => this.#reachable.map(({ url }) => url).slice(0, SERVERS);
     elsewhere.betterPlaces = (worker) => this.#betterPlaces(worker);
   }
@@ -74,6 +79,7 @@ export class FarmFacts {
       connected: this.#core.workerGateway.connected,
       running: this.#feed.ownRunning,
       ...(this.leaving && { leaving: true }),
+      ...(this.#rewoundAt !== undefined && { rewoundAt: this.#rewoundAt }),
     };
     const workers: WorkerView[] = [];
     let left = SERVER_FACTS_BYTES - Buffer.byteLength(JSON.stringify(facts));
@@ -123,14 +129,18 @@ export class FarmFacts {
   }
 }
 
-function viewOf({ url, connected, running, leaving }: ServerFacts, since: number, here: boolean): ServerView {
-  const tasks = running.reduce((sum, [, each]) => sum + each, 0);
+function viewOf(
+  { url, connected, running, leaving, rewoundAt }: ServerFacts,
+  since: number,
+  here: boolean,
+): ServerView {
   return {
     url,
     ...(here && { here }),
     workers: connected,
-    running: tasks,
+    running: running.reduce((sum, [, each]) => sum + each, 0),
     since,
     ...(leaving === true && { leaving }),
+    ...(rewoundAt !== undefined && { rewoundAt }),
   };
 }

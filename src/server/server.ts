@@ -132,7 +132,7 @@ async function serve(
 function meetSiblings(core: Core, feed: Feed, tokens: Tokens, { url, log }: { url: string; log: Logger }): void {
   const { siblings, elsewhere } = core;
   if (siblings === undefined) return;
-  new FarmFacts({ core, siblings, feed, url });
+  new FarmFacts({ core, siblings, feed, clock: systemClock, url });
   elsewhere.tokensChanged = () => {
     tokens
       .reload()

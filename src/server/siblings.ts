@@ -33,6 +33,8 @@ export interface Elsewhere {
   ordered(order: string): void;
   /** Has another server act on its worker; false: nobody has it. */
   act(worker: WorkerId, action: 'drain' | 'undrain' | 'stop'): Promise<boolean>;
+  /** The database lost what it had acknowledged last. */
+  rewound(): void;
   /** Where the farm has other servers (P29). */
   addresses(): readonly string[];
   /** Where a worker that comes with nothing should go instead; empty: it is welcome here (R38). */
@@ -45,6 +47,7 @@ export function noElsewhere(): Elsewhere {
     tokensChanged: () => {},
     ordered: () => {},
     act: async () => false,
+    rewound: () => {},
     addresses: () => [],
     betterPlaces: () => [],
   };

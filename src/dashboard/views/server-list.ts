@@ -19,17 +19,22 @@ export function ServerList({ servers, now }: { servers: readonly ServerView[]; n
 }
 
 function ServerLine({ server, now }: { server: ServerView; now: number }): JSX.Element {
-  const { url, here, workers, running, since, leaving } = server;
-  const state = leaving === true ? { word: 'leaving', tone: 'waiting' } : { word: 'ready', tone: 'done' };
+  const { url, here, workers, running, since } = server;
   return h(
     'tr',
     null,
     h('th', { scope: 'row' }, h('bdi', null, hostOf(url)), here === true && h('small', null, 'this one')),
-    h('td', { 'data-head': 'State' }, h(StateMark, state)),
+    h('td', { 'data-head': 'State' }, h(StateMark, stateOf(server, now))),
     h('td', { 'data-head': 'Workers' }, count(workers)),
     h('td', { 'data-head': 'Tasks running' }, count(running)),
     h('td', { 'data-head': 'Began' }, ago(now - since)),
   );
+}
+
+function stateOf({ leaving, rewoundAt }: ServerView, now: number): { word: string; tone: string } {
+  if (rewoundAt !== undefined)
+    return { word: `its database lost what was written last, ${ago(now - rewoundAt)}`, tone: 'failed' };
+  return leaving === true ? { word: 'leaving', tone: 'waiting' } : { word: 'ready', tone: 'done' };
 }
 
 /** As much of its address as tells servers apart. */
