@@ -32,6 +32,12 @@ export const GIVE_BLOCKS = 16;
 /** Workers that a server may have more than another before newcomers are sent there: fewer make no difference that anybody feels. */
 export const SPREAD_MARGIN = 2;
 
+/** Milliseconds that a worker which is to go to another server has for what it runs: after that it stays, for what it runs is long. */
+export const MOVE_PATIENCE = 10_000;
+
+/** Workers that move to another server at the same time: the rest follow, and the farm goes on meanwhile. */
+export const MOVED_AT_ONCE = 16;
+
 /** Workers that a server remembers to have sent elsewhere, so that one that cannot get there is taken when it comes again. */
 export const SENT_AWAY = 4_096;
 

@@ -1,12 +1,13 @@
 import type { ServerFacts, ServerView, WorkerView } from '../model/feed.ts';
 import type { Epoch, JobId, WorkerId } from '../model/ids.ts';
 import { SERVERS } from '../model/move-limits.ts';
-import { SENT_AWAY, SERVER_FACTS_BYTES, SPREAD_MARGIN } from '../model/server-limits.ts';
+import { SERVER_FACTS_BYTES } from '../model/server-limits.ts';
 import type { Clock } from './clock.ts';
 import type { Core } from './core.ts';
 import type { Feed } from './feed.ts';
 import { RequestError } from './requests.ts';
 import type { Siblings } from './siblings.ts';
+import { Spread } from './spread.ts';
 
 type WorkerAction = 'drain' | 'undrain' | 'stop';
 
@@ -23,19 +24,15 @@ export class FarmFacts {
   readonly #feed: Feed;
   readonly #url: string;
   readonly #others = new Map<Epoch, ServerFacts>();
-  /** Workers that were sent to each server since it said how many it has. */
-  readonly #sent = new Map<string, number>();
-  /** Workers that were sent elsewhere of late. */
-  readonly #sentAway = new Set<WorkerId>();
+  readonly #spread: Spread;
   #rewoundAt: number | undefined;
-  /** It takes no more workers. */
-  leaving = false;
 
   constructor(parts: { core: Core; siblings: Siblings; feed: Feed; clock: Clock; url: string }) {
     this.#core = parts.core;
     this.#siblings = parts.siblings;
     this.#feed = parts.feed;
     this.#url = parts.url;
+    this.#spread = new Spread(parts);
     this.#siblings.facts = () => this.#write();
     const { elsewhere } = this.#core;
     elsewhere.serversChanged = () => this.#read();
@@ -44,32 +41,18 @@ export class FarmFacts {
     elsewhere.rewound = () => {
       this.#rewoundAt = Math.round(parts.clock.wall());
     };
-    elsewhere.addresses = () => this.#reachable.map(({ url }) => url).slice(0, SERVERS);
-    elsewhere.betterPlaces = (worker) => this.#betterPlaces(worker);
+    elsewhere.leave = () => {
+      this.#spread.leaving = true;
+      // Where nobody can be told now, its workers go all the same when they are cut off.
+      this.#siblings.refresh().catch(() => undefined);
+    };
+    elsewhere.addresses = () => this.#places.map(({ url }) => url).slice(0, SERVERS);
+    elsewhere.betterPlaces = (worker) => this.#spread.betterPlaces(worker).slice(0, SERVERS);
   }
 
   /** Other servers that take workers. */
-  get #reachable(): ServerFacts[] {
+  get #places(): ServerFacts[] {
     return [...this.#others.values()].filter(({ leaving }) => leaving !== true);
-  }
-
-  /** Those with so few workers that one more here would be too many; all of them, where this server is about to leave (R38). */
-  #betterPlaces(worker: WorkerId): readonly string[] {
-    const places = this.leaving ? this.#reachable : this.#emptier();
-    const [best] = places;
-    // Who comes again cannot get there.
-    if (best === undefined || this.#sentAway.has(worker)) return [];
-    this.#sentAway.add(worker);
-    if (this.#sentAway.size > SENT_AWAY) this.#sentAway.delete(this.#sentAway.values().next().value as WorkerId);
-    // It is not among those that were told of yet.
-    this.#sent.set(best.url, (this.#sent.get(best.url) ?? 0) + 1);
-    return places.map(({ url }) => url).slice(0, SERVERS);
-  }
-
-  #emptier(): ServerFacts[] {
-    const here = this.#core.workerGateway.connected;
-    const has = ({ url, connected }: ServerFacts): number => connected + (this.#sent.get(url) ?? 0);
-    return this.#reachable.filter((other) => here >= has(other) + SPREAD_MARGIN).sort((a, b) => has(a) - has(b));
   }
 
   #write(): string {
@@ -78,7 +61,7 @@ export class FarmFacts {
       workers: [],
       connected: this.#core.workerGateway.connected,
       running: this.#feed.ownRunning,
-      ...(this.leaving && { leaving: true }),
+      ...(this.#spread.leaving && { leaving: true }),
       ...(this.#rewoundAt !== undefined && { rewoundAt: this.#rewoundAt }),
     };
     const workers: WorkerView[] = [];
@@ -93,7 +76,6 @@ export class FarmFacts {
 
   #read(): void {
     this.#others.clear();
-    this.#sent.clear();
     const workers: (WorkerView & { server: string })[] = [];
     const running = new Map<JobId, number>();
     const servers: ServerView[] = [];
@@ -108,6 +90,7 @@ export class FarmFacts {
       for (const [job, tasks] of told.running) running.set(job, (running.get(job) ?? 0) + tasks);
     }
     this.#feed.hearSiblings(servers, workers, running);
+    this.#spread.heard(this.#places);
   }
 
   /** Whoever has the worker is asked to do it; false: nobody does. */

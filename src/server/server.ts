@@ -83,6 +83,7 @@ async function serve(
   housekeeping.start();
   const stop = async () => {
     listener.server.close();
+    core.elsewhere.leave();
     await housekeeping.stop();
     core.workerGateway.close(CloseCode.restart, 'the server stops');
     clients.close(CloseCode.restart, 'the server stops');

@@ -35,6 +35,8 @@ export interface Elsewhere {
   act(worker: WorkerId, action: 'drain' | 'undrain' | 'stop'): Promise<boolean>;
   /** The database lost what it had acknowledged last. */
   rewound(): void;
+  /** This server is about to stop: others shall send nobody here. */
+  leave(): void;
   /** Where the farm has other servers (P29). */
   addresses(): readonly string[];
   /** Where a worker that comes with nothing should go instead; empty: it is welcome here (R38). */
@@ -48,6 +50,7 @@ export function noElsewhere(): Elsewhere {
     ordered: () => {},
     act: async () => false,
     rewound: () => {},
+    leave: () => {},
     addresses: () => [],
     betterPlaces: () => [],
   };

@@ -105,6 +105,11 @@ export class WorkerGateway implements Gateway {
     for (const connection of this.#connections.values()) connection.outbox.jobOver(job);
   }
 
+  /** Another server has more room, and this worker has nothing to do. */
+  sendElsewhere(id: WorkerId, servers: readonly string[]): void {
+    this.#connections.get(id)?.refuse('elsewhere', 'other servers have more room', CloseCode.restart, { servers });
+  }
+
   /** The brain was rebuilt: every worker must say again what it holds. */
   restart(): void {
     for (const connection of this.#connections.values()) connection.end(CloseCode.restart, 'the server starts again');
