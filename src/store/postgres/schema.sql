@@ -7,12 +7,39 @@ CREATE TABLE attempts (
 );
 CREATE INDEX attempts_task ON public.attempts USING btree (job, task, id);
 
+CREATE TABLE blob_chunks (
+  upload bigint NOT NULL,
+  at bigint NOT NULL,
+  bytes bytea NOT NULL STORAGE EXTERNAL,
+  PRIMARY KEY (upload, at)
+);
+
 CREATE TABLE blob_refs (
   sha256 text NOT NULL,
   job bigint NOT NULL,
   PRIMARY KEY (sha256, job)
 );
 CREATE INDEX blob_refs_job ON public.blob_refs USING btree (job);
+
+CREATE TABLE blob_uploads (
+  id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+  sha256 text NOT NULL,
+  kept boolean NOT NULL,
+  size bigint NOT NULL,
+  used_at timestamp with time zone NOT NULL,
+  busy_until timestamp with time zone,
+  PRIMARY KEY (id)
+) WITH (fillfactor=50);
+CREATE UNIQUE INDEX blob_uploads_kept ON public.blob_uploads USING btree (sha256) WHERE kept;
+
+CREATE TABLE blobs (
+  sha256 text NOT NULL,
+  upload bigint NOT NULL,
+  size bigint NOT NULL,
+  used_at timestamp with time zone NOT NULL,
+  PRIMARY KEY (sha256)
+);
+CREATE INDEX blobs_used ON public.blobs USING btree (used_at);
 
 CREATE TABLE blocks (
   job bigint NOT NULL,
@@ -27,6 +54,13 @@ CREATE TABLE blocks (
   PRIMARY KEY (job, first, epoch, part)
 ) WITH (fillfactor=50, autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=2000);
 CREATE INDEX blocks_free ON public.blocks USING btree (job, first, part) WHERE (epoch = 0);
+
+CREATE TABLE damaged_blobs (
+  upload bigint NOT NULL,
+  sha256 text NOT NULL,
+  found_at timestamp with time zone NOT NULL,
+  PRIMARY KEY (upload)
+);
 
 CREATE TABLE farm (
   one boolean NOT NULL DEFAULT true,
