@@ -60,3 +60,12 @@ export const DB_RETRY_MAX = 1_000;
 
 /** Milliseconds for which it is remembered that a server is over: whoever misses itself sooner knows that its database lost something. */
 export const MEMBER_MEMORY = 24 * 60 * 60_000;
+
+/** Bytes of a row of a blob in PostgreSQL: a statement of a millisecond, and a few hundred rows for what people call large. */
+export const BLOB_ROW_BYTES = 256 * KiB;
+
+/** Rows of a blob that are read at once: what is on its way while a slow reader takes the rest. */
+export const BLOB_ROWS_AT_ONCE = 4;
+
+/** Milliseconds for which an upload belongs to whoever goes on with it, since its last bytes. */
+export const BLOB_UPLOAD_PATIENCE = 60_000;

@@ -1,5 +1,6 @@
 import { openFileBlobs } from '../store/blobs/file-blobs.ts';
 import type { BlobStore } from '../store/blobs.ts';
+import type { PostgresStore } from '../store/postgres/postgres-store.ts';
 import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
 import { type Store, StoreError } from '../store/store.ts';
 import { type ServerConfig, StartError } from './config.ts';
@@ -13,6 +14,7 @@ export interface Data {
 /** In its directory, or in a database that other servers use too. */
 export async function openData({ dataDir, database }: ServerConfig): Promise<Data> {
   const store = await openStore(dataDir, database);
+  if ('blobs' in store) return { store, blobs: store.blobs };
   try {
     return { store, blobs: await openFileBlobs(dataDir) };
   } catch (error) {
@@ -21,7 +23,7 @@ export async function openData({ dataDir, database }: ServerConfig): Promise<Dat
   }
 }
 
-async function openStore(dataDir: string, database: string | undefined): Promise<Store> {
+async function openStore(dataDir: string, database: string | undefined): Promise<Store | PostgresStore> {
   try {
     if (database === undefined) return await openSqliteStore(dataDir);
     // Most servers have none, and are spared the driver.

@@ -1,39 +1,13 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { temporaryDirectory } from '../../../test/support/directories.ts';
 import { BLOB_CHUNK_BYTES, BLOB_RENEW } from '../../model/limits.ts';
-import { BlobError, type BlobStore } from '../blobs.ts';
+import { blobContract, bytesOf, gather, inPieces, nameOf } from '../../testing/blob-contract.ts';
+import { BlobError } from '../blobs.ts';
 import { openFileBlobs } from './file-blobs.ts';
 import { MemoryBlobs } from './memory-blobs.ts';
-
-/** Bytes that are not like their neighbours. */
-function bytesOf(size: number, seed = 1): Buffer {
-  const bytes = Buffer.alloc(size);
-  for (let at = 0, state = seed; at < size; at++) {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
-    bytes[at] = state >>> 24;
-  }
-  return bytes;
-}
-
-const nameOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
-
-async function* inPieces(bytes: Uint8Array, cutAt = Number.POSITIVE_INFINITY): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += 60_000) {
-    if (at >= cutAt) throw new Error('the line was cut');
-    yield bytes.subarray(at, at + 60_000);
-  }
-}
-
-async function gather(stream: AsyncIterable<Uint8Array> | undefined, into: Uint8Array[] = []): Promise<Buffer> {
-  assert.ok(stream !== undefined, 'the blob is here');
-  // A piece is lent until the next one is asked for.
-  for await (const part of stream) into.push(Uint8Array.from(part));
-  return Buffer.concat(into);
-}
 
 async function home(t: TestContext) {
   const dir = temporaryDirectory(t, 'blobs');
@@ -41,37 +15,15 @@ async function home(t: TestContext) {
   return { dir, fileOf, blobs: await openFileBlobs(dir) };
 }
 
-/** Each implementation, and how it is found by the next process. */
-async function bothKinds(t: TestContext): Promise<{ blobs: BlobStore; again: () => Promise<BlobStore> }[]> {
+blobContract('files', async (t) => {
   const { dir, blobs } = await home(t);
-  const memory = new MemoryBlobs();
-  return [
-    { blobs, again: () => openFileBlobs(dir) },
-    { blobs: memory, again: async () => memory },
-  ];
-}
-
-test('D9 a blob is there whole, also after a restart, and parts of it can be read', async (t) => {
-  const kinds = await bothKinds(t);
-  for (const { blobs, again } of kinds) await isWhole(blobs, again);
+  return { blobs, again: () => openFileBlobs(dir) };
 });
 
-async function isWhole(blobs: BlobStore, again: () => Promise<BlobStore>): Promise<void> {
-  for (const size of [0, 1, BLOB_CHUNK_BYTES, 3 * BLOB_CHUNK_BYTES + 7]) {
-    const bytes = bytesOf(size);
-    const name = nameOf(bytes);
-    assert.equal(await blobs.read(name), undefined);
-    assert.equal(blobs.mayHave(name), false);
-    assert.deepEqual(await blobs.put(name, inPieces(bytes)), { size });
-    for (const each of [blobs, await again(), await again()]) {
-      assert.equal(each.mayHave(name), true);
-      assert.equal(await each.size(name), size);
-      const part = { start: Math.floor(size / 3), end: Math.floor(size / 2) };
-      assert.ok((await gather(await each.read(name, part))).equals(bytes.subarray(part.start, part.end)));
-      assert.ok((await gather(await each.read(name))).equals(bytes));
-    }
-  }
-}
+blobContract('memory', async () => {
+  const blobs = new MemoryBlobs();
+  return { blobs, again: async () => blobs };
+});
 
 test('D9 other bytes than those named leave nothing, and no other name becomes a path', async (t) => {
   const { dir, blobs } = await home(t);
@@ -86,27 +38,6 @@ test('D9 other bytes than those named leave nothing, and no other name becomes a
   assert.deepEqual(readdirSync(path.join(dir, 'blobs', 'partial')), []);
 });
 
-test('D9 a cut upload goes on where it was cut, also in another process', async (t) => {
-  const kinds = await bothKinds(t);
-  for (const { blobs, again } of kinds) await goesOn(blobs, again);
-});
-
-async function goesOn(blobs: BlobStore, again: () => Promise<BlobStore>): Promise<void> {
-  const bytes = bytesOf(400_000);
-  const name = nameOf(bytes);
-  await assert.rejects(blobs.put(name, inPieces(bytes, 180_000)), /the line was cut/);
-  assert.equal(await blobs.size(name), undefined);
-  assert.equal(await blobs.partial(name), 180_000);
-  await assert.rejects(blobs.append(name, 100_000, inPieces(bytes), bytes.length), { code: 'offset' });
-  const half = bytes.subarray(180_000, 300_000);
-  assert.deepEqual(await blobs.append(name, 180_000, inPieces(half), bytes.length), { size: 300_000, whole: false });
-  const later = await again();
-  const rest = bytes.subarray(300_000);
-  assert.deepEqual(await later.append(name, 300_000, inPieces(rest), bytes.length), { size: 400_000, whole: true });
-  assert.ok((await gather(await later.read(name))).equals(bytes));
-  assert.equal(await later.partial(name), 0);
-}
-
 test('D9 what was being written when the process died is gone', async (t) => {
   const { dir, blobs } = await home(t);
   const name = nameOf(bytesOf(9));
@@ -114,16 +45,6 @@ test('D9 what was being written when the process died is gone', async (t) => {
   await openFileBlobs(dir);
   assert.deepEqual(readdirSync(path.join(dir, 'blobs', 'partial')), []);
   assert.equal(await blobs.partial(name), 0);
-});
-
-test('D9 the names of all blobs are told, not those of parts', async (t) => {
-  for (const { blobs } of await bothKinds(t)) {
-    const whole = [bytesOf(10, 1), bytesOf(10, 2)].map(nameOf);
-    for (const at of whole.keys()) await blobs.put(whole[at] as string, inPieces(bytesOf(10, at + 1)));
-    const half = bytesOf(100, 3);
-    await blobs.append(nameOf(half), 0, inPieces(half.subarray(0, 50)), 100);
-    assert.deepEqual((await Array.fromAsync(blobs.names())).sort(), whole.sort());
-  }
 });
 
 test('D9 what was asked for lately is not collected (F-27)', async (t) => {

@@ -37,8 +37,9 @@ async function step(connection: Connection, migrations: readonly string[]): Prom
 
 /** 0: there is nothing yet. */
 async function versionOf(connection: Connection): Promise<number> {
-  const { rows: tables } = await connection.plain(`SELECT to_regclass('farm') IS NOT NULL AS found`);
-  if (tables[0]?.['found'] !== true) return 0;
+  // Read as a table: what PostgreSQL remembers of names may be older than the lock that was waited for.
+  const tables = await connection.plain(`SELECT FROM pg_class WHERE relname = 'farm' AND pg_table_is_visible(oid)`);
+  if (tables.count === 0) return 0;
   const { rows } = await connection.plain('SELECT version FROM farm');
   return rows[0]?.['version'] as number;
 }

@@ -2,6 +2,7 @@ import type { Epoch, JobId, LeaseId, Millis, TaskIndex } from '../../model/ids.t
 import type { JobState } from '../../model/job.ts';
 import type { Write } from '../../model/records.ts';
 import { DB_PATIENCE, HUNGER_TIME, SERVER_LEASE, TAKEOVER_GRACE } from '../../model/server-limits.ts';
+import type { BlobStore } from '../blobs.ts';
 import { copyWrite } from '../copies.ts';
 import {
   type BatchQuery,
@@ -20,6 +21,7 @@ import { Line } from './line.ts';
 import { Members, type SharedTimes } from './members.ts';
 import { migrate } from './migrate.ts';
 import { refusal } from './open.ts';
+import { PostgresBlobs } from './postgres-blobs.ts';
 import { Pulses } from './pulse.ts';
 import { read } from './reader.ts';
 import { recoveryOf } from './recovery.ts';
@@ -52,12 +54,15 @@ const nextJob: Statement = { name: 'manyhands_next_job', text: `SELECT nextval('
 /** The same data may be open in many processes: PostgreSQL is the arbiter between them. */
 export class PostgresStore implements Store, SharedStore {
   readonly farm: string;
+  /** In the same database. */
+  readonly blobs: BlobStore;
   readonly shared: SharedStore = this;
   onHint: () => void = () => {};
   /** What changes something, and what has to be as new as these changes. */
   readonly #line: Line;
   /** What may be large: it is appended only, so that nothing is missed if a change overtakes it. */
   readonly #streams: Line;
+  readonly #blobs: Line;
   readonly #members: Members;
   readonly #pulses: Pulses;
   readonly #hints: Hints;
@@ -68,6 +73,8 @@ export class PostgresStore implements Store, SharedStore {
     this.farm = farm;
     this.#line = new Line(settings, patience);
     this.#streams = new Line(settings, patience);
+    this.#blobs = new Line(settings, patience);
+    this.blobs = new PostgresBlobs(this.#blobs);
     this.#members = new Members(this.#line, all);
     this.#pulses = new Pulses(this.#line, this.#members, all);
     this.#hints = new Hints(settings, () => this.onHint());
@@ -185,11 +192,12 @@ export class PostgresStore implements Store, SharedStore {
     this.#hints.cut();
     this.#line.cut();
     this.#streams.cut();
+    this.#blobs.cut();
   }
 
   async #close(): Promise<void> {
     const goodbye = this.#members.close().catch(() => undefined);
-    await Promise.all([this.#hints.close(), goodbye, this.#line.close(), this.#streams.close()]);
+    await Promise.all([this.#hints.close(), goodbye, this.#line.close(), this.#streams.close(), this.#blobs.close()]);
   }
 
   /** As new as every change that was asked for before. */

@@ -164,4 +164,36 @@ CREATE TABLE orders (
 CREATE TABLE forgetting (
   job bigint PRIMARY KEY
 );
+
+CREATE TABLE blobs (
+  sha256 text PRIMARY KEY,
+  upload bigint NOT NULL,
+  size bigint NOT NULL,
+  used_at timestamptz NOT NULL
+);
+CREATE INDEX blobs_used ON blobs (used_at);
+
+CREATE TABLE damaged_blobs (
+  upload bigint PRIMARY KEY,
+  sha256 text NOT NULL,
+  found_at timestamptz NOT NULL
+);
+
+CREATE TABLE blob_uploads (
+  id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+  sha256 text NOT NULL,
+  kept boolean NOT NULL,
+  size bigint NOT NULL,
+  used_at timestamptz NOT NULL,
+  busy_until timestamptz
+) WITH (fillfactor = 50);
+CREATE UNIQUE INDEX blob_uploads_kept ON blob_uploads (sha256) WHERE kept;
+
+CREATE TABLE blob_chunks (
+  upload bigint NOT NULL,
+  at bigint NOT NULL,
+  bytes bytea NOT NULL,
+  PRIMARY KEY (upload, at)
+);
+ALTER TABLE blob_chunks ALTER COLUMN bytes SET STORAGE EXTERNAL;
 `;
