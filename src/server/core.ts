@@ -161,8 +161,7 @@ export class Core {
   async start(): Promise<void> {
     await this.loop.start();
     this.siblings?.start();
-    // A store that does not answer now is asked again at the next pulse.
-    await this.siblings?.refresh().catch(() => {});
+    await this.siblings?.refresh().catch(() => {}); // The next pulse asks again.
     this.#beginPipelines();
   }
 

@@ -264,6 +264,16 @@ async function staleWrites(server: Server, job: number): Promise<void> {
 }
 
 function hunger(makeHome: MakeSharedHome): void {
+  sharedRule('D23 an order is in the next pulse of the server that it was left for, once', makeHome, async (farm) => {
+    const [a, b] = [await farm.join(), await farm.join()];
+    assert.equal(await a.store.shared?.order(b.epoch, 'drain w'), true);
+    assert.deepEqual((await a.pulse()).orders, []);
+    assert.deepEqual((await b.pulse()).orders, ['drain w']);
+    assert.deepEqual((await b.pulse()).orders, []);
+    await b.store.close();
+    assert.equal(await a.store.shared?.order(b.epoch, 'drain w'), false);
+  });
+
   sharedRule('D22 who finds nothing to claim is seen by the others for a while', makeHome, async (farm) => {
     const [a, b] = [await farm.join(), await farm.join()];
     const job = await a.job();
