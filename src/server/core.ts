@@ -143,6 +143,7 @@ export class Core {
           this.siblings?.committed(writes, asked);
         },
         nothingClaimed: () => this.siblings?.hungry(),
+        catchUp: async () => this.siblings?.caughtUp(),
         failed: (error, effects) => {
           this.onNotSaved(error);
           if (error.code === 'rewound') this.elsewhere.rewound();
@@ -161,8 +162,7 @@ export class Core {
   async start(): Promise<void> {
     await this.loop.start();
     this.siblings?.start();
-    // A store that does not answer now is asked again at the next pulse.
-    await this.siblings?.refresh().catch(() => {});
+    await this.siblings?.refresh().catch(() => {}); // The next pulse asks again.
     this.#beginPipelines();
   }
 
@@ -315,8 +315,7 @@ export class Core {
     const now = this.#clock.now();
     const scheduler = new Scheduler({ epoch, now, wallOffset: this.#clock.wall() - now, recovered });
     this.forgetting.recovered(recovered.forgetting);
-    const open = new Set(recovered.jobs.map(({ id }) => id));
-    for (const job of this.live.ids) if (!open.has(job)) await this.#endedMeanwhile(job);
+    for (const job of this.live.ids) if (!recovered.jobs.some(({ id }) => id === job)) await this.#endedMeanwhile(job);
     this.live.clear();
     for (const job of recovered.jobs) {
       this.live.know(job.id, job.spec, job.progress);
@@ -328,10 +327,9 @@ export class Core {
 
   /** Another server ended it, or forgot it, while this one did not look: who reads of it must hear. */
   async #endedMeanwhile(job: JobId): Promise<void> {
-    const known = this.live.get(job);
-    const stored = await this.store.readJob(job);
-    if (known === undefined || (stored !== undefined && !hasEnded(stored.progress.state))) return;
-    this.#progressed(job, stored?.progress ?? { ...known.progress, state: 'cancelled', reason: 'forgotten' });
+    const [before, stored] = [this.live.get(job)?.progress, await this.store.readJob(job)];
+    if (before === undefined || (stored !== undefined && !hasEnded(stored.progress.state))) return;
+    this.#progressed(job, stored?.progress ?? { ...before, state: 'cancelled', reason: 'forgotten' });
     this.#pump(job);
   }
 

@@ -21,6 +21,8 @@ export interface Outbox {
   failed(error: StoreError, effects: readonly Effect[]): void;
   /** A claim found nothing. */
   nothingClaimed(): void;
+  /** Resolves once the brain knows what other servers have brought. */
+  catchUp(): Promise<void>;
   /** The brain was rebuilt from disk; whatever was connected must introduce itself again. */
   rebuilt(): void;
   /** The disk cannot be trusted any more (F-22): the process must end. */
@@ -263,20 +265,26 @@ export class Loop {
   #claim(job: JobId, max: number): void {
     const brain = this.#brain;
     if (brain === undefined) return;
+    const fail = (error: unknown) => {
+      if (this.#brain === brain) this.distrust(asStoreError(error));
+    };
+    this.#store.claim(job, max, brain.epoch).then((claimed) => {
+      if (this.#brain !== brain) return;
+      const take = () => this.#take(brain, job, claimed, max);
+      // It may be of what other servers brought to the job, and this one has not heard of.
+      if (claimed.every(({ block }) => isKnown(brain, block))) take();
+      else this.#outbox.catchUp().then(take).catch(fail);
+    }, fail);
+  }
+
+  #take(brain: Brain, job: JobId, claimed: readonly ClaimedBlock[], max: number): void {
+    if (this.#brain !== brain) return;
     const generation = brain.scheduler.job(job)?.progress.generation;
-    this.#store.claim(job, max, brain.epoch).then(
-      (claimed) => {
-        if (this.#brain !== brain) return;
-        // What this brain cannot take it would hold for ever.
-        if (generation !== undefined && claimed.some(({ block }) => block.generation !== generation))
-          return this.distrust(new StoreError('stale', `job ${job} was opened again by another server`));
-        this.post({ kind: 'blocksClaimed', job, blocks: this.keepInputs(claimed), more: claimed.length === max });
-        if (claimed.length === 0) this.#outbox.nothingClaimed();
-      },
-      (error: unknown) => {
-        if (this.#brain === brain) this.distrust(asStoreError(error));
-      },
-    );
+    // What this brain cannot take it would hold for ever.
+    if (generation !== undefined && claimed.some(({ block }) => block.generation !== generation))
+      throw new StoreError('stale', `job ${job} was opened again by another server`);
+    this.post({ kind: 'blocksClaimed', job, blocks: this.keepInputs(claimed), more: claimed.length === max });
+    if (claimed.length === 0) this.#outbox.nothingClaimed();
   }
 
   /**
@@ -351,6 +359,12 @@ export class Loop {
       this.post({ kind: 'tick' });
     });
   }
+}
+
+/** It is of the job as this brain knows it. */
+function isKnown({ scheduler }: Brain, { job, first, count, generation }: BlockRecord): boolean {
+  const progress = scheduler.job(job)?.progress;
+  return progress !== undefined && progress.generation === generation && first + count <= progress.total;
 }
 
 /** Whether something new came of it: a job, inputs, outcomes. Else there may not even be such a job (D14). */

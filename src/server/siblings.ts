@@ -86,8 +86,11 @@ export class Siblings {
     this.#clock = parts.clock;
     this.#loop = parts.loop;
     this.#acts = parts.acts;
-    const find = (job: JobId, brain: Brain) => this.#find(job, brain);
-    this.#takeovers = new Takeovers({ ...parts, find, failed: (error) => this.#failed(error) });
+    this.#takeovers = new Takeovers({
+      ...parts,
+      catchUp: (brain) => this.#pulse(brain),
+      failed: (error) => this.#failed(error),
+    });
   }
 
   start(): void {
@@ -186,6 +189,11 @@ export class Siblings {
       this.#failed(error);
       throw notNow(error as StoreError);
     });
+  }
+
+  /** The same for the loop itself: rejects with what the store says. */
+  caughtUp(): Promise<void> {
+    return this.#pulseAlone();
   }
 
   #pulseAlone(): Promise<void> {

@@ -1,7 +1,7 @@
-import type { JobId, LeaseId, Millis, WorkerId } from '../model/ids.ts';
+import type { LeaseId, Millis, WorkerId } from '../model/ids.ts';
 import { TAKEOVER_PATIENCE, TAKEOVER_RETRY } from '../model/server-limits.ts';
 import type { HeldLease } from '../model/worker.ts';
-import { type SharedStore, StoreError } from '../store/store.ts';
+import { type ClaimedBlock, type SharedStore, StoreError } from '../store/store.ts';
 import type { Clock } from './clock.ts';
 import type { Brain, Loop } from './loop.ts';
 
@@ -19,25 +19,25 @@ export class Takeovers {
   readonly #shared: SharedStore;
   readonly #clock: Clock;
   readonly #loop: Loop;
-  readonly #find: (job: JobId, brain: Brain) => Promise<void>;
+  readonly #catchUp: (brain: Brain) => Promise<void>;
   readonly #failed: (error: unknown) => void;
   readonly #newcomers = new Set<Newcomer>();
   readonly #unsettled = new Map<LeaseId, Promise<void>>();
   #isAsking = false;
   #stopped = false;
 
-  /** `find`: makes a job known here. */
+  /** `catchUp`: makes known here what others did. */
   constructor(parts: {
     shared: SharedStore;
     clock: Clock;
     loop: Loop;
-    find: (job: JobId, brain: Brain) => Promise<void>;
+    catchUp: (brain: Brain) => Promise<void>;
     failed: (error: unknown) => void;
   }) {
     this.#shared = parts.shared;
     this.#clock = parts.clock;
     this.#loop = parts.loop;
-    this.#find = parts.find;
+    this.#catchUp = parts.catchUp;
     this.#failed = parts.failed;
   }
 
@@ -83,9 +83,12 @@ export class Takeovers {
     const names = asked.flatMap(({ held }) => held.map(({ lease }) => lease));
     const taken = await this.#shared.takeOver(names, brain.epoch);
     if (!this.#loop.has(brain)) return;
-    for (const { job } of taken.leases) await this.#find(job, brain);
+    if (taken.blocks.length > 0) await this.#catchUp(brain);
+    if (!this.#loop.has(brain)) return;
     // What this brain cannot take it would hold for ever.
-    if (taken.blocks.some(({ block }) => brain.scheduler.job(block.job)?.progress.generation !== block.generation))
+    const known = ({ block }: ClaimedBlock) =>
+      (brain.scheduler.job(block.job)?.progress.generation ?? block.generation) === block.generation;
+    if (!taken.blocks.every(known))
       throw new StoreError('stale', 'what was taken over is of jobs that are not any more as this server knows them');
     const theirs = new Set(taken.held);
     const newcomers: { worker: WorkerId; held: readonly HeldLease[] }[] = [];

@@ -13,7 +13,7 @@ import { helloOf } from './raw-worker.ts';
 
 /** The inside of a server, with its clock and its disk in the test's hand, for what takes time or a broken disk. */
 export class ModelServer {
-  readonly clock = new ModelClock();
+  readonly clock: ModelClock;
   readonly gate = new Gate();
   readonly disk: MemoryDisk;
   readonly store: MemoryStore;
@@ -21,7 +21,8 @@ export class ModelServer {
   readonly core: Core;
   readonly clients: ClientGateway;
 
-  private constructor(disk: MemoryDisk, blobs: MemoryBlobs | undefined) {
+  private constructor(disk: MemoryDisk, blobs?: MemoryBlobs, clock = new ModelClock()) {
+    this.clock = clock;
     this.disk = disk;
     this.store = new MemoryStore(disk, { commitGate: this.gate.pass });
     this.blobs = blobs ?? new MemoryBlobs(() => this.clock.wall());
@@ -30,9 +31,25 @@ export class ModelServer {
   }
 
   static async start(): Promise<ModelServer> {
-    const server = new ModelServer(new MemoryDisk('model'), undefined);
+    const server = new ModelServer(new MemoryDisk('model'));
     await server.core.start();
     return server;
+  }
+
+  /** Several that share a store and, since they are in one test, a clock. */
+  static async farm(count: number): Promise<ModelServer[]> {
+    const clock = new ModelClock();
+    const disk = new MemoryDisk('model', () => clock.now());
+    const blobs = new MemoryBlobs(() => clock.wall());
+    const servers = Array.from({ length: count }, () => new ModelServer(disk, blobs, clock));
+    for (const server of servers) await clock.outcome(server.core.start());
+    return servers;
+  }
+
+  /** It does nothing any more, and nobody is told. */
+  kill(): void {
+    this.store.crash();
+    this.core.stop();
   }
 
   /** This one dies, and another one starts with what is on its disk. */

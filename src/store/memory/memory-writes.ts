@@ -4,6 +4,7 @@ import { changedProgress } from '../../model/progress.ts';
 import type { Write } from '../../model/records.ts';
 
 import { checkSegment } from '../reopen.ts';
+import { newsOf, refuseStale } from '../stale.ts';
 import { StoreError } from '../store.ts';
 import type { MemoryDisk, StoredJob } from './memory-disk.ts';
 
@@ -26,7 +27,11 @@ export function applyWrites(disk: MemoryDisk, writes: readonly Write[], epoch: E
 /** The same where others may have changed the jobs meanwhile (D19). */
 function applyShared(disk: MemoryDisk, writes: readonly Write[], epoch: Epoch, undo: Undo[]): readonly Write[] {
   const ended = new Set<JobId>();
-  for (const write of writes) refuseStale(disk, write, writes);
+  for (const write of writes) {
+    const about = newsOf(write);
+    const job = about === undefined ? undefined : disk.jobs.get(about.job);
+    if (job !== undefined) refuseStale(write, writes, job);
+  }
   const stored: Write[] = [];
   for (const write of writes) {
     const numbered = numberedSegment(disk, write);
@@ -38,44 +43,6 @@ function applyShared(disk: MemoryDisk, writes: readonly Write[], epoch: Epoch, u
   return stored.map((write) =>
     write.kind === 'progress' ? { ...write, progress: known(disk, write.job, 'progress').progress } : write,
   );
-}
-
-/** Something new for a job that is not any more what its writer knows of it. */
-function refuseStale(disk: MemoryDisk, write: Write, group: readonly Write[]): void {
-  const about = newFor(write);
-  const stored = about === undefined ? undefined : disk.jobs.get(about.job);
-  if (about === undefined || stored === undefined) return;
-  const { job, generation } = about;
-  const { progress } = stored;
-  if (generation !== undefined && generation !== progress.generation)
-    throw new StoreError('stale', `the failed tasks of job ${job} were opened again by another server`);
-  if (write.kind !== 'progress' && hasEnded(progress.state))
-    throw new StoreError('stale', `job ${job} was ended by another server`);
-  if (write.kind === 'inputs' && write.first < stored.inputsEnd && grows(job, group))
-    throw new StoreError('stale', `inputs ${write.first}… of job ${job} were written by another server`);
-}
-
-function newFor(write: Write): { job: JobId; generation?: number } | undefined {
-  switch (write.kind) {
-    case 'segment':
-      return write.segment;
-    case 'block':
-    case 'blockFreed':
-      return write.block;
-    case 'lease':
-      return { job: write.lease.job };
-    case 'inputs':
-      return { job: write.job };
-    case 'progress':
-      return { job: write.job, generation: write.progress.generation };
-    default:
-      return undefined;
-  }
-}
-
-/** It would count inputs that others have counted already. */
-function grows(id: JobId, group: readonly Write[]): boolean {
-  return group.some((write) => write.kind === 'progress' && write.job === id && (write.change?.counted.total ?? 0) > 0);
 }
 
 function numberedSegment(disk: MemoryDisk, write: Write): Write {

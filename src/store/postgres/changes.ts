@@ -10,6 +10,7 @@ import {
 import { changedProgress } from '../../model/progress.ts';
 import type { AttemptRecord, LogRecord, TokenRecord, Write } from '../../model/records.ts';
 import { checkSegment } from '../reopen.ts';
+import { newsOf, refuseStale } from '../stale.ts';
 import { StoreError } from '../store.ts';
 
 type WriteOf<Kind extends Write['kind']> = Extract<Write, { kind: Kind }>;
@@ -74,7 +75,11 @@ export class Changes {
 
   /** The writes as they will be stored, or why not (D14, D19). */
   async take(writes: readonly Write[]): Promise<Write[]> {
-    for (const write of writes) this.#refuseStale(write);
+    for (const write of writes) {
+      const about = newsOf(write);
+      const job = about === undefined ? undefined : this.jobs.get(about.job);
+      if (job !== undefined) refuseStale(write, writes, job);
+    }
     const stored: Write[] = [];
     for (const write of writes) stored.push(await this.#apply(write));
     for (const id of this.ended) this.#end(id);
@@ -237,32 +242,9 @@ export class Changes {
     job.isChanged = true;
   }
 
-  #refuseStale(write: Write): void {
-    const id = jobOfNews(write);
-    const state = id === undefined ? undefined : this.jobs.get(id)?.progress.state;
-    if (state !== undefined && hasEnded(state)) throw new StoreError('stale', `job ${id} was ended by another server`);
-  }
-
   #known(id: JobId, what: string): HeldJob {
     const job = this.jobs.get(id);
     if (job === undefined) throw new StoreError('conflict', `${what} for job ${id}, which is not there`);
     return job;
-  }
-}
-
-/** Whose it is, if it is something that an ended job takes no more. */
-function jobOfNews(write: Write): JobId | undefined {
-  switch (write.kind) {
-    case 'segment':
-      return write.segment.job;
-    case 'block':
-    case 'blockFreed':
-      return write.block.job;
-    case 'lease':
-      return write.lease.job;
-    case 'inputs':
-      return write.job;
-    default:
-      return undefined;
   }
 }

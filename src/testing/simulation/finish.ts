@@ -19,6 +19,7 @@ const MAY_REMAIN: ReadonlyMap<string, number> = new Map([
   ['#histories', WORKER_HISTORIES],
   ['#given', SERVERS],
   ['#restUntil', SERVERS],
+  ['#failed', SERVERS],
   // The farm's.
   ['#servers', SERVERS],
   // Of the last thing that happened.

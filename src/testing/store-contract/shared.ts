@@ -13,6 +13,7 @@ export function sharedRules(makeHome: MakeSharedHome): void {
   steadiness(makeHome);
   counters(makeHome);
   ends(makeHome);
+  lateNews(makeHome);
   hunger(makeHome);
 }
 
@@ -216,6 +217,35 @@ function ends(makeHome: MakeSharedHome): void {
   });
 }
 
+function lateNews(makeHome: MakeSharedHome): void {
+  sharedRule('D19 what is written for a generation that is over is stale', makeHome, async (farm) => {
+    const [a, b] = [await farm.join(), await farm.join()];
+    const job = await a.job({}, { total: 3 });
+    await a.commit(inputsOf(job, 0, 3), aSegment(job, 1, 0, 3, { failed: 1, failures: [{ start: 1, count: 1 }] }));
+    await a.commit(change({ done: 2, failed: 1 }, { state: 'failed', open: false }, job));
+    await a.store.reopen(job);
+    const late: Write[] = [
+      change({}, { state: 'cancelled' }, job),
+      aSegment(job, 2, 1, 1, { block: 0 }),
+      aBlock(job, 0, 3, { epoch: b.epoch }),
+    ];
+    for (const write of late) await rejects(b.store.commit([write], b.epoch), 'stale', /were opened again/);
+    const stored = await b.store.readJob(job);
+    assert.deepEqual([stored?.progress.state, stored?.progress.generation], ['active', 1]);
+  });
+
+  sharedRule('D19 inputs that two servers were sent count once', makeHome, async (farm) => {
+    const [a, b] = [await farm.join(), await farm.join()];
+    const job = await a.job();
+    const group = [inputsOf(job, 0, 3), change({ total: 3 }, {}, job)];
+    await a.commit(...group);
+    await rejects(b.store.commit(group, b.epoch), 'stale', /were written by another server/);
+    const others = [inputsOf(job, 0, 2, 'other'), change({ total: 2 }, {}, job)];
+    await rejects(b.store.commit(others, b.epoch), 'stale', /were written by another server/);
+    assert.equal((await b.store.readJob(job))?.progress.total, 3);
+  });
+}
+
 async function staleWrites(server: Server, job: number): Promise<void> {
   const block: BlockRecord = { job, first: 6, count: 6, generation: 0, exceptions: [], epoch: server.epoch };
   const late: Write[] = [
@@ -234,6 +264,16 @@ async function staleWrites(server: Server, job: number): Promise<void> {
 }
 
 function hunger(makeHome: MakeSharedHome): void {
+  sharedRule('D23 an order is in the next pulse of the server that it was left for, once', makeHome, async (farm) => {
+    const [a, b] = [await farm.join(), await farm.join()];
+    assert.equal(await a.store.shared?.order(b.epoch, 'drain w'), true);
+    assert.deepEqual((await a.pulse()).orders, []);
+    assert.deepEqual((await b.pulse()).orders, ['drain w']);
+    assert.deepEqual((await b.pulse()).orders, []);
+    await b.store.close();
+    assert.equal(await a.store.shared?.order(b.epoch, 'drain w'), false);
+  });
+
   sharedRule('D22 who finds nothing to claim is seen by the others for a while', makeHome, async (farm) => {
     const [a, b] = [await farm.join(), await farm.join()];
     const job = await a.job();
