@@ -9,6 +9,7 @@ import { losses } from './losses.ts';
 import { payload } from './payload.ts';
 import { python } from './python.ts';
 import { queue } from './queue.ts';
+import { servers, siblings } from './servers.ts';
 import { objects, squares } from './throughput.ts';
 
 export const questions: readonly Question[] = [
@@ -23,5 +24,7 @@ export const questions: readonly Question[] = [
   idle,
   browser,
   python,
+  servers,
+  siblings,
   ledger,
 ];
