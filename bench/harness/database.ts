@@ -6,6 +6,10 @@ export interface DatabaseWork {
   readonly statements: number;
   /** Seconds of CPU of all its processes. */
   readonly cpu: number;
+  /** Bytes of its log, which go to the disk, and to each standby. */
+  readonly wal: number;
+  /** Rows of `segments` that are new. */
+  readonly segments: number;
 }
 
 /** As a small one would be set: its data fits in memory, and each commit is synced. */
@@ -22,6 +26,8 @@ export class MeasuredDatabase implements AsyncDisposable {
   readonly url: string;
   readonly #name: string;
   #cpu = 0;
+  #wal = 0;
+  #segments = 0;
 
   private constructor(postgres: TestPostgres, { url, name }: { url: string; name: string }) {
     this.postgres = postgres;
@@ -41,6 +47,7 @@ export class MeasuredDatabase implements AsyncDisposable {
   }
 
   async reset(): Promise<void> {
+    ({ wal: this.#wal, segments: this.#segments } = await this.#written());
     await this.query('SELECT pg_stat_statements_reset()');
     this.#cpu = cpuOfFamily(this.postgres.pid);
   }
@@ -50,7 +57,15 @@ export class MeasuredDatabase implements AsyncDisposable {
     const [row] = await this.query<{ calls: string }>(
       "SELECT coalesce(sum(calls), 0) AS calls FROM pg_stat_statements WHERE query NOT LIKE '%pg_stat_statements%'",
     );
-    return { statements: Number(row?.calls), cpu };
+    const { wal, segments } = await this.#written();
+    return { statements: Number(row?.calls), cpu, wal: wal - this.#wal, segments: segments - this.#segments };
+  }
+
+  async #written(): Promise<{ wal: number; segments: number }> {
+    const [row] = await this.query<{ wal: string; segments: string }>(
+      "SELECT pg_current_wal_insert_lsn() - '0/0' AS wal, (SELECT coalesce(sum(last_segment), 0) FROM progress) AS segments",
+    );
+    return { wal: Number(row?.wal), segments: Number(row?.segments) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -100,7 +100,11 @@ function cpuWithWaitedFor(pid: number): number {
 
 /** Bytes that would be free without this process: what it shares is divided among those that share it. Linux only. */
 export function ownMemoryOf(pid: number): number {
-  return Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1]) * 1024;
+  try {
+    return Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1]) * 1024;
+  } catch {
+    return 0; // It has ended meanwhile.
+  }
 }
 
 export function childrenOf(pid: number): number[] {

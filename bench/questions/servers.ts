@@ -1,7 +1,7 @@
 import { MeasuredDatabase } from '../harness/database.ts';
-import { MeasuredFarm } from '../harness/farm.ts';
+import type { MeasuredFarm } from '../harness/farm.ts';
+import { MeasuredFarms } from '../harness/farms.ts';
 import type { Question, Sample } from '../harness/figures.ts';
-import { cpuOf } from '../harness/processes.ts';
 import { databaseLimits } from '../limits/postgres.ts';
 
 const TASKS = 800_000;
@@ -19,9 +19,10 @@ export const servers: Question = {
   async measure(): Promise<Sample[]> {
     await using database = await MeasuredDatabase.start();
     const limits = await databaseLimits(database.url);
-    await using farms = await Farms.start(database, 2);
-    const alone = await farms.run(TASKS, 1);
-    const both = await farms.run(TASKS, 2);
+    await using farms = await MeasuredFarms.start(database, 2, 1);
+    await squaresEach(farms.list, WARM_UP_EACH);
+    const alone = await farms.measure(TASKS, () => squaresEach(farms.list.slice(0, 1), TASKS));
+    const both = await farms.measure(TASKS, () => squaresEach(farms.list, TASKS / 2));
     return [
       { name: 'S1 limit: commits of a row, one by one', value: limits.commits, unit: 'commits/s' },
       { name: 'S1 limit: rows of 8 KiB, 16 a commit', value: limits.rows, unit: 'rows/s' },
@@ -40,8 +41,10 @@ export const siblings: Question = {
     const perTask: number[] = [];
     for (let count = 1; count <= MOST_SERVERS; count++) {
       await using database = await MeasuredDatabase.start();
-      await using farms = await Farms.start(database, count);
-      const { rate, statements, databaseCpu, serverCpu, segments } = await farms.run(TASKS_EACH * count, count);
+      await using farms = await MeasuredFarms.start(database, count, 1);
+      await squaresEach(farms.list, WARM_UP_EACH);
+      const costs = await farms.measure(TASKS_EACH * count, () => squaresEach(farms.list, TASKS_EACH));
+      const { rate, statements, databaseCpu, serverCpu, segments, wal } = costs;
       const name = `S2 ${count} ${count === 1 ? 'server' : 'servers'}`;
       perTask.push(serverCpu);
       samples.push(
@@ -50,6 +53,7 @@ export const siblings: Question = {
         { name: `${name}: database CPU`, value: databaseCpu, unit: 'ms per 1,000 tasks', target: { atMost: 3 } },
         { name: `${name}: server CPU`, value: serverCpu, unit: 'ms per 1,000 tasks' },
         { name: `${name}: segments`, value: segments, unit: 'per 1,000 tasks' },
+        { name: `${name}: log of the database`, value: wal / 1_000, unit: 'bytes a task' },
       );
     }
     const [one = 0, ...more] = perTask;
@@ -63,69 +67,9 @@ export const siblings: Question = {
   },
 };
 
-interface Costs {
-  readonly rate: number;
-  /** All of these for each 1,000 tasks; CPU in milliseconds. */
-  readonly statements: number;
-  readonly databaseCpu: number;
-  readonly serverCpu: number;
-  readonly segments: number;
-}
-
-/** Servers of one farm, each with a worker and a client of its own. */
-class Farms implements AsyncDisposable {
-  readonly #database: MeasuredDatabase;
-  readonly #farms: readonly MeasuredFarm[];
-
-  private constructor(database: MeasuredDatabase, farms: readonly MeasuredFarm[]) {
-    this.#database = database;
-    this.#farms = farms;
-  }
-
-  static async start(database: MeasuredDatabase, count: number): Promise<Farms> {
-    const list: MeasuredFarm[] = [];
-    for (let i = 0; i < count; i++) list.push(await MeasuredFarm.over(database.url, 1));
-    const farms = new Farms(database, list);
-    await farms.#all(WARM_UP_EACH, count);
-    return farms;
-  }
-
-  /** Every value is compared. */
-  async run(tasks: number, clients: number): Promise<Costs> {
-    const segments = await this.#segments();
-    await this.#database.reset();
-    const before = this.#serverSeconds();
-    const began = performance.now();
-    await this.#all(tasks / clients, clients);
-    const seconds = (performance.now() - began) / 1_000;
-    const serverCpu = this.#serverSeconds() - before;
-    const work = await this.#database.work();
-    const thousands = tasks / 1_000;
-    return {
-      rate: tasks / seconds,
-      statements: work.statements / thousands,
-      databaseCpu: (work.cpu * 1_000) / thousands,
-      serverCpu: (serverCpu * 1_000) / thousands,
-      segments: ((await this.#segments()) - segments) / thousands,
-    };
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#farms.map((farm) => farm[Symbol.asyncDispose]()));
-  }
-
-  async #all(tasks: number, clients: number): Promise<void> {
-    await Promise.all(this.#farms.slice(0, clients).map((farm) => squares(farm, tasks)));
-  }
-
-  #serverSeconds(): number {
-    return this.#farms.reduce((sum, { server }) => sum + cpuOf(server.pid), 0);
-  }
-
-  async #segments(): Promise<number> {
-    const [row] = await this.#database.query<{ count: string }>('SELECT count(*) FROM segments');
-    return Number(row?.count);
-  }
+/** The same number of tasks from each client, at the same time. Every value is compared. */
+async function squaresEach(farms: readonly MeasuredFarm[], tasks: number): Promise<void> {
+  await Promise.all(farms.map((farm) => squares(farm, tasks)));
 }
 
 async function squares(farm: MeasuredFarm, tasks: number): Promise<void> {
