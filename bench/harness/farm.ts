@@ -29,8 +29,17 @@ export class MeasuredFarm implements AsyncDisposable {
 
   /** One worker for each number, with that many slots. */
   static async start(...slots: readonly number[]): Promise<MeasuredFarm> {
+    return await MeasuredFarm.#begin([], slots);
+  }
+
+  /** One of several servers of a farm, whose jobs are in this database; with workers that join this one. */
+  static async over(database: string, ...slots: readonly number[]): Promise<MeasuredFarm> {
+    return await MeasuredFarm.#begin(['--store', database], slots);
+  }
+
+  static async #begin(options: readonly string[], slots: readonly number[]): Promise<MeasuredFarm> {
     const directory = realDirectory();
-    const server = manyhands('serve', '--port', '0', '--data', directory, '--json');
+    const server = manyhands('serve', '--port', '0', '--data', directory, '--json', ...options);
     const line = await server.line<ServeLine>();
     server.ignoreLines();
     const token = new URL(line.dashboardUrl).hash.slice(1);

@@ -83,6 +83,30 @@ export function cpuOf(pid: number): number {
   return cpuOfThreads(pid).reduce((sum, { seconds }) => sum + seconds, 0);
 }
 
+/** Seconds of CPU of a process and all that it ever started, as far as they are its children or it has waited for them. */
+export function cpuOfFamily(pid: number): number {
+  return [pid, ...childrenOf(pid)].reduce((sum, each) => sum + cpuWithWaitedFor(each), 0);
+}
+
+function cpuWithWaitedFor(pid: number): number {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return [11, 12, 13, 14].reduce((sum, at) => sum + Number(fields[at]), 0) / TICKS;
+  } catch {
+    return 0; // It has ended meanwhile, and its parent has its CPU.
+  }
+}
+
+/** Bytes that would be free without this process: what it shares is divided among those that share it. Linux only. */
+export function ownMemoryOf(pid: number): number {
+  try {
+    return Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1]) * 1024;
+  } catch {
+    return 0; // It has ended meanwhile.
+  }
+}
+
 export function childrenOf(pid: number): number[] {
   return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
     readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),

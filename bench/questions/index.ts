@@ -1,4 +1,5 @@
 import type { Question } from '../harness/figures.ts';
+import { batches } from './batches.ts';
 import { browser } from './browser.ts';
 import { efficiency } from './efficiency.ts';
 import { idle } from './idle.ts';
@@ -9,6 +10,8 @@ import { losses } from './losses.ts';
 import { payload } from './payload.ts';
 import { python } from './python.ts';
 import { queue } from './queue.ts';
+import { serverCosts } from './server-costs.ts';
+import { servers, siblings } from './servers.ts';
 import { objects, squares } from './throughput.ts';
 
 export const questions: readonly Question[] = [
@@ -23,5 +26,9 @@ export const questions: readonly Question[] = [
   idle,
   browser,
   python,
+  servers,
+  siblings,
+  serverCosts,
+  batches,
   ledger,
 ];

@@ -54,6 +54,12 @@ export const DB_CONNECT_TIME = 5_000;
 /** Milliseconds after which whoever has not answered counts as gone: our transactions take a hundredth of that. */
 export const DB_STATEMENT_TIME = 10_000;
 
+/**
+ * Milliseconds after which PostgreSQL undoes a transaction whose server stands still in the middle of it: others wait for the rows that it has
+ * locked. Less than SERVER_LEASE, or work would not go on elsewhere in time; a transaction of ours waits for a round trip or two (F-41).
+ */
+export const DB_PAUSE_IN_TRANSACTION = 4_000;
+
 /** Milliseconds until the first try after a failed one, and the most: doubled each time. */
 export const DB_RETRY_MIN = 20;
 export const DB_RETRY_MAX = 1_000;

@@ -7,6 +7,7 @@ export class DeafProxy {
   readonly #sockets = new Set<Socket>();
   #pattern: Buffer | undefined;
   #times = 0;
+  #silent: Buffer | undefined;
 
   private constructor(port: number) {
     this.#server = createServer((client) => this.#join(client, connect(port, '127.0.0.1')));
@@ -28,8 +29,14 @@ export class DeafProxy {
     this.#times = times;
   }
 
+  /** What is sent with this text does not arrive, nor anything after it on the same line, which stays open. */
+  fallSilentAt(text: string): void {
+    this.#silent = Buffer.from(text);
+  }
+
   /** All lines. */
   cut(): void {
+    this.#silent = undefined;
     for (const socket of this.#sockets) socket.destroy();
   }
 
@@ -40,6 +47,7 @@ export class DeafProxy {
 
   #join(client: Socket, server: Socket): void {
     let isDeaf = false;
+    let isSilent = false;
     for (const [from, to] of [
       [client, server],
       [server, client],
@@ -54,6 +62,8 @@ export class DeafProxy {
       });
     }
     client.on('data', (bytes: Buffer) => {
+      isSilent ||= this.#silent !== undefined && bytes.includes(this.#silent);
+      if (isSilent) return;
       if (this.#times > 0 && this.#pattern !== undefined && bytes.includes(this.#pattern)) {
         this.#times -= 1;
         isDeaf = true;

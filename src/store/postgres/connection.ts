@@ -1,6 +1,6 @@
 import { Socket } from 'node:net';
 import pg from 'pg';
-import { DB_CONNECT_TIME } from '../../model/server-limits.ts';
+import { DB_CONNECT_TIME, DB_PAUSE_IN_TRANSACTION } from '../../model/server-limits.ts';
 
 /** A statement that PostgreSQL plans once for each connection, by its name. */
 export interface Statement {
@@ -57,6 +57,7 @@ export class Connection {
     const connection = new Connection(settings);
     try {
       await connection.#client.connect();
+      await connection.plain(`SET idle_in_transaction_session_timeout = ${DB_PAUSE_IN_TRANSACTION}`);
     } catch (error) {
       connection.cut();
       throw error;

@@ -7,7 +7,7 @@ export type Failure =
   | { readonly kind: 'final'; readonly error: StoreError };
 
 /** SQLSTATEs and classes of them (their first two characters), see appendix A of PostgreSQL's manual. */
-const LOST = new Set(['57P01', '57P02', '57P03', '57P05', '53300', '25006', '08']);
+const LOST = new Set(['57P01', '57P02', '57P03', '57P05', '25P03', '25P04', '53300', '25006', '08']);
 const AGAIN = new Set(['40001', '40P01', '55P03', '57014', '53200']);
 const FULL = new Set(['53100', '54P01']);
 const DAMAGED = new Set(['XX001', 'XX002']);

@@ -6,6 +6,7 @@ import { DeafProxy } from '../../../test/support/deaf-proxy.ts';
 import { TestPostgres } from '../../../test/support/postgres.ts';
 import { leaseId } from '../../model/ids.ts';
 import type { Write } from '../../model/records.ts';
+import { SERVER_LEASE } from '../../model/server-limits.ts';
 import { rejects } from '../../testing/store-contract/home.ts';
 import { aJob, aLease, aSegment, bytesOf, progressOf } from '../../testing/store-records.ts';
 import { openPostgresStore, type PostgresOptions, type PostgresStore } from './postgres-store.ts';
@@ -157,6 +158,23 @@ test('a database that does not answer is waited for, then the answer is busy (F-
     'whichever it was: it is known after a start',
   );
   await rejects(store.commit(one(1), epoch), 'fenced');
+});
+
+test('a server that stands still in the middle of a commit holds the others up for seconds, not for ever (F-41)', async (t) => {
+  const { store, epoch, proxy, another } = await subject(t);
+  await store.commit([aJob(1)], epoch);
+  const other = await another();
+  const theirs = await other.start();
+  proxy.fallSilentAt('COMMIT');
+  const halved = store.commit(one(1), epoch);
+  await sleep(100);
+  const began = performance.now();
+  await other.commit(one(1), theirs);
+  const waited = performance.now() - began;
+  assert.ok(waited > 1_000 && waited < SERVER_LEASE, `the row was locked, and free after ${waited} ms`);
+  proxy.cut();
+  await halved;
+  assert.deepEqual(await counted(store, 1), [2, [1, 2]]);
 });
 
 test('a failover that lost what had been acknowledged is noticed (F-39)', async (t) => {
