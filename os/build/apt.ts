@@ -3,6 +3,7 @@ import path from 'node:path';
 import { BuildFailure } from './failure.ts';
 import { checkInput, type Input } from './lock.ts';
 import { type Arch, cache, names } from './places.ts';
+import { fetchOld } from './snapshot.ts';
 import { run } from './tools.ts';
 
 /**
@@ -10,11 +11,13 @@ import { run } from './tools.ts';
  * and what the system thinks of its packages is neither asked nor changed. Mirrors and keys are the machine's.
  */
 export class Apt {
+  readonly #debian: string;
   readonly #folder: string;
   readonly #env: NodeJS.ProcessEnv;
   #updated = false;
 
   constructor(arch: Arch) {
+    this.#debian = names[arch].debian;
     this.#folder = path.join(cache, arch);
     const own = path.join(this.#folder, 'apt');
     for (const folder of ['state/lists/partial', 'cache/archives/partial'])
@@ -74,12 +77,23 @@ export class Apt {
         run('apt-get', ['download', '-qq', `${name}=${version}`], { cwd: folder, env: this.#env });
       } catch (error) {
         if (!(error instanceof BuildFailure)) throw error;
-        throw new GoneError(name, version, error.message);
+        this.#downloadOld(input, folder, error);
       }
     }
     const file = path.join(folder, find() ?? '');
     checkInput(input, file);
     return file;
+  }
+
+  #downloadOld(input: Input, folder: string, why: BuildFailure): void {
+    const { name, version } = input;
+    console.log(`os: the mirror has ${name} ${version} no more; asking Debian's archive of old packages`);
+    try {
+      fetchOld(input, this.#debian, folder, this.#env);
+    } catch (error) {
+      if (!(error instanceof BuildFailure)) throw error;
+      throw new GoneError(name, version, `${why.message}; ${error.message}`);
+    }
   }
 
   #update(): void {
@@ -93,7 +107,7 @@ export class Apt {
 export class GoneError extends BuildFailure {
   constructor(name: string, version: string, words: string) {
     super(
-      `${name} ${version}, which inputs.lock names, is not on this machine's mirror of Debian. "make -C os update-inputs" pins what is there now; try that image, and commit inputs.lock. (${words})`,
+      `${name} ${version}, which inputs.lock names, is neither on this machine's mirror of Debian nor to be had from Debian's archive. "make -C os update-inputs" pins what is there now; try that image, and commit inputs.lock. (${words})`,
     );
   }
 }

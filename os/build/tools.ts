@@ -7,6 +7,7 @@ import { BuildFailure } from './failure.ts';
 const PACKAGES = {
   'apt-get': 'apt',
   'apt-cache': 'apt',
+  'apt-helper': 'apt',
   'dpkg-deb': 'dpkg',
   tar: 'tar',
   npm: 'npm',

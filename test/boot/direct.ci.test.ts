@@ -50,22 +50,28 @@ describe('a machine that is booted by its kernel', bootNeeds('qemu-system-x86_64
     assert.ok(lost !== undefined);
   });
 
-  test('runs WebAssembly as this machine does, and commands; one that fills the memory for files fails alone', async (t) => {
+  test('runs Python, WebAssembly as this machine does, and commands; one that fills the memory for files fails alone', async (t) => {
     const farm = await BootFarm.start(t);
     const machine = Machine.start(t, image, { config: { ...farm.config, allow: ['exec'] } });
     await farm.joined();
+    const points = await farm.farm.map(new URL('../../examples/python/task.py', import.meta.url), [10, 20]);
+    const counted = (await points.values()) as { points: number }[];
+    assert.deepEqual(
+      counted.map((each) => each.points),
+      [10, 20],
+    );
     const draw = (...where: string[]) =>
       runManyhands(t, ['run', 'examples/wasm/julia.wasm', '[48,16,-800,156]', '--quiet', ...where], {
         cwd: repository,
         env: farm.environment,
-        timeout: 90_000,
+        timeout: 180_000,
       });
     const [there, here] = [await draw(...farm.options), await draw('--local', '1')];
     assert.deepEqual([there.code, there.stdout], [0, here.stdout], there.stderr);
     const command = (text: string) =>
       runManyhands(t, ['exec', ...farm.options, '--quiet', '--', text, ':::', 'once'], {
         env: farm.environment,
-        timeout: 90_000,
+        timeout: 180_000,
       });
     // It has no room for what it would say either.
     const full = await command('cat /dev/zero >big 2>&1; true {}; test $(stat -c %s big) -gt 1000000000');
@@ -74,12 +80,18 @@ describe('a machine that is booted by its kernel', bootNeeds('qemu-system-x86_64
     assert.equal(machine.said.split('manyhands: starting on').length, 2, 'it was restarted');
   });
 
-  test('keeps its token and its settings from tasks, commands too, and its clock is right', async (t) => {
+  test('keeps its token and its settings from tasks, commands too; its clock is right, and its watchdog resets it when it hangs', async (t) => {
     const farm = await BootFarm.start(t);
     const { token = '', server } = farm.config;
     const config = { server, token, allow: ['exec'] as const };
-    const wrong = ['-rtc', 'base=2020-01-01T00:00:00'];
-    const machine = Machine.start(t, image, { config, cores: 2, append: `mh.token=${token}`, more: wrong });
+    const wrong = ['-rtc', 'base=2020-01-01T00:00:00', '-device', 'i6300esb'];
+    const machine = Machine.start(t, image, {
+      config,
+      cores: 2,
+      append: `mh.token=${token}`,
+      more: wrong,
+      hasShell: true,
+    });
     const [worker] = await farm.joined();
     assert.equal(worker?.slots, 2);
     const look =
@@ -89,7 +101,7 @@ describe('a machine that is booted by its kernel', bootNeeds('qemu-system-x86_64
       ['exec', ...farm.options, '--', `exec 2>&1; ${look}; true`, ':::', 'once'],
       {
         env: farm.environment,
-        timeout: 90_000,
+        timeout: 180_000,
       },
     );
     assert.match(stdout, new RegExp(`^1000\n${new Date().toISOString().slice(0, 10)}\n`), `${stdout}${stderr}`);
@@ -98,5 +110,10 @@ describe('a machine that is booted by its kernel', bootNeeds('qemu-system-x86_64
     assert.match(stdout, /\/run\/net.*denied/i);
     assert.doesNotMatch(stdout, new RegExp(token));
     assert.doesNotMatch(machine.said, new RegExp(token));
+
+    // Its watchdog resets a machine whose worker hangs; this machine is not started again.
+    await machine.shell('kill -STOP $(cat /run/worker.pid)');
+    await machine.ends();
+    assert.doesNotMatch(machine.said, /manyhands: shutting down/);
   });
 });

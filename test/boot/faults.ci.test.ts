@@ -5,6 +5,7 @@ import { BootFarm } from '../support/boot-farm.ts';
 import { type BootImage, bootNeeds, buildImage } from '../support/boot-image.ts';
 import { Machine } from '../support/machine.ts';
 import { laterVersion, selfSigned } from '../support/odd-servers.ts';
+import { waitFor } from '../support/wait.ts';
 
 /** Milliseconds that the cable is out. */
 const CABLE_OUT = 60_000;
@@ -65,10 +66,11 @@ describe(
       await machine.says(/manyhands: what to do: This image and the server are of different versions/);
     });
 
-    test('outlives a task that wants all memory, a server that is killed, and a minute without its cable; a revoked token it tells', async (t) => {
+    test('outlives a task that wants all memory, a server that is killed, a minute without its cable, and a crash of its worker; a revoked token it tells', async (t) => {
       const farm = await BootFarm.start(t);
       const token = await farm.makeToken();
-      const machine = Machine.start(t, image, { config: { ...farm.config, token: token.token } });
+      const config = { ...farm.config, token: token.token };
+      const machine = Machine.start(t, image, { config, hasShell: true });
       const [worker] = await farm.joined();
       const hungry = (): number => {
         const all: Uint8Array[] = [];
@@ -96,6 +98,15 @@ describe(
       await machine.says(/manyhands: Joined http/, { from: at });
       const [later] = await farm.joined();
       assert.equal(later?.id, worker?.id);
+
+      at = machine.said.length;
+      const slow = farm.farm.run(() => new Promise((resolve) => setTimeout(resolve, 3_000, 'slept')), 0);
+      const isBusy = async (): Promise<boolean> => (await farm.joined())[0]?.busy === 1;
+      await waitFor(isBusy, { what: 'it to begin', timeout: 30_000, interval: 100 });
+      await machine.shell('kill -SEGV $(cat /run/worker.pid)');
+      await machine.says(/manyhands: the worker ended \(139\)/, { from: at });
+      await machine.says(/manyhands: Joined http/, { from: at });
+      assert.equal(await slow, 'slept');
 
       at = machine.said.length;
       await farm.ask('DELETE', `/v1/tokens/${token.id}`);

@@ -11,7 +11,7 @@ export class BootFarm {
   readonly farm: Farm;
   readonly #t: Cleanup;
   readonly #data: string;
-  readonly #port: number;
+  #port: number;
   readonly #token: string;
   readonly #work: string;
   readonly #more: readonly string[];
@@ -95,8 +95,14 @@ export class BootFarm {
     return (text === '' ? undefined : JSON.parse(text)) as Body;
   }
 
+  /** The same farm at another address, after it was killed. This program's own connection does not follow. */
+  async move(): Promise<void> {
+    this.#port = await freePort();
+    await this.restart();
+  }
+
   /** Waits until so many workers have joined, and gives them. */
-  async joined(count = 1, timeout = 90_000): Promise<BootWorker[]> {
+  async joined(count = 1, timeout = 180_000): Promise<BootWorker[]> {
     const look = async (): Promise<BootWorker[] | undefined> => {
       const { workers } = await this.ask<{ workers: BootWorker[] }>('GET', '/v1/workers');
       const here = workers.filter(({ state }) => state === 'ready');
@@ -112,6 +118,7 @@ export interface BootWorker {
   readonly state: string;
   readonly kind: string;
   readonly slots: number;
+  readonly busy: number;
   readonly labels: Readonly<Record<string, string>>;
 }
 

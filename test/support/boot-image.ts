@@ -1,7 +1,10 @@
+import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { repository } from './directories.ts';
+import type { BootFarm } from './boot-farm.ts';
+import type { Cleanup } from './cleanup.ts';
+import { repository, temporaryDirectory } from './directories.ts';
 
 export type Arch = 'x64' | 'arm64';
 
@@ -30,6 +33,22 @@ export function buildImage(arch: Arch): BootImage {
   if (status !== 0) throw new Error(`make os-image failed (${status}):\n${stdout}${stderr}`);
   const folder = path.join(out, arch);
   return { folder, manifest: JSON.parse(readFileSync(path.join(folder, 'image.json'), 'utf8')) };
+}
+
+/** The image as the page /boot makes it for this farm, fetched as a browser does. */
+export async function fetchIso(t: Cleanup, farm: BootFarm, arch: Arch): Promise<string> {
+  const { downloads } = await farm.ask<{ downloads: { architecture: Arch; path: string; bytes: number }[] }>(
+    'POST',
+    '/v1/boot/images',
+    { allow: ['exec'] },
+  );
+  const made = downloads.find(({ architecture }) => architecture === arch);
+  assert.ok(made !== undefined);
+  const bytes = Buffer.from(await (await fetch(new URL(made.path, farm.url))).arrayBuffer());
+  assert.equal(bytes.length, made.bytes);
+  const iso = path.join(temporaryDirectory(t, 'iso'), 'worker.iso');
+  writeFileSync(iso, bytes);
+  return iso;
 }
 
 /** For the options of a test: skips it where a program or file is missing, and says which; with CI set, it fails instead. */

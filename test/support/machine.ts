@@ -3,9 +3,10 @@ import net from 'node:net';
 import path from 'node:path';
 import type { BootConfig } from '../../src/server/boot/boot-config.ts';
 import { writeConfigArchive } from '../../src/server/boot/config-archive.ts';
+import { writeCpio } from '../../src/server/boot/cpio.ts';
 import type { Arch, BootImage } from './boot-image.ts';
 import type { Cleanup } from './cleanup.ts';
-import { temporaryDirectory } from './directories.ts';
+import { repository, temporaryDirectory } from './directories.ts';
 import { type Exit, type Running, start } from './processes.ts';
 
 export interface MachineOptions {
@@ -25,6 +26,8 @@ export interface MachineOptions {
   readonly more?: readonly string[];
   /** Restarts where it would end. */
   readonly restarts?: boolean;
+  /** A shell of root on a second serial line, for {@link Machine.shell}. Only where it boots by `-kernel`. */
+  readonly hasShell?: boolean;
 }
 
 /** The address by which a machine of QEMU's user network reaches this one's loopback. */
@@ -38,25 +41,25 @@ const PROGRAMS: Readonly<Record<Arch, { qemu: string; kind: string[]; serial: st
 /** A machine of QEMU, all of it emulated: it is as slow, and the same, everywhere. Its serial line is read. */
 export class Machine {
   readonly #running: Running;
-  readonly #monitor: string;
+  readonly #folder: string;
   readonly #begun = performance.now();
 
-  private constructor(running: Running, monitor: string) {
+  private constructor(running: Running, folder: string) {
     this.#running = running;
-    this.#monitor = monitor;
+    this.#folder = folder;
   }
 
   /** Gone when the test ends. */
   static start(t: Cleanup, image: BootImage, options: MachineOptions = {}): Machine {
     const { memory = 512, cores = 1, network, card = 'virtio-net-pci,romfile=', more = [], restarts } = options;
     const folder = temporaryDirectory(t, 'machine');
-    const monitor = path.join(folder, 'monitor');
     const { qemu, kind } = PROGRAMS[image.manifest.architecture];
     const args = [
       ...kind,
       ...['-accel', 'tcg', '-m', String(memory), '-smp', String(cores)],
       ...['-nodefaults', '-display', 'none', '-serial', 'stdio'],
-      ...['-monitor', `unix:${monitor},server,nowait`],
+      ...['-monitor', `unix:${path.join(folder, 'monitor')},server,nowait`],
+      ...(options.hasShell === true ? ['-serial', `unix:${path.join(folder, 'shell')},server,nowait`] : []),
       ...(restarts === true ? [] : ['-no-reboot']),
       ...(card === null
         ? []
@@ -64,7 +67,7 @@ export class Machine {
       ...(options.boot ?? directly(image, folder, options)),
       ...more,
     ];
-    return new Machine(start(t, [qemu, ...args]), monitor);
+    return new Machine(start(t, [qemu, ...args]), folder);
   }
 
   /** Seconds since it was switched on. */
@@ -87,7 +90,7 @@ export class Machine {
   /** Waits for a line; of those after the first `from` characters, if that is given. */
   async says(
     pattern: RegExp,
-    { from = 0, timeout = 90_000 }: { from?: number; timeout?: number } = {},
+    { from = 0, timeout = 180_000 }: { from?: number; timeout?: number } = {},
   ): Promise<string> {
     const later = new RegExp(`(?<=^[^]{${from},})(?:${pattern.source})`, pattern.flags);
     const [said] = await this.#running.output(later, { stream: 'stdout', timeout });
@@ -95,7 +98,7 @@ export class Machine {
   }
 
   /** Waits until it is switched off. */
-  async ends(timeout = 60_000): Promise<Exit> {
+  async ends(timeout = 120_000): Promise<Exit> {
     return await this.#running.exit(timeout);
   }
 
@@ -104,9 +107,19 @@ export class Machine {
     await this.#running.kill();
   }
 
+  /** Has a shell inside of it run a command as root, whatever comes of it. */
+  async shell(text: string): Promise<void> {
+    const socket = net.connect(path.join(this.#folder, 'shell'));
+    await new Promise<void>((resolve, reject) => {
+      socket.on('error', reject);
+      socket.write(`${text}\n`, () => resolve());
+    });
+    socket.end();
+  }
+
   /** Gives a command to QEMU's monitor: `set_link n0 off`, `system_powerdown`, `screendump FILE`. */
   async command(text: string): Promise<void> {
-    const socket = net.connect(this.#monitor);
+    const socket = net.connect(path.join(this.#folder, 'monitor'));
     let heard = '';
     await new Promise<void>((resolve, reject) => {
       socket.on('error', reject);
@@ -121,14 +134,26 @@ export class Machine {
   }
 }
 
-function directly(image: BootImage, folder: string, { config, append = '' }: MachineOptions): string[] {
+function directly(image: BootImage, folder: string, { config, append = '', hasShell }: MachineOptions): string[] {
   const initrd = path.join(image.folder, 'initrd');
   const whole = path.join(folder, 'initrd');
-  if (config !== undefined) writeFileSync(whole, Buffer.concat([readFileSync(initrd), writeConfigArchive(config)]));
+  const more = [
+    ...(config === undefined ? [] : [writeConfigArchive(config)]),
+    ...(hasShell === true ? [shellArchive()] : []),
+  ];
+  if (more.length > 0) writeFileSync(whole, Buffer.concat([readFileSync(initrd), ...more]));
   const console = PROGRAMS[image.manifest.architecture].serial;
   return [
-    ...['-kernel', path.join(image.folder, 'vmlinuz'), '-initrd', config === undefined ? initrd : whole],
+    ...['-kernel', path.join(image.folder, 'vmlinuz'), '-initrd', more.length === 0 ? initrd : whole],
     // On a machine that is busy the kernel would think that the emulated timer is broken, and give up.
     ...['-append', `no_timer_check quiet panic=10 console=tty0 console=${console} ${append}`],
   ];
+}
+
+/** Lies over the image's own list of what is started, and names one thing more. */
+function shellArchive(): Uint8Array {
+  const list = readFileSync(path.join(repository, 'os/root/etc/inittab'), 'utf8');
+  return writeCpio([
+    { name: 'etc/inittab', kind: 'file', bytes: Buffer.from(`${list}ttyS1::respawn:/bin/sh\n`), permissions: 0o644 },
+  ]);
 }
