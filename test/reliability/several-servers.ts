@@ -15,15 +15,10 @@ import { Served } from './served.ts';
 export class SeveralServers {
   readonly postgres: TestPostgres;
   readonly database: { readonly url: string; readonly name: string };
-  readonly servers: readonly Served[];
+  readonly servers: Served[];
   readonly #t: TestContext;
 
-  private constructor(
-    t: TestContext,
-    postgres: TestPostgres,
-    database: SeveralServers['database'],
-    servers: readonly Served[],
-  ) {
+  private constructor(t: TestContext, postgres: TestPostgres, database: SeveralServers['database'], servers: Served[]) {
     this.#t = t;
     this.postgres = postgres;
     this.database = database;
@@ -34,9 +29,16 @@ export class SeveralServers {
     const postgres = await TestPostgres.start();
     cleanUp(t, () => postgres.remove());
     const database = await postgres.database();
-    const servers: Served[] = [];
-    for (let at = 0; at < count; at++) servers.push(await Served.start(t, { options: ['--store', database.url] }));
-    return new SeveralServers(t, postgres, database, servers);
+    const several = new SeveralServers(t, postgres, database, []);
+    for (let at = 0; at < count; at++) await several.add();
+    return several;
+  }
+
+  /** One more server. */
+  async add(): Promise<Served> {
+    const served = await Served.start(this.#t, { options: ['--store', this.database.url] });
+    this.servers.push(served);
+    return served;
   }
 
   get first(): Served {
