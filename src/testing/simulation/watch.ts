@@ -57,7 +57,7 @@ export class Watch {
       if (heard === undefined) continue;
       const known = Math.max(heard.at, process.resumedAt);
       // What it says of leases of another server counts when it is settled whose they are.
-      const late = this.#stage.data.shared ? TAKEOVER_PATIENCE + SLACK : 0;
+      const late = this.#stage.data.shared ? 2 * TAKEOVER_PATIENCE : 0;
       if (lastHeard + offset > known + CLOCKS + late)
         this.#fail(worker.id, `counts as heard ${Math.round(lastHeard + offset - known)} ms after it was`);
       const lease = worker.kind === 'browser' ? BROWSER_LEASE_TIME : LEASE_TIME;
