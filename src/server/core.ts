@@ -143,7 +143,6 @@ export class Core {
           this.siblings?.committed(writes, asked);
         },
         nothingClaimed: () => this.siblings?.hungry(),
-        catchUp: async () => this.siblings?.caughtUp(),
         failed: (error, effects) => {
           this.onNotSaved(error);
           if (error.code === 'rewound') this.elsewhere.rewound();
@@ -213,10 +212,7 @@ export class Core {
   }
 
   #feedByHand(job: JobId, act: () => Promise<void>): Promise<void> {
-    const allowed = async () => {
-      this.#pipelines.refuseFed(job);
-      await act();
-    };
+    const allowed = () => this.#pipelines.byHand(job, act);
     return this.siblings?.knowingAll(job, allowed) ?? allowed();
   }
 
@@ -316,8 +312,7 @@ export class Core {
   async #rebuild(): Promise<Brain> {
     const epoch = await this.store.start();
     const recovered = await this.store.recover(epoch);
-    const now = this.#clock.now();
-    const shared = this.siblings !== undefined;
+    const [now, shared] = [this.#clock.now(), this.siblings !== undefined];
     const scheduler = new Scheduler({ epoch, now, wallOffset: this.#clock.wall() - now, recovered, shared });
     this.forgetting.recovered(recovered.forgetting);
     for (const job of this.live.ids) if (!recovered.jobs.some(({ id }) => id === job)) await this.#endedMeanwhile(job);

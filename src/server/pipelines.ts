@@ -56,10 +56,10 @@ export class Pipelines {
   }
 
   /** Nobody else adds to the inputs that another job's results are. */
-  refuseFed(job: JobId): void {
+  async byHand(job: JobId, act: () => Promise<void>): Promise<void> {
     // Another server may be the one that feeds it.
     const source = (this.#begun.get(job) ?? this.#core.live.spec(job))?.source;
-    if (source === undefined) return;
+    if (source === undefined) return act();
     throw new RequestError('conflict', `the inputs of job ${job} are the results of job ${source}`);
   }
 
