@@ -61,7 +61,8 @@ function adopt(state: State, row: LeaseRecord): void {
   enterLease(state, lease);
   const gone = joinRuns(joinRuns(ended, newer), joinRuns(failed, later));
   own(lease, subtractRuns(row.runs, gone));
-  setAway(lease, joinRuns(newer, later));
+  const elsewhere = state.shared ? ended : [];
+  setAway(lease, joinRuns(joinRuns(newer, later), elsewhere));
   job.noteReady(block);
 }
 

@@ -23,6 +23,8 @@ export interface SchedulerOptions {
   /** Added to a time of the monotonic clock, makes one of the wall clock (ms since 1970). */
   readonly wallOffset: number;
   readonly recovered?: Recovered;
+  /** Other servers may have tasks of the same blocks. */
+  readonly shared?: boolean;
 }
 
 export interface JobView {
@@ -39,6 +41,7 @@ export class Scheduler {
 
   constructor(options: SchedulerOptions) {
     this.#state = new State(options.epoch, options.wallOffset, options.now);
+    this.#state.shared = options.shared === true;
     if (options.recovered !== undefined) recover(this.#state, options.recovered);
   }
 

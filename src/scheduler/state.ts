@@ -17,6 +17,8 @@ export class State {
   readonly wall: number;
   now: Millis;
   nextLease = 0;
+  /** Other servers may have tasks of the same blocks: what seems to have ended may be with one of them. */
+  shared = false;
   /** When this machine was last seen to have slept or stalled: silence before that proves nothing (F-28). */
   resumedAt: Millis = 0;
 

@@ -143,7 +143,6 @@ export class Core {
           this.siblings?.committed(writes, asked);
         },
         nothingClaimed: () => this.siblings?.hungry(),
-        catchUp: async () => this.siblings?.caughtUp(),
         failed: (error, effects) => {
           this.onNotSaved(error);
           if (error.code === 'rewound') this.elsewhere.rewound();
@@ -205,15 +204,16 @@ export class Core {
 
   /** `ok` also for what is stored already; the message of a `conflict` says where to go on (P17). */
   addInputs(job: JobId, first: TaskIndex, count: number, column: PackedColumn): Promise<void> {
-    this.#pipelines.refuseFed(job);
-    const add = () => this.#submissions.addInputs(job, first, count, column);
-    return this.siblings === undefined ? add() : this.siblings.knowingAll(job, add);
+    return this.#feedByHand(job, () => this.#submissions.addInputs(job, first, count, column));
   }
 
-  async closeJob(job: JobId, total: number): Promise<void> {
-    this.#pipelines.refuseFed(job);
-    const close = () => this.#close(job, total);
-    await (this.siblings === undefined ? close() : this.siblings.knowingAll(job, close));
+  closeJob(job: JobId, total: number): Promise<void> {
+    return this.#feedByHand(job, () => this.#close(job, total));
+  }
+
+  #feedByHand(job: JobId, act: () => Promise<void>): Promise<void> {
+    const allowed = () => this.#pipelines.byHand(job, act);
+    return this.siblings?.knowingAll(job, allowed) ?? allowed();
   }
 
   #siblingsActs(): SiblingsActs {
@@ -312,8 +312,8 @@ export class Core {
   async #rebuild(): Promise<Brain> {
     const epoch = await this.store.start();
     const recovered = await this.store.recover(epoch);
-    const now = this.#clock.now();
-    const scheduler = new Scheduler({ epoch, now, wallOffset: this.#clock.wall() - now, recovered });
+    const [now, shared] = [this.#clock.now(), this.siblings !== undefined];
+    const scheduler = new Scheduler({ epoch, now, wallOffset: this.#clock.wall() - now, recovered, shared });
     this.forgetting.recovered(recovered.forgetting);
     for (const job of this.live.ids) if (!recovered.jobs.some(({ id }) => id === job)) await this.#endedMeanwhile(job);
     this.live.clear();
@@ -350,9 +350,7 @@ export class Core {
   }
 
   #published(change: Change): void {
-    if (change.kind === 'job') {
-      this.live.counted(change.job, change.waiting, change.running);
-    }
+    if (change.kind === 'job') this.live.counted(change.job, change.waiting, change.running);
     this.onChange(change);
   }
 

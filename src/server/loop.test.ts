@@ -63,7 +63,6 @@ class Desk {
           if (effect.kind === 'reply') this.left.push(`failed ${error.code} ${effect.request}`);
       },
       nothingClaimed: () => undefined,
-      catchUp: () => Promise.resolve(),
       rebuilt: () => this.left.push('rebuilt'),
       broken: (error: StoreError) => this.left.push(`broken ${error.code}`),
     },

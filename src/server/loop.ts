@@ -21,8 +21,6 @@ export interface Outbox {
   failed(error: StoreError, effects: readonly Effect[]): void;
   /** A claim found nothing. */
   nothingClaimed(): void;
-  /** Resolves once the brain knows what other servers have brought. */
-  catchUp(): Promise<void>;
   /** The brain was rebuilt from disk; whatever was connected must introduce itself again. */
   rebuilt(): void;
   /** The disk cannot be trusted any more (F-22): the process must end. */
@@ -54,6 +52,8 @@ export class Loop {
   readonly #alone: (() => Promise<void>)[] = [];
   #isAlone = false;
   readonly #whenCalm: (() => void)[] = [];
+  /** Resolves once the brain knows what other servers have brought. */
+  catchUp: () => Promise<void> = () => Promise.resolve();
   readonly counters = { commits: 0, commitMillis: 0, events: 0, writes: 0, failures: 0 };
 
   constructor(options: {
@@ -273,7 +273,7 @@ export class Loop {
       const take = () => this.#take(brain, job, claimed, max);
       // It may be of what other servers brought to the job, and this one has not heard of.
       if (claimed.every(({ block }) => isKnown(brain, block))) take();
-      else this.#outbox.catchUp().then(take).catch(fail);
+      else this.catchUp().then(take).catch(fail);
     }, fail);
   }
 

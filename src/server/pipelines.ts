@@ -56,16 +56,18 @@ export class Pipelines {
   }
 
   /** Nobody else adds to the inputs that another job's results are. */
-  refuseFed(job: JobId): void {
-    const source = this.#begun.get(job)?.source;
-    if (source === undefined) return;
+  async byHand(job: JobId, act: () => Promise<void>): Promise<void> {
+    // Another server may be the one that feeds it.
+    const source = (this.#begun.get(job) ?? this.#core.live.spec(job))?.source;
+    if (source === undefined) return act();
     throw new RequestError('conflict', `the inputs of job ${job} are the results of job ${source}`);
   }
 
   /** Another job still takes its results. */
   feeds(source: JobId): boolean {
     for (const spec of this.#begun.values()) if (spec.source === source) return true;
-    return false;
+    const { live } = this.#core;
+    return live.ids.some((id) => live.spec(id)?.source === source && live.get(id)?.progress.open === true);
   }
 
   stop(): void {

@@ -241,6 +241,10 @@ test('R31 R35: what comes after a job of another server waits for it, and takes 
   const then = await submit(b, { range, after: [first] });
   const fed = await submit(b, { range: undefined, source: first }, true);
   await a.clock.advance(SOON);
+  for (const { core, clock } of [a, b]) {
+    const added = core.addInputs(fed, 0, 1, columnOfValues([9]));
+    await assert.rejects(clock.outcome(added), { code: 'conflict', message: /are the results of job/ });
+  }
   assert.deepEqual(new Set(worker.of('tasks').map(({ job }) => job)), new Set([first]));
   await workAll(a, [worker], 60);
   for (const job of [first, then, fed])

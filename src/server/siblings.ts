@@ -86,6 +86,7 @@ export class Siblings {
     this.#clock = parts.clock;
     this.#loop = parts.loop;
     this.#acts = parts.acts;
+    this.#loop.catchUp = () => this.#pulseAlone();
     this.#takeovers = new Takeovers({
       ...parts,
       catchUp: (brain) => this.#pulse(brain),
@@ -189,11 +190,6 @@ export class Siblings {
       this.#failed(error);
       throw notNow(error as StoreError);
     });
-  }
-
-  /** The same for the loop itself: rejects with what the store says. */
-  caughtUp(): Promise<void> {
-    return this.#pulseAlone();
   }
 
   #pulseAlone(): Promise<void> {

@@ -8,6 +8,8 @@ import type { ServerProcess } from './server-process.ts';
 
 /** Milliseconds by which the end of a lease may be noticed too late. */
 const SLACK = 1_000;
+/** Milliseconds that a store may be away. */
+const STORE_AWAY = 60_000;
 /** Milliseconds by which clocks may run apart in the time of a lease. */
 const CLOCKS = 20;
 /** A rebuild is compared at one look of so many. */
@@ -56,8 +58,8 @@ export class Watch {
       const heard = process.heard.get(worker.id);
       if (heard === undefined) continue;
       const known = Math.max(heard.at, process.resumedAt);
-      // What it says of leases of another server counts when it is settled whose they are.
-      const late = this.#stage.data.shared ? TAKEOVER_PATIENCE + SLACK : 0;
+      // What it says of leases of another server counts when it is settled whose they are, for which the store may take its time.
+      const late = this.#stage.data.shared ? 2 * TAKEOVER_PATIENCE + STORE_AWAY : 0;
       if (lastHeard + offset > known + CLOCKS + late)
         this.#fail(worker.id, `counts as heard ${Math.round(lastHeard + offset - known)} ms after it was`);
       const lease = worker.kind === 'browser' ? BROWSER_LEASE_TIME : LEASE_TIME;
@@ -69,7 +71,8 @@ export class Watch {
       }
       // What was silent while this machine slept may have been heard by nobody.
       const silence = world.now - known;
-      if (silence > lease + SLACK) this.#fail(worker.id, `keeps its leases after ${Math.round(silence)} ms of silence`);
+      if (silence > lease + SLACK + late)
+        this.#fail(worker.id, `keeps its leases after ${Math.round(silence)} ms of silence`);
     }
   }
 
