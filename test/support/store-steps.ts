@@ -55,8 +55,10 @@ function drawWrite(random: Random, plain: boolean): DrawnWrite {
   const failed = random.whole(0, 1);
   const text = random.chance(0.9) ? `inputs ${first}` : 'others';
   const total = random.whole(0, 9);
+  // Not of the range, whose blocks are others.
+  const plainJob = Math.min(job, JOBS - 1);
   const block = (epoch: number): BlockRecord => ({
-    job,
+    job: plainJob,
     first,
     count: BLOCK,
     generation: 0,
@@ -74,9 +76,9 @@ function drawWrite(random: Random, plain: boolean): DrawnWrite {
     message: 'gone\u0000"\\',
   } as const;
   const draws: DrawnWrite[] = [
-    async () => aJob(job, total > 7 ? { range: { start: 0, step: 1, count: 9_000 } } : {}, { total }),
-    async () => ({ kind: 'inputs', job, first, count: BLOCK, column: bytesOf(text) }),
-    async () => ({ kind: 'inputs', job, first, count: BLOCK, column: bytesOf(text) }),
+    async () => aJob(job, job === JOBS ? { range: { start: 0, step: 1, count: 9_000 } } : {}, { total }),
+    async () => ({ kind: 'inputs', job: plainJob, first, count: BLOCK, column: bytesOf(text) }),
+    async () => ({ kind: 'inputs', job: plainJob, first, count: BLOCK, column: bytesOf(text) }),
     async ({ epoch }) => ({ kind: 'block', block: block(epoch) }),
     async () => ({ kind: 'blockEnded', job, first }),
     async ({ epoch }) => aLease(job, first, BLOCK, lease, epoch),
