@@ -111,6 +111,7 @@ const appliers: { readonly [Kind in Write['kind']]: Applier<Kind> } = {
   },
   token(disk, { token }, undo) {
     disk.tokenWrites++;
+    undo.push(() => disk.tokenWrites--);
     set(disk.tokens, token.id, token, undo);
   },
   blobRef(disk, { job, sha256 }, undo) {

@@ -1,4 +1,5 @@
 import type { Epoch, JobId } from '../../model/ids.ts';
+import type { BlockRecord } from '../../model/job.ts';
 import { BLOCK_TASKS } from '../../model/limits.ts';
 import type { ClaimedBlock } from '../store.ts';
 import { blockOf } from './block-row.ts';
@@ -85,5 +86,8 @@ function inOrder(rows: Row[]): ClaimedBlock[] {
     const { packed: inputs } = row;
     return { block: blockOf(row), ...(inputs !== null && { inputs }) };
   });
-  return claimed.sort(({ block: a }, { block: b }) => a.first - b.first || (a.part ?? 0) - (b.part ?? 0));
+  const isNew = ({ part }: BlockRecord): number => (part === undefined ? 1 : 0);
+  return claimed.sort(
+    ({ block: a }, { block: b }) => isNew(a) - isNew(b) || a.first - b.first || (a.part ?? 0) - (b.part ?? 0),
+  );
 }
