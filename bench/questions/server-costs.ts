@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type LeaseId, leaseId } from '../../src/model/ids.ts';
+import type { Write } from '../../src/model/records.ts';
 import { SERVER_FACTS_BYTES } from '../../src/model/server-limits.ts';
 import { openPostgresStore, type PostgresStore } from '../../src/store/postgres/postgres-store.ts';
 import { aJob, aLease, aSegment, progressOf } from '../../src/testing/store-records.ts';
@@ -38,6 +40,7 @@ class Member {
   readonly store: PostgresStore;
   readonly epoch: number;
   #done = 0;
+  #leases: LeaseId[] = [];
 
   private constructor(store: PostgresStore, epoch: number) {
     this.store = store;
@@ -55,20 +58,22 @@ class Member {
     return id;
   }
 
-  /** What so many batches leave in one group: a lease, a segment, and the job's counters. */
+  /** What so many batches leave in one group: a lease and its end, a segment, and the job's counters. */
   async segments(job: number, count: number, tasks = TASKS): Promise<void> {
+    const ended = this.#leases.map((lease): Write => ({ kind: 'leaseEnded', lease }));
+    this.#leases = [];
     const writes = Array.from({ length: count }, () => {
       const first = TASKS * this.#done++;
-      const lease = this.epoch * 2 ** 32 + this.#done;
+      // They end with the next group: within this one nothing would be written of them.
+      this.#leases.push(leaseId(this.epoch, this.#done));
       return [
         aLease(job, first, tasks, this.#done, this.epoch),
         { ...aSegment(job, this.#done, first, tasks), column: new Uint8Array(VALUE * tasks) },
-        { kind: 'leaseEnded', lease: lease - 1 } as const,
       ];
     });
     const change = { counted: { done: count * tasks, segments: count }, set: {} };
     await this.store.commit(
-      [...writes.flat(), { kind: 'progress', job, progress: progressOf({}), change }],
+      [...writes.flat(), ...ended, { kind: 'progress', job, progress: progressOf({}), change }],
       this.epoch,
     );
   }
