@@ -67,6 +67,8 @@ export type ElsewhereEvent =
   | { readonly kind: 'jobFound'; readonly job: Job; readonly claimable: boolean }
   /** What others brought to its progress. */
   | { readonly kind: 'progressFound'; readonly job: JobId; readonly change: ProgressChange }
+  /** Workers that are connected to other servers now: all of them. */
+  | { readonly kind: 'workersElsewhere'; readonly workers: readonly WorkerId[] }
   /** A pulse of the farm says it. `claimable`: blocks can be claimed; `wanted`: others have nothing to do. */
   | { readonly kind: 'jobPulsed'; readonly job: JobId; readonly claimable: boolean; readonly wanted: boolean }
   /**

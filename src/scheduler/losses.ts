@@ -6,7 +6,7 @@ import { noteAttempts } from './attempts.ts';
 import { batchSize } from './batching.ts';
 import { endTasks } from './ending.ts';
 import type { OpenJob } from './job-state.ts';
-import { grant, type Lease, makeReady, takeAway } from './leases.ts';
+import { expire, grant, type Lease, makeReady, takeAway } from './leases.ts';
 import type { State } from './state.ts';
 import { afterLoss, onLastChance, suspectBatch, type Trouble } from './trouble.ts';
 import type { Worker } from './worker-state.ts';
@@ -18,6 +18,8 @@ const LEASES_LOOKED_AT = 4;
 export function takeOrphans(state: State, job: OpenJob, worker: Worker): number {
   let looked = 0;
   for (const lease of job.orphans) {
+    // It is well, and with another server: no task has taken it down (R37).
+    if (state.elsewhere.has(lease.workerId)) expire(state, lease);
     while (lease.standing === 'orphaned') {
       const past = lease.block.troubles.get(lease.left[0]!.start);
       const trouble = afterLoss(past, lease.workerId);
@@ -98,6 +100,7 @@ export function freeOrphans(state: State, lease: Lease): void {
 
 /** Tasks of a lost worker that somebody else has already: their second copies. */
 export function countLoss(state: State, lease: Lease, runs: readonly Run[]): void {
+  if (state.elsewhere.has(lease.workerId)) return;
   eachIndex(runs, (index) => {
     const trouble = afterLoss(lease.block.troubles.get(index), lease.workerId);
     noteLoss(state, lease, [{ start: index, count: 1 }], trouble);

@@ -169,6 +169,9 @@ function dispatch(state: State, event: Event): void {
       return elsewhere.progressFound(state, event);
     case 'jobPulsed':
       return elsewhere.jobPulsed(state, event);
+    case 'workersElsewhere':
+      state.elsewhere = new Set(event.workers);
+      return;
     case 'leasesTaken':
       return elsewhere.leasesTaken(state, event);
     case 'workerDrained':

@@ -40,6 +40,8 @@ export class State {
   readonly reserved = new Set<Shape>();
   /** Open jobs by each of those that they come after (R31). */
   readonly followers = new Map<JobId, Set<OpenJob>>();
+  /** Workers that are connected to other servers. */
+  elsewhere: ReadonlySet<WorkerId> = new Set();
   /** Something changed that could let a task be granted. */
   placeable = false;
   /** Passes of placement so far. */

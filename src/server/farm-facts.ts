@@ -90,6 +90,7 @@ export class FarmFacts {
       for (const [job, tasks] of told.running) running.set(job, (running.get(job) ?? 0) + tasks);
     }
     this.#feed.hearSiblings(servers, workers, running);
+    this.#core.loop.post({ kind: 'workersElsewhere', workers: workers.map(({ id }) => id) });
     this.#spread.heard(this.#places);
   }
 

@@ -1,4 +1,5 @@
 import type { Role } from '../model/records.ts';
+import { BEGINS_AGAIN } from '../protocol/close.ts';
 import type { Frame } from '../protocol/frames.ts';
 
 /** One connected socket as the gateways see it: a WebSocket in a server, a modelled connection in the simulator. */
@@ -40,6 +41,7 @@ export interface Gateway {
 
 export const CloseCode = {
   restart: 1012,
+  again: BEGINS_AGAIN,
   tooBig: 1009,
   invalid: 4400,
   unauthorised: 4401,

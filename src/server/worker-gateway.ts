@@ -110,9 +110,9 @@ export class WorkerGateway implements Gateway {
     this.#connections.get(id)?.refuse('elsewhere', 'other servers have more room', CloseCode.restart, { servers });
   }
 
-  /** The brain was rebuilt: every worker must say again what it holds. */
+  /** The brain was rebuilt: every worker must say again what it holds, and here, where it is known. */
   restart(): void {
-    for (const connection of this.#connections.values()) connection.end(CloseCode.restart, 'the server starts again');
+    for (const connection of this.#connections.values()) connection.end(CloseCode.again, 'the server begins again');
     this.#connections.clear();
   }
 

@@ -4,6 +4,7 @@ import { WebSocket } from 'ws';
 import type { PackedColumn } from '../../model/envelope.ts';
 import { FRAME_BYTES, FRAME_FRAGMENTS } from '../../model/limits.ts';
 import type { AddressWalk } from '../../protocol/address-walk.ts';
+import { BEGINS_AGAIN } from '../../protocol/close.ts';
 import { decodeServerToWorker, encodeFrame } from '../../protocol/frames.ts';
 import { ProtocolError } from '../../protocol/protocol-error.ts';
 import { WORKER_PROTOCOL } from '../../protocol/version.ts';
@@ -59,6 +60,7 @@ export class Connection implements WorkerSocket {
       this.#unlessOver(() => {
         this.#over = true;
         const { reason: why, retryAfter } = this.#refusal ?? { reason: closing(code, reason.toString()) };
+        if (code === BEGINS_AGAIN) return events.disconnected(why, { another: true });
         const { another, reason: said } = walk.failed(why);
         events.disconnected(said, { another, ...(retryAfter !== undefined && { retryAfter }) });
       }),
