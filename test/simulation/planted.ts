@@ -43,8 +43,8 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'inputs that two servers wrote are counted twice',
-    find: "if (write.kind === 'inputs' && write.first < stored.inputsEnd && grows(job, group))",
-    put: "if (write.kind === 'inputs' && write.first < stored.inputsEnd - 1e9 && grows(job, group))",
+    find: "if (write.kind === 'inputs' && write.first < inputsEnd && grows(job, group))",
+    put: "if (write.kind === 'inputs' && write.first < inputsEnd - 1e9 && grows(job, group))",
   },
   {
     name: 'a server without workers keeps what waits',
