@@ -146,6 +146,13 @@ CREATE TABLE members (
   PRIMARY KEY (epoch)
 ) WITH (fillfactor=30, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000);
 
+CREATE TABLE orders (
+  id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+  epoch bigint NOT NULL,
+  text text NOT NULL,
+  PRIMARY KEY (id)
+);
+
 CREATE TABLE progress (
   job bigint NOT NULL,
   state text NOT NULL,
