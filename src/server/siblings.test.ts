@@ -177,7 +177,7 @@ test('D18 D21 F-41: who slept for longer than its lease is fenced, begins again,
   a.gate.release();
   await a.clock.advance(SOON);
   assert.deepEqual(sleeper.of('ack'), [], 'what came too late is not acknowledged');
-  assert.equal(sleeper.closed(), 1012, 'its worker says again what it has');
+  assert.equal(sleeper.closed(), 1013, 'its worker says again what it has');
   const progress = await progressOf(a, job);
   assert.deepEqual(
     [progress?.state, progress?.done, progress?.segments],

@@ -8,7 +8,8 @@ export type Failure =
 
 /** SQLSTATEs and classes of them (their first two characters), see appendix A of PostgreSQL's manual. */
 const LOST = new Set(['57P01', '57P02', '57P03', '57P05', '25P03', '25P04', '53300', '25006', '08']);
-const AGAIN = new Set(['40001', '40P01', '55P03', '57014', '53200']);
+// 23505: another server wrote a row of the same name at the same moment; the next look finds it.
+const AGAIN = new Set(['40001', '40P01', '55P03', '57014', '53200', '23505']);
 const FULL = new Set(['53100', '54P01']);
 const DAMAGED = new Set(['XX001', 'XX002']);
 
