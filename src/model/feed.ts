@@ -53,6 +53,8 @@ export interface ServerFacts {
   readonly connected: number;
   /** Tasks that run with its workers, by job. */
   readonly running: readonly (readonly [JobId, number])[];
+  /** Wall clock since when the oldest batch is with one of its workers. */
+  readonly oldestGrant?: number;
   /** It takes no more workers for now. */
   readonly leaving?: boolean;
   readonly rewoundAt?: number;

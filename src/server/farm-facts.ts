@@ -38,6 +38,10 @@ export class FarmFacts {
     elsewhere.serversChanged = () => this.#read();
     elsewhere.ordered = (order) => this.#obey(order);
     elsewhere.act = (worker, action) => this.#act(worker, action);
+    elsewhere.oldestGrant = () => {
+      const grants = [...this.#others.values()].flatMap(({ oldestGrant }) => oldestGrant ?? []);
+      return grants.length === 0 ? undefined : Math.min(...grants);
+    };
     elsewhere.rewound = () => {
       this.#rewoundAt = Math.round(parts.clock.wall());
     };
@@ -56,11 +60,13 @@ export class FarmFacts {
   }
 
   #write(): string {
+    const oldestGrant = this.#core.loop.scheduler?.oldestGrant();
     const facts: ServerFacts = {
       url: this.#url,
       workers: [],
       connected: this.#core.workerGateway.connected,
       running: this.#feed.ownRunning,
+      ...(oldestGrant !== undefined && { oldestGrant }),
       ...(this.#spread.leaving && { leaving: true }),
       ...(this.#rewoundAt !== undefined && { rewoundAt: this.#rewoundAt }),
     };

@@ -57,7 +57,7 @@ export class Housekeeping {
   /** What a task stores at its start and names in its result, days later, must be there until then (D9). */
   #unusedSince(): number {
     const now = this.#clock.wall();
-    const oldest = this.#core.loop.scheduler?.oldestGrant() ?? now;
+    const oldest = Math.min(this.#core.loop.scheduler?.oldestGrant() ?? now, this.#core.elsewhere.oldestGrant() ?? now);
     return Math.max(now - BLOB_GRACE_RUNNING, Math.min(now - BLOB_GRACE, oldest));
   }
 

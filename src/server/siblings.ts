@@ -33,6 +33,8 @@ export interface Elsewhere {
   ordered(order: string): void;
   /** Has another server act on its worker; false: nobody has it. */
   act(worker: WorkerId, action: 'drain' | 'undrain' | 'stop'): Promise<boolean>;
+  /** Wall clock since when the oldest batch is with a worker of another server; undefined: none is. */
+  oldestGrant(): number | undefined;
   /** The database lost what it had acknowledged last. */
   rewound(): void;
   /** This server is about to stop: others shall send nobody here. */
@@ -49,6 +51,7 @@ export function noElsewhere(): Elsewhere {
     tokensChanged: () => {},
     ordered: () => {},
     act: async () => false,
+    oldestGrant: () => undefined,
     rewound: () => {},
     leave: () => {},
     addresses: () => [],

@@ -4,8 +4,8 @@ import { describeSeveral, killSeveral } from './several-servers.ts';
 
 /** Rounds, as many of them as this time in milliseconds allows, and how many it must allow. */
 const ROUNDS = 200;
-const TIME = 300_000;
-const FEWEST = 60;
+const TIME = 150_000;
+const FEWEST = 30;
 
 test('of up to 200 rounds that kill or pause one of three servers, six workers or their PostgreSQL none loses or doubles anything (F-38, F-40, F-41, S1, S2, S12)', async (t) => {
   const report = await killSeveral(t, { rounds: ROUNDS, time: TIME });
