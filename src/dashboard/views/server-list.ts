@@ -11,8 +11,9 @@ export function ServerList({ servers, now }: { servers: readonly ServerView[]; n
     { 'aria-labelledby': 'servers' },
     h('h2', { id: 'servers' }, 'Servers'),
     h(Table, {
-      kind: 'servers',
-      heads: ['Server', 'State', 'Workers', 'Tasks running', 'Began'],
+      // Laid out as workers are.
+      kind: 'workers servers',
+      heads: ['Server', 'State', 'Workers', 'Tasks with workers', 'Began'],
       rows: servers.map((server) => h(ServerLine, { key: server.url, server, now })),
     }),
   );
@@ -26,7 +27,7 @@ function ServerLine({ server, now }: { server: ServerView; now: number }): JSX.E
     h('th', { scope: 'row' }, h('bdi', null, hostOf(url)), here === true && h('small', null, 'this one')),
     h('td', { 'data-head': 'State' }, h(StateMark, stateOf(server, now))),
     h('td', { 'data-head': 'Workers' }, count(workers)),
-    h('td', { 'data-head': 'Tasks running' }, count(running)),
+    h('td', { 'data-head': 'Tasks with workers' }, count(running)),
     h('td', { 'data-head': 'Began' }, ago(now - since)),
   );
 }
