@@ -44,7 +44,11 @@ describe(
     };
     const ways: Record<string, (iso: string, t: Cleanup) => string[]> = {
       'BIOS, as a CD': (iso) => ['-vga', 'std', '-cdrom', iso],
-      'BIOS, as a disk': (iso) => ['-vga', 'std', '-drive', `file=${iso},format=raw,if=ide`],
+      // As the controllers of today's machines have it; by the IDE of the nineties the firmware reads it word by word.
+      'BIOS, as a disk': (iso) => [
+        ...['-vga', 'std', '-drive', `file=${iso},format=raw,if=none,id=disk`],
+        ...['-device', 'ich9-ahci,id=ahci', '-device', 'ide-hd,drive=disk,bus=ahci.0'],
+      ],
       'UEFI with Secure Boot, as a CD': (iso, t) => [...secureFirmware(t), '-cdrom', iso],
       'UEFI, as a stick': (iso) => [
         ...firmware(),
