@@ -25,19 +25,13 @@ export function jobFound(state: State, { job: { id, spec, progress }, claimable 
 }
 
 /** What others brought adds to what is known here; it may be what this job's end waited for. */
-export function progressFound(state: State, { job: id, change }: Of<'progressFound'>): void {
+export function progressFound(state: State, { job: id, change, progress }: Of<'progressFound'>): void {
   const job = state.jobs.get(id);
   if (job === undefined) return;
+  if (hasEnded(progress.state)) return endFound(state, job, progress);
   job.addElsewhere(change);
   state.jobChanged(job);
-  const { state: now, endedAt, reason } = change.set;
-  if (now !== undefined && hasEnded(now))
-    return endFound(state, job, {
-      state: now,
-      ...(endedAt !== undefined && { endedAt }),
-      ...(reason !== undefined && { reason }),
-    });
-  if (now !== undefined) follow(state, job, now);
+  if (change.set.state !== undefined) follow(state, job, change.set.state);
   endIfComplete(state, job);
 }
 

@@ -151,12 +151,10 @@ export function endJob(state: State, job: OpenJob, move: JobMove, reason?: strin
   release(state, job);
 }
 
-/** Another server ended it: its row says so already. */
-export function endFound(state: State, job: OpenJob, end: Pick<JobProgress, 'state' | 'endedAt' | 'reason'>): void {
-  job.state = end.state;
-  job.endedAt = end.endedAt ?? state.now + state.wall;
-  job.reason = end.reason ?? job.reason;
+/** Another server ended it: its row says so already, and what came here since then does not count. */
+export function endFound(state: State, job: OpenJob, progress: JobProgress): void {
   dropJob(state, job, true);
+  job.endAs(progress, state.now + state.wall);
   state.jobChanged(job);
   release(state, job);
 }

@@ -1,5 +1,5 @@
 import type { JobId, LeaseId, Millis, TaskIndex, WorkerId } from '../model/ids.ts';
-import type { BlockRecord, Job, JobSpec, LeaseRecord, ProgressChange } from '../model/job.ts';
+import type { BlockRecord, Job, JobProgress, JobSpec, LeaseRecord, ProgressChange } from '../model/job.ts';
 import type { Run } from '../model/runs.ts';
 import type { Spawned } from '../model/spawned.ts';
 import type { HeldLease, WorkerFacts } from '../model/worker.ts';
@@ -65,8 +65,13 @@ export type Event =
 export type ElsewhereEvent =
   /** A job that was submitted, or opened again, elsewhere. */
   | { readonly kind: 'jobFound'; readonly job: Job; readonly claimable: boolean }
-  /** What others brought to its progress. */
-  | { readonly kind: 'progressFound'; readonly job: JobId; readonly change: ProgressChange }
+  /** What others brought to its progress, and what is stored of that now. */
+  | {
+      readonly kind: 'progressFound';
+      readonly job: JobId;
+      readonly change: ProgressChange;
+      readonly progress: JobProgress;
+    }
   /** Workers that are connected to other servers now: all of them. */
   | { readonly kind: 'workersElsewhere'; readonly workers: readonly WorkerId[] }
   /** A pulse of the farm says it. `claimable`: blocks can be claimed; `wanted`: others have nothing to do. */

@@ -180,6 +180,26 @@ export class OpenJob {
     this.due.push({ block, index });
   }
 
+  /** It is over, as another server wrote it; `now`: where that says no time. */
+  endAs(end: JobProgress, now: number): void {
+    this.state = end.state;
+    this.open = end.open;
+    this.total = end.total;
+    this.done = end.done;
+    this.failed = end.failed;
+    this.cancelled = end.cancelled;
+    this.retried = end.retried;
+    this.lost = end.lost;
+    this.copied = end.copied ?? 0;
+    this.recalled = end.recalled ?? 0;
+    this.segments = end.segments;
+    this.busyMicros = end.busyMicros;
+    this.startedAt = end.startedAt;
+    this.endedAt = end.endedAt ?? now;
+    this.reason = end.reason;
+    this.#written = end;
+  }
+
   /** Its row, to be written now. */
   written(): { progress: JobProgress; change: ProgressChange } {
     const progress = this.progress();

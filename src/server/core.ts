@@ -142,6 +142,7 @@ export class Core {
           this.#committed(writes);
           this.siblings?.committed(writes, asked);
         },
+        endedElsewhere: async (jobs) => (await this.siblings?.endedOf(jobs)) ?? new Set(),
         nothingClaimed: () => this.siblings?.hungry(),
         failed: (error, effects) => {
           this.onNotSaved(error);

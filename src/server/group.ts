@@ -1,9 +1,10 @@
 import type { PackedColumn } from '../model/envelope.ts';
+import type { JobId, LeaseId } from '../model/ids.ts';
 import { ROW_BYTES } from '../model/limits.ts';
 import { joinChanges } from '../model/progress.ts';
 import type { SchedulerWrite, Write } from '../model/records.ts';
 import { readColumn, selectColumn } from '../protocol/column.ts';
-import type { Command } from '../scheduler/commands.ts';
+import type { Change, Command } from '../scheduler/commands.ts';
 import type { Event } from '../scheduler/events.ts';
 import type { InputCache } from './input-cache.ts';
 import { segmentColumn } from './segment-column.ts';
@@ -64,6 +65,28 @@ export class Group {
     this.bytes += ROW_BYTES + payloadOf(write);
   }
 
+  /**
+   * Other servers ended these jobs meanwhile: nothing of them is written, and nothing is said that would not be true then. False: it cannot
+   * be divided, since somebody waits for an answer that would be another.
+   */
+  leaveOut(jobs: ReadonlySet<JobId>): boolean {
+    const isOf = (write: Write): boolean => jobs.has(jobOfWrite(write) ?? 0);
+    const out = this.writes.filter(isOf);
+    if (out.some(({ kind }) => kind === 'inputs' || kind === 'job' || kind === 'idempotency')) return false;
+    const leases = new Set(out.flatMap((write) => leaseOf(write) ?? []));
+    const kept = this.writes.filter((write) => !isOf(write));
+    this.writes.splice(0, this.writes.length, ...kept);
+    const effects = this.effects.flatMap((effect): (Effect | Turn)[] => {
+      if (effect.kind === 'ack' && effect.verdict === 'recorded' && leases.has(effect.lease))
+        return [{ ...effect, verdict: 'superseded' }];
+      const isTold =
+        effect.kind === 'grant' ? jobs.has(effect.job) : effect.kind === 'publish' && isAbout(effect.change, jobs);
+      return isTold ? [] : [effect];
+    });
+    this.effects.splice(0, this.effects.length, ...effects);
+    return true;
+  }
+
   /** The newest row stands for the others, and what changed since the group began for each of their changes. */
   #progressed(write: Extract<Write, { kind: 'progress' }>): void {
     const row = `progress ${write.job}`;
@@ -84,6 +107,37 @@ export class Group {
       this.add(write);
     }
   }
+}
+
+function isAbout(change: Change, jobs: ReadonlySet<JobId>): boolean {
+  return 'job' in change && jobs.has(change.job);
+}
+
+/** The job that a row is of; undefined: of none, or it does no harm. */
+export function jobOfWrite(write: Write): JobId | undefined {
+  switch (write.kind) {
+    case 'segment':
+      return write.segment.job;
+    case 'block':
+    case 'blockFreed':
+      return write.block.job;
+    case 'lease':
+      return write.lease.job;
+    case 'attempt':
+      return write.attempt.job;
+    case 'log':
+    case 'token':
+    case 'leaseEnded':
+      return undefined;
+    default:
+      return write.job;
+  }
+}
+
+function leaseOf(write: Write): LeaseId | undefined {
+  if (write.kind === 'segment') return write.segment.lease;
+  if (write.kind === 'attempt') return write.attempt.lease;
+  return write.kind === 'lease' ? write.lease.lease : undefined;
 }
 
 function withBytes(
@@ -113,4 +167,15 @@ function payloadOf(write: Write): number {
     default:
       return 0;
   }
+}
+
+/** Whether something new came of it: a job, inputs, outcomes. Else there may not even be such a job (D14). */
+export function brings(commands: readonly Command[], event: Event): boolean {
+  if (!('job' in event)) return false;
+  return commands.some((command) => {
+    if (command.kind !== 'write') return false;
+    const { write } = command;
+    if (write.kind === 'segment') return write.segment.job === event.job;
+    return (write.kind === 'job' || write.kind === 'inputs') && write.job === event.job;
+  });
 }

@@ -63,6 +63,7 @@ class Desk {
           if (effect.kind === 'reply') this.left.push(`failed ${error.code} ${effect.request}`);
       },
       nothingClaimed: () => undefined,
+      endedElsewhere: async () => new Set(),
       rebuilt: () => this.left.push('rebuilt'),
       broken: (error: StoreError) => this.left.push(`broken ${error.code}`),
     },

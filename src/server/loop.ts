@@ -4,12 +4,11 @@ import type { BlockRecord } from '../model/job.ts';
 import { LOOP_BACKLOG_BYTES, PING_INTERVAL, REBUILD_INTERVAL } from '../model/limits.ts';
 import type { Write } from '../model/records.ts';
 import { SHARED_PING_INTERVAL } from '../model/server-limits.ts';
-import type { Command } from '../scheduler/commands.ts';
 import type { Event } from '../scheduler/events.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
 import { type ClaimedBlock, type Store, StoreError } from '../store/store.ts';
 import type { Clock } from './clock.ts';
-import { type Effect, Group } from './group.ts';
+import { brings, type Effect, Group, jobOfWrite } from './group.ts';
 import type { InputCache } from './input-cache.ts';
 
 /** What the loop talks to. Everything it is told is on disk already. */
@@ -19,6 +18,8 @@ export interface Outbox {
   committed(writes: readonly Write[], asked: readonly Write[]): void;
   /** The group was not committed: who waits for it must hear. The brain is rebuilt next. */
   failed(error: StoreError, effects: readonly Effect[]): void;
+  /** Which of these jobs were ended by other servers; the brain knows it once this resolves. */
+  endedElsewhere(jobs: ReadonlySet<JobId>): Promise<ReadonlySet<JobId>>;
   /** A claim found nothing. */
   nothingClaimed(): void;
   /** The brain was rebuilt from disk; whatever was connected must introduce itself again. */
@@ -208,15 +209,30 @@ export class Loop {
     }
     this.#gathering = new Group(this.#inputs);
     this.#committing = group;
+    void this.#commit(group, brain);
+  }
+
+  async #commit(group: Group, brain: Brain): Promise<void> {
     const started = this.#clock.now();
-    this.#store.commit(group.writes, brain.epoch).then(
-      (stored) => this.#committed(group, stored, started),
-      (error: unknown) => {
-        this.#committing = undefined;
-        this.#tellFailed(group, asStoreError(error));
-        void this.#recover(asStoreError(error));
-      },
-    );
+    try {
+      const stored = await this.#store
+        .commit(group.writes, brain.epoch)
+        .catch((error: unknown) => this.#mend(group, brain, error));
+      this.#committed(group, stored, started);
+    } catch (error) {
+      this.#committing = undefined;
+      this.#tellFailed(group, asStoreError(error));
+      void this.#recover(asStoreError(error));
+    }
+  }
+
+  /** What other servers have ended is left out of a group that speaks of it, and the rest is committed (D19). */
+  async #mend(group: Group, brain: Brain, error: unknown): Promise<readonly Write[]> {
+    if (!(error instanceof StoreError) || error.code !== 'stale') throw error;
+    const jobs = new Set(group.writes.flatMap((write) => jobOfWrite(write) ?? []));
+    const ended = await this.#outbox.endedElsewhere(jobs);
+    if (ended.size === 0 || !group.leaveOut(ended)) throw error;
+    return this.#store.commit(group.writes, brain.epoch);
   }
 
   async #leaveAlone(): Promise<void> {
@@ -365,17 +381,6 @@ export class Loop {
 function isKnown({ scheduler }: Brain, { job, first, count, generation }: BlockRecord): boolean {
   const progress = scheduler.job(job)?.progress;
   return progress !== undefined && progress.generation === generation && first + count <= progress.total;
-}
-
-/** Whether something new came of it: a job, inputs, outcomes. Else there may not even be such a job (D14). */
-function brings(commands: readonly Command[], event: Event): boolean {
-  if (!('job' in event)) return false;
-  return commands.some((command) => {
-    if (command.kind !== 'write') return false;
-    const { write } = command;
-    if (write.kind === 'segment') return write.segment.job === event.job;
-    return (write.kind === 'job' || write.kind === 'inputs') && write.job === event.job;
-  });
 }
 
 /** A scheduler and the epoch under which it writes. */

@@ -150,6 +150,21 @@ export class Siblings {
     if (urgent) this.#shared.hint();
   }
 
+  /** Which of these have ended in the store, although they are open here; from then on they are over here, too. */
+  async endedOf(jobs: ReadonlySet<JobId>): Promise<ReadonlySet<JobId>> {
+    const ended = new Set<JobId>();
+    for (const id of jobs) {
+      const stored = await this.#store.readJob(id);
+      if (stored === undefined || !hasEnded(stored.progress.state)) continue;
+      const before = this.#known.get(id);
+      // Its failed tasks were opened again and ended again: the brain knows too little to leave that out.
+      if (before !== undefined && stored.progress.generation !== before.generation) continue;
+      ended.add(id);
+      if (before !== undefined) this.#learn(id, before, stored.progress);
+    }
+    return ended;
+  }
+
   /** A job of which this server found nothing to claim: who has it should look, but not at every claim of those who are all hungry. */
   hungry(): void {
     const now = this.#clock.now();
@@ -303,7 +318,7 @@ export class Siblings {
     if (hasEnded(now.state)) this.#known.delete(id);
     else this.#known.set(id, now);
     if (isNoChange(change)) return;
-    this.#loop.post({ kind: 'progressFound', job: id, change });
+    this.#loop.post({ kind: 'progressFound', job: id, change, progress: now });
     this.#acts.progressed(id, now, change);
   }
 }
