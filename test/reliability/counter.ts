@@ -6,13 +6,21 @@ import { type Cleanup, cleanUp } from '../support/cleanup.ts';
 export class Counter {
   /** Attempts by the key of their task. */
   readonly starts = new Map<string, string[]>();
+  /** The address that each attempt came from. */
+  readonly places = new Map<string, string>();
+  readonly #host: string;
   #port = 0;
 
+  private constructor(host: string) {
+    this.#host = host;
+  }
+
   static async start(t: Cleanup, host = '127.0.0.1'): Promise<Counter> {
-    const counter = new Counter();
+    const counter = new Counter(host);
     const server = createServer((request, response) => {
       const [key, attempt] = (request.url ?? '').slice(1).split('/') as [string, string];
       counter.starts.set(key, [...(counter.starts.get(key) ?? []), attempt]);
+      counter.places.set(attempt, request.socket.remoteAddress ?? '');
       response.setHeader('x-starts', counter.starts.get(key)?.length ?? 0);
       response.end();
     });
@@ -30,6 +38,6 @@ export class Counter {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.#port}`;
+    return `http://${this.#host}:${this.#port}`;
   }
 }

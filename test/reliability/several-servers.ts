@@ -174,7 +174,10 @@ interface Run {
 }
 
 /** Without a line of the server's code: of each job no task is recorded twice in one generation, and the counts are those of the records. */
-export async function checkDatabase({ postgres, database }: SeveralServers): Promise<void> {
+export async function checkDatabase({
+  postgres,
+  database,
+}: Pick<SeveralServers, 'postgres' | 'database'>): Promise<void> {
   const { name } = database;
   const jobs = await postgres.query('SELECT job, done, failed FROM progress', name);
   for (const { job, done, failed } of jobs) {

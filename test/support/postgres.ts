@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { chmodSync, chownSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, chmodSync, chownSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -11,12 +11,24 @@ import { findPostgres, type PostgresPrograms } from './postgres-programs.ts';
 /** Milliseconds in which it has to start, or to stop. */
 const PATIENCE = 30_000;
 
+/** Where it runs and listens, if not on the loopback of this machine. */
+export interface PostgresPlace {
+  readonly address: string;
+  /** From here anybody may connect: addresses as `10.0.0.0/8`. */
+  readonly trusted: string;
+  /** What starts a command there. */
+  readonly command: readonly string[];
+}
+
+const HERE: PostgresPlace = { address: '127.0.0.1', trusted: '127.0.0.1/32', command: [] };
+
 /** A real PostgreSQL with data of its own, for a test file; it needs nothing but what `npm ci` installs. */
 export class TestPostgres {
   readonly #dir: string;
   readonly #programs: PostgresPrograms;
   readonly #port: number;
   readonly #settings: Readonly<Record<string, string>>;
+  readonly #place: PostgresPlace;
   #process: ChildProcess | undefined;
   #databases = 0;
 
@@ -25,22 +37,26 @@ export class TestPostgres {
     programs: PostgresPrograms,
     port: number,
     settings: Readonly<Record<string, string>>,
+    place: PostgresPlace,
   ) {
     this.#dir = dir;
     this.#programs = programs;
     this.#port = port;
     this.#settings = settings;
+    this.#place = place;
   }
 
-  static async start(settings: Readonly<Record<string, string>> = {}): Promise<TestPostgres> {
+  static async start(settings: Readonly<Record<string, string>> = {}, place = HERE): Promise<TestPostgres> {
     const programs = findPostgres();
     const dir = mkdtempSync(path.join(tmpdir(), 'manyhands-pg-'));
-    const server = new TestPostgres(dir, programs, await freePort(), settings);
+    const server = new TestPostgres(dir, programs, await freePort(), settings, place);
     try {
       if (programs.as !== undefined) chownSync(dir, programs.as.uid, programs.as.gid);
       chmodSync(dir, 0o700);
       const init = ['-D', server.#data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync', '-k'];
       execFileSync(path.join(programs.bin, 'initdb'), init, { ...programs.as, cwd: dir, stdio: 'pipe' });
+      if (place !== HERE)
+        appendFileSync(path.join(server.#data, 'pg_hba.conf'), `host all all ${place.trusted} trust\n`);
       await server.run();
       return server;
     } catch (error) {
@@ -51,7 +67,7 @@ export class TestPostgres {
 
   /** Over TCP, as it is usual. */
   url(database: string, user = 'postgres'): string {
-    return `postgres://${user}@127.0.0.1:${this.#port}/${database}`;
+    return `postgres://${user}@${this.#place.address}:${this.#port}/${database}`;
   }
 
   get port(): number {
@@ -65,11 +81,15 @@ export class TestPostgres {
 
   /** Starts it again, after `stop` or `kill`. */
   async run(): Promise<void> {
-    const given = { listen_addresses: '127.0.0.1', port: `${this.#port}`, shared_buffers: '32MB', ...this.#settings };
-    const options = Object.entries(given).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+    const given = { listen_addresses: this.#place.address, port: `${this.#port}`, shared_buffers: '32MB' };
+    const options = Object.entries({ ...given, ...this.#settings }).flatMap(([name, value]) => [
+      '-c',
+      `${name}=${value}`,
+    ]);
     const args = ['-D', this.#data, '-k', this.#dir, ...options];
-    const child = spawn(path.join(this.#programs.bin, 'postgres'), args, {
-      ...this.#programs.as,
+    const [program = '', ...rest] = [...this.#entry(), path.join(this.#programs.bin, 'postgres'), ...args];
+    const child = spawn(program, rest, {
+      ...(this.#place.command.length === 0 ? this.#programs.as : undefined),
       cwd: this.#dir,
       stdio: ['ignore', 'ignore', 'pipe'],
     });
@@ -124,6 +144,14 @@ export class TestPostgres {
   async remove(): Promise<void> {
     await this.#end('SIGQUIT');
     rmSync(this.#dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+  }
+
+  /** What starts elsewhere needs root for that, and drops it there. */
+  #entry(): readonly string[] {
+    const { command } = this.#place;
+    const { as } = this.#programs;
+    if (command.length === 0 || as === undefined) return command;
+    return [...command, 'setpriv', `--reuid=${as.uid}`, `--regid=${as.gid}`, '--clear-groups'];
   }
 
   get #data(): string {
