@@ -214,16 +214,18 @@ export class Loop {
 
   async #commit(group: Group, brain: Brain): Promise<void> {
     const started = this.#clock.now();
+    let stored: readonly Write[];
     try {
-      const stored = await this.#store
+      stored = await this.#store
         .commit(group.writes, brain.epoch)
         .catch((error: unknown) => this.#mend(group, brain, error));
-      this.#committed(group, stored, started);
     } catch (error) {
       this.#committing = undefined;
       this.#tellFailed(group, asStoreError(error));
       void this.#recover(asStoreError(error));
+      return;
     }
+    this.#committed(group, stored, started);
   }
 
   /** What other servers have ended is left out of a group that speaks of it, and the rest is committed (D19). */

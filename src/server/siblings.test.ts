@@ -162,6 +162,35 @@ test('R37 F-40: the worker of a server that died keeps what it runs, and its out
   check(b);
 });
 
+test('D19 S8: what was on its way for a job that another server ended is left out, and the rest of its group is committed', async () => {
+  const [a, , c] = await three();
+  const worker = await a.joined({ slots: 2 });
+  const range = { start: 0, step: 1, count: 1 };
+  const [ended, other] = [await submit(a, { range }), await submit(a, { range })];
+  await c.clock.advance(SOON);
+  const [first, second] = worker.of('tasks');
+  assert.deepEqual([first?.job, second?.job], [ended, other]);
+  a.gate.hold();
+  report(worker);
+  await a.clock.advance(1);
+  await c.clock.outcome(c.core.act(ended, 'cancel'));
+  a.gate.release();
+  await a.clock.advance(SOON);
+  const verdicts = new Map(worker.of('ack').map(({ lease, verdict }) => [lease, verdict]));
+  assert.deepEqual([verdicts.get(first!.lease), verdicts.get(second!.lease)], ['superseded', 'recorded']);
+  assert.deepEqual([a.core.loop.counters.failures, worker.closed()], [0, undefined], 'nobody begins again for that');
+  const ends = [await progressOf(a, ended), await progressOf(c, ended), await progressOf(c, other)];
+  assert.deepEqual(
+    ends.map((progress) => [progress?.state, progress?.done, progress?.cancelled]),
+    [
+      ['cancelled', 0, 1],
+      ['cancelled', 0, 1],
+      ['done', 1, 0],
+    ],
+  );
+  check(a, c);
+});
+
 test('D18 D21 F-41: who slept for longer than its lease is fenced, begins again, and others have done its work', async () => {
   const [a, b] = await three();
   const sleeper = await a.joined();
