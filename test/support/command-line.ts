@@ -83,7 +83,8 @@ export class CommandLine {
       `stty cols 100; exec ${words.join(' ')}`,
       '/dev/null',
     ];
-    return this.shell(command, { input: 'open', ...options });
+    // Whatever the terminal is that these tests are run on.
+    return this.shell(command, { input: 'open', ...options, env: { TERM: 'xterm-256color', ...options.env } });
   }
 }
 
