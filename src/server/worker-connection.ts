@@ -99,14 +99,21 @@ export class WorkerConnection implements Connection {
       this.#cancelDeadline();
       this.#gateway.join(this, message);
     } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      this.refuse('invalid', error.message, error.code === 'tooLarge' ? CloseCode.tooBig : CloseCode.invalid);
+      this.#broke(error);
     }
+  }
+
+  /** A rule, by what it sent. */
+  #broke(error: unknown): void {
+    if (!(error instanceof ProtocolError)) throw error;
+    this.refuse('invalid', error.message, error.code === 'tooLarge' ? CloseCode.tooBig : CloseCode.invalid);
   }
 
   #wait(done: Promise<void> | undefined): void {
     if (done === undefined) return;
-    const turn: Promise<void> = done.then(() => {
+    // What had to wait before it was looked at may be wrong all the same.
+    const looked = done.catch((error: unknown) => this.#broke(error));
+    const turn: Promise<void> = looked.then(() => {
       this.#turn = undefined;
       while (this.#turn === undefined) {
         const next = this.#held.shift();
