@@ -20,7 +20,7 @@ import { JobReaders } from './job-readers.ts';
 import { LiveJobs } from './live-jobs.ts';
 import { type Brain, Loop } from './loop.ts';
 import { Pipelines } from './pipelines.ts';
-import { RequestError, Requests } from './requests.ts';
+import { notNow, RequestError, Requests } from './requests.ts';
 import type { ResultQuery, ResultSink, ResultStream } from './result-stream.ts';
 import { noElsewhere, Siblings, type SiblingsActs } from './siblings.ts';
 import { Submissions, type SubmitSpec, type Submitted } from './submissions.ts';
@@ -58,7 +58,6 @@ export class Core {
   /** Everything that changed and is on disk: the feed's source. */
   onChange: (change: Change) => void = () => {};
   onBroken: (error: StoreError) => void = () => {};
-  /** A commit failed, and one succeeded: for the log. */
   onNotSaved: (error: StoreError) => void = () => {};
   onSaved: () => void = () => {};
   /** The brain was read from disk again: the workers that it knew have to come back. */
@@ -188,7 +187,6 @@ export class Core {
     this.#pipelines.stop();
   }
 
-  /** Whoever runs the process is told once, however many find out. */
   #end(error: StoreError): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -296,11 +294,13 @@ export class Core {
 
   /** The caller pumps it once when it is ready to receive. */
   async openStream(job: JobId, query: ResultQuery, sink: ResultSink): Promise<ResultStream> {
-    await this.siblings?.mustKnow(job);
     let known = await this.readJob(job);
-    // It may have ended while it was read.
-    while (known !== undefined && !hasEnded(known.progress.state) && !this.live.has(job))
+    // It may have ended while it was read, or another server was given it a moment ago.
+    while (known !== undefined && !hasEnded(known.progress.state) && !this.live.has(job)) {
+      if (this.loop.scheduler === undefined) throw notNow(this.loop.trouble);
+      await this.siblings?.refresh();
       known = await this.readJob(job);
+    }
     if (known === undefined) throw new RequestError('unknown', `there is no job ${job}`);
     const progress = this.live.get(job)?.progress ?? known.progress;
     return this.#readers.open({ ...known, progress }, query, sink);
