@@ -116,3 +116,11 @@ export function leasesTaken(state: State, { newcomers, blocks, leases }: Of<'lea
     revokeUnknown(state, worker, held);
   }
 }
+
+/** What comes again of them is no duplicate: it was never recorded (R6). */
+export function leasesLeftOut(state: State, { leases }: Of<'leasesLeftOut'>): void {
+  for (const lease of leases) {
+    const settled = state.settled.get(lease);
+    if (settled !== undefined) state.settled.set(lease, { ...settled, verdict: 'superseded' });
+  }
+}

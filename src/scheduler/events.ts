@@ -72,6 +72,8 @@ export type ElsewhereEvent =
       readonly change: ProgressChange;
       readonly progress: JobProgress;
     }
+  /** What was decided of these leases was not written, since their job was ended elsewhere. */
+  | { readonly kind: 'leasesLeftOut'; readonly leases: readonly LeaseId[] }
   /** Workers that are connected to other servers now: all of them. */
   | { readonly kind: 'workersElsewhere'; readonly workers: readonly WorkerId[] }
   /** A pulse of the farm says it. `claimable`: blocks can be claimed; `wanted`: others have nothing to do. */

@@ -169,6 +169,8 @@ function dispatch(state: State, event: Event): void {
       return elsewhere.progressFound(state, event);
     case 'jobPulsed':
       return elsewhere.jobPulsed(state, event);
+    case 'leasesLeftOut':
+      return elsewhere.leasesLeftOut(state, event);
     case 'workersElsewhere':
       state.elsewhere = new Set(event.workers);
       return;

@@ -67,9 +67,9 @@ export class Group {
 
   /**
    * Other servers ended these jobs meanwhile: nothing of them is written, and nothing is said that would not be true then. False: it cannot
-   * be divided, since somebody waits for an answer that would be another.
+   * be divided, since somebody waits for an answer that would be another. Returns the leases of which something was left out.
    */
-  leaveOut(jobs: ReadonlySet<JobId>): boolean {
+  leaveOut(jobs: ReadonlySet<JobId>): ReadonlySet<LeaseId> | false {
     const isOf = (write: Write): boolean => jobs.has(jobOfWrite(write) ?? 0);
     const out = this.writes.filter(isOf);
     if (out.some(({ kind }) => kind === 'inputs' || kind === 'job' || kind === 'idempotency')) return false;
@@ -77,14 +77,20 @@ export class Group {
     const kept = this.writes.filter((write) => !isOf(write));
     this.writes.splice(0, this.writes.length, ...kept);
     const effects = this.effects.flatMap((effect): (Effect | Turn)[] => {
-      if (effect.kind === 'ack' && effect.verdict === 'recorded' && leases.has(effect.lease))
-        return [{ ...effect, verdict: 'superseded' }];
       const isTold =
         effect.kind === 'grant' ? jobs.has(effect.job) : effect.kind === 'publish' && isAbout(effect.change, jobs);
       return isTold ? [] : [effect];
     });
     this.effects.splice(0, this.effects.length, ...effects);
-    return true;
+    this.unsay(leases);
+    return leases;
+  }
+
+  /** What was to be acknowledged of these leases is not on disk, and never will be. */
+  unsay(leases: ReadonlySet<LeaseId>): void {
+    for (const [at, effect] of this.effects.entries())
+      if (effect.kind === 'ack' && effect.verdict !== 'unknown' && leases.has(effect.lease))
+        this.effects[at] = { ...effect, verdict: 'superseded' };
   }
 
   /** The newest row stands for the others, and what changed since the group began for each of their changes. */

@@ -233,7 +233,10 @@ export class Loop {
     if (!(error instanceof StoreError) || error.code !== 'stale') throw error;
     const jobs = new Set(group.writes.flatMap((write) => jobOfWrite(write) ?? []));
     const ended = await this.#outbox.endedElsewhere(jobs);
-    if (ended.size === 0 || !group.leaveOut(ended)) throw error;
+    const leases = ended.size > 0 && group.leaveOut(ended);
+    if (leases === false) throw error;
+    this.#gathering.unsay(leases);
+    this.post({ kind: 'leasesLeftOut', leases: [...leases] });
     return this.#store.commit(group.writes, brain.epoch);
   }
 
