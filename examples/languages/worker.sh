@@ -70,18 +70,25 @@ json() {
   esac
 }
 
-# Stores a file as a blob, by hand since wget knows no PUT. Who ends what it says early is taken to be gone.
+# Stores a file as a blob. A server that is away for a minute is asked again.
 upload() {
-  size=$(wc -c <"$1") sha256=$(sha256sum <"$1") host=${server#http://} waits=0
+  size=$(wc -c <"$1") sha256=$(sha256sum <"$1") host=${server#http://} tries=0
   sha256=${sha256%% *}
+  until put "$1"; head -n 1 reply | grep -q '^HTTP/1.[01] [1-4]' || [ "$tries" = 60 ]; do sleep 1; tries=$((tries + 1)); done
+  head -n 1 reply | grep -q ' 20[0-9] ' && printf '{"blob":{"sha256":"%s","size":%s}}' "$sha256" "$size"
+}
+
+# By hand, since wget knows no PUT. Who ends what it says early is taken to be gone; and when the server is, no reply will come.
+put() {
   : >reply
+  rm -f gone
+  waits=0
   {
     printf 'PUT /v1/blobs/%s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n' "$sha256" "$host" "$token"
     printf 'Content-Type: application/octet-stream\r\nContent-Length: %s\r\nConnection: close\r\n\r\n' "$size"
     cat "$1"
-    until [ -s reply ] || [ "$waits" = 300 ]; do sleep 0.1; waits=$((waits + 1)); done
-  } | nc "${host%:*}" "${host##*:}" >reply
-  head -n 1 reply | grep -q ' 20[0-9] ' && printf '{"blob":{"sha256":"%s","size":%s}}' "$sha256" "$size"
+    until [ -s reply ] || [ -e gone ] || [ "$waits" = 300 ]; do sleep 0.1; waits=$((waits + 1)); done
+  } | { nc "${host%:*}" "${host##*:}"; : >gone; } >reply
 }
 
 # Runs a task in a process of its own, and leaves its outcome.

@@ -126,3 +126,25 @@ export type Write =
       readonly digest: string;
       readonly job: JobId;
     };
+
+/** The job that a write is of; undefined: of none, or only its lease tells. */
+export function jobOf(write: Write): JobId | undefined {
+  switch (write.kind) {
+    case 'segment':
+      return write.segment.job;
+    case 'block':
+    case 'blockFreed':
+      return write.block.job;
+    case 'lease':
+      return write.lease.job;
+    case 'attempt':
+      return write.attempt.job;
+    case 'log':
+      return write.log.job;
+    case 'leaseEnded':
+    case 'token':
+      return undefined;
+    default:
+      return write.job;
+  }
+}

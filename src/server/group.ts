@@ -2,7 +2,7 @@ import type { PackedColumn } from '../model/envelope.ts';
 import type { JobId, LeaseId } from '../model/ids.ts';
 import { ROW_BYTES } from '../model/limits.ts';
 import { joinChanges } from '../model/progress.ts';
-import type { SchedulerWrite, Write } from '../model/records.ts';
+import { jobOf, type SchedulerWrite, type Write } from '../model/records.ts';
 import { readColumn, selectColumn } from '../protocol/column.ts';
 import type { Change, Command } from '../scheduler/commands.ts';
 import type { Event } from '../scheduler/events.ts';
@@ -70,7 +70,8 @@ export class Group {
    * be divided, since somebody waits for an answer that would be another. Returns the leases of which something was left out.
    */
   leaveOut(jobs: ReadonlySet<JobId>): ReadonlySet<LeaseId> | false {
-    const isOf = (write: Write): boolean => jobs.has(jobOfWrite(write) ?? 0);
+    // Logs may come late (D14).
+    const isOf = (write: Write): boolean => write.kind !== 'log' && jobs.has(jobOf(write) ?? 0);
     const out = this.writes.filter(isOf);
     if (out.some(({ kind }) => kind === 'inputs' || kind === 'job' || kind === 'idempotency')) return false;
     const leases = new Set(out.flatMap((write) => leaseOf(write) ?? []));
@@ -117,27 +118,6 @@ export class Group {
 
 function isAbout(change: Change, jobs: ReadonlySet<JobId>): boolean {
   return 'job' in change && jobs.has(change.job);
-}
-
-/** The job that a row is of; undefined: of none, or it does no harm. */
-export function jobOfWrite(write: Write): JobId | undefined {
-  switch (write.kind) {
-    case 'segment':
-      return write.segment.job;
-    case 'block':
-    case 'blockFreed':
-      return write.block.job;
-    case 'lease':
-      return write.lease.job;
-    case 'attempt':
-      return write.attempt.job;
-    case 'log':
-    case 'token':
-    case 'leaseEnded':
-      return undefined;
-    default:
-      return write.job;
-  }
 }
 
 function leaseOf(write: Write): LeaseId | undefined {

@@ -2,13 +2,13 @@ import type { PackedColumn } from '../model/envelope.ts';
 import type { JobId, Millis } from '../model/ids.ts';
 import type { BlockRecord } from '../model/job.ts';
 import { LOOP_BACKLOG_BYTES, PING_INTERVAL, REBUILD_INTERVAL } from '../model/limits.ts';
-import type { Write } from '../model/records.ts';
+import { jobOf, type Write } from '../model/records.ts';
 import { SHARED_PING_INTERVAL } from '../model/server-limits.ts';
 import type { Event } from '../scheduler/events.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
 import { type ClaimedBlock, type Store, StoreError } from '../store/store.ts';
 import type { Clock } from './clock.ts';
-import { brings, type Effect, Group, jobOfWrite } from './group.ts';
+import { brings, type Effect, Group } from './group.ts';
 import type { InputCache } from './input-cache.ts';
 
 /** What the loop talks to. Everything it is told is on disk already. */
@@ -231,7 +231,7 @@ export class Loop {
   /** What other servers have ended is left out of a group that speaks of it, and the rest is committed (D19). */
   async #mend(group: Group, brain: Brain, error: unknown): Promise<readonly Write[]> {
     if (!(error instanceof StoreError) || error.code !== 'stale') throw error;
-    const jobs = new Set(group.writes.flatMap((write) => jobOfWrite(write) ?? []));
+    const jobs = new Set(group.writes.flatMap((write) => jobOf(write) ?? []));
     const ended = await this.#outbox.endedElsewhere(jobs);
     const leases = ended.size > 0 && group.leaveOut(ended);
     if (leases === false) throw error;

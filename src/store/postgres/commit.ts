@@ -1,6 +1,6 @@
 import type { Epoch, JobId } from '../../model/ids.ts';
 import { hasEnded } from '../../model/job.ts';
-import type { Write } from '../../model/records.ts';
+import { jobOf, type Write } from '../../model/records.ts';
 import { concatenated, lines, numbers, truths } from './arrays.ts';
 import { Changes, type Found, type HeldJob, type IdempotencyRow } from './changes.ts';
 import { type Connection, type Rows, type Statement, together } from './connection.ts';
@@ -62,28 +62,6 @@ function heldJob(row: Rows['rows'][number]): HeldJob {
 export function idempotencyOf(row: Rows['rows'][number]): IdempotencyRow {
   const { owner, key, job, digest } = row;
   return { owner: JSON.parse(owner), key: JSON.parse(key), job, digest: JSON.parse(digest) };
-}
-
-/** The job that a write is of, whose row is locked for it. */
-function jobOf(write: Write): JobId | undefined {
-  switch (write.kind) {
-    case 'segment':
-      return write.segment.job;
-    case 'block':
-    case 'blockFreed':
-      return write.block.job;
-    case 'lease':
-      return write.lease.job;
-    case 'attempt':
-      return write.attempt.job;
-    case 'log':
-      return write.log.job;
-    case 'leaseEnded':
-    case 'token':
-      return undefined;
-    default:
-      return write.job;
-  }
 }
 
 type Query = readonly [Statement, readonly unknown[]];
