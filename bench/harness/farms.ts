@@ -15,7 +15,7 @@ export interface Costs {
   readonly wal: number;
 }
 
-/** Several servers of one farm, each with a client, and with workers that join it. */
+/** Several servers, each with a client, and with workers that join it: of one farm, or each of a farm of its own. */
 export class MeasuredFarms implements AsyncDisposable {
   readonly list: readonly MeasuredFarm[];
   readonly #database: MeasuredDatabase;
@@ -28,6 +28,16 @@ export class MeasuredFarms implements AsyncDisposable {
   static async start(database: MeasuredDatabase, count: number, ...slots: readonly number[]): Promise<MeasuredFarms> {
     const list: MeasuredFarm[] = [];
     for (let i = 0; i < count; i++) list.push(await MeasuredFarm.over(database.url, ...slots));
+    return new MeasuredFarms(database, list);
+  }
+
+  /** As many servers that have nothing in common but the machine and PostgreSQL: what these cost is the machine's part. */
+  static async apart(database: MeasuredDatabase, count: number, ...slots: readonly number[]): Promise<MeasuredFarms> {
+    const list: MeasuredFarm[] = [];
+    for (let i = 0; i < count; i++) {
+      const { url } = i === 0 ? database : await database.postgres.database();
+      list.push(await MeasuredFarm.over(url, ...slots));
+    }
     return new MeasuredFarms(database, list);
   }
 

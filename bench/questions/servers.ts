@@ -1,6 +1,6 @@
 import { MeasuredDatabase } from '../harness/database.ts';
 import type { MeasuredFarm } from '../harness/farm.ts';
-import { MeasuredFarms } from '../harness/farms.ts';
+import { type Costs, MeasuredFarms } from '../harness/farms.ts';
 import type { Question, Sample } from '../harness/figures.ts';
 import { databaseLimits } from '../limits/postgres.ts';
 
@@ -32,21 +32,20 @@ export const servers: Question = {
   },
 };
 
-/** S2: does a server cost the same, whatever the number of its siblings? */
+/**
+ * S2: does a server cost the same, whatever the number of its siblings? Processes that share two cores slow each other, so that
+ * a second of CPU does less: as many servers that are no siblings are measured as well, and the siblings compared with them.
+ */
 export const siblings: Question = {
   id: 'S2',
   asks: `the same from 1 to ${MOST_SERVERS} servers, each with a worker and a client: what a task costs the database and the servers`,
   async measure(): Promise<Sample[]> {
     const samples: Sample[] = [];
-    const perTask: number[] = [];
+    let one = 0;
     for (let count = 1; count <= MOST_SERVERS; count++) {
-      await using database = await MeasuredDatabase.start();
-      await using farms = await MeasuredFarms.start(database, count, 1);
-      await squaresEach(farms.list, WARM_UP_EACH);
-      const costs = await farms.measure(TASKS_EACH * count, () => squaresEach(farms.list, TASKS_EACH));
-      const { rate, statements, databaseCpu, serverCpu, segments, wal } = costs;
+      const { rate, statements, databaseCpu, serverCpu, segments, wal } = await costsOf('start', count);
+      if (count === 1) one = serverCpu;
       const name = `S2 ${count} ${count === 1 ? 'server' : 'servers'}`;
-      perTask.push(serverCpu);
       samples.push(
         { name: `${name}: rate`, value: rate, unit: 'tasks/s' },
         { name: `${name}: statements`, value: statements, unit: 'per 1,000 tasks', target: { atMost: 12 } },
@@ -55,17 +54,29 @@ export const siblings: Question = {
         { name: `${name}: segments`, value: segments, unit: 'per 1,000 tasks' },
         { name: `${name}: log of the database`, value: wal / 1_000, unit: 'bytes a task' },
       );
+      if (count === 1) continue;
+      const apart = (await costsOf('apart', count)).serverCpu;
+      samples.push(
+        { name: `${name} with nothing in common: server CPU`, value: apart, unit: 'ms per 1,000 tasks' },
+        { name: `${name}: server CPU ÷ of one`, value: serverCpu / one, unit: '' },
+        {
+          name: `${name}: server CPU ÷ with nothing in common`,
+          value: serverCpu / apart,
+          unit: '',
+          target: { atMost: 1 + FLAT },
+        },
+      );
     }
-    const [one = 0, ...more] = perTask;
-    samples.push({
-      name: `S2 server CPU a task, 2 to ${MOST_SERVERS} servers ÷ one`,
-      value: Math.max(...more) / one,
-      unit: '',
-      target: { atMost: 1 + FLAT },
-    });
     return samples;
   },
 };
+
+async function costsOf(kind: 'start' | 'apart', count: number): Promise<Costs> {
+  await using database = await MeasuredDatabase.start();
+  await using farms = await MeasuredFarms[kind](database, count, 1);
+  await squaresEach(farms.list, WARM_UP_EACH);
+  return await farms.measure(TASKS_EACH * count, () => squaresEach(farms.list, TASKS_EACH));
+}
 
 /** The same number of tasks from each client, at the same time. Every value is compared. */
 async function squaresEach(farms: readonly MeasuredFarm[], tasks: number): Promise<void> {

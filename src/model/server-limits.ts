@@ -8,6 +8,9 @@ export const PULSE_INTERVAL = 1_000;
 /** Milliseconds between two pulses that hints ask for: a hint a commit would be as many pulses. */
 export const HINT_SPACING = 50;
 
+/** Milliseconds, at least, between two pulses in which servers say something of themselves: a little less than a pulse, so that each regular one does. */
+export const FACTS_INTERVAL = 900;
+
 /** Milliseconds of silence, by the store's clock, after which a server is over: five missed pulses and some air (promise with TAKEOVER_GRACE: 15 s). */
 export const SERVER_LEASE = 6_000;
 

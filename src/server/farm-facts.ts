@@ -48,7 +48,7 @@ export class FarmFacts {
     elsewhere.leave = () => {
       this.#spread.leaving = true;
       // Where nobody can be told now, its workers go all the same when they are cut off.
-      this.#siblings.refresh().catch(() => undefined);
+      this.#siblings.tell().catch(() => undefined);
     };
     elsewhere.addresses = () => this.#places.map(({ url }) => url).slice(0, SERVERS);
     elsewhere.betterPlaces = (worker) => this.#spread.betterPlaces(worker).slice(0, SERVERS);

@@ -2,9 +2,16 @@ import type { Epoch, JobId, LeaseId, WorkerId } from '../model/ids.ts';
 import { hasEnded, type Job, type JobProgress, type ProgressChange } from '../model/job.ts';
 import { changedProgress, changeOf, isNoChange } from '../model/progress.ts';
 import type { Write } from '../model/records.ts';
-import { HINT_SPACING, PULSE_INTERVAL } from '../model/server-limits.ts';
+import { FACTS_INTERVAL, HINT_SPACING, PULSE_INTERVAL } from '../model/server-limits.ts';
 import type { HeldLease } from '../model/worker.ts';
-import { type Pulse, type ServerRecord, type SharedStore, type Store, StoreError } from '../store/store.ts';
+import {
+  type FarmRecord,
+  type Pulse,
+  type ServerRecord,
+  type SharedStore,
+  type Store,
+  StoreError,
+} from '../store/store.ts';
 import type { Clock } from './clock.ts';
 import type { Brain, Loop } from './loop.ts';
 import { notNow, RequestError } from './requests.ts';
@@ -79,6 +86,8 @@ export class Siblings {
   #lastPulse = Number.NEGATIVE_INFINITY;
   #pulsePlanned: (() => void) | undefined;
   #hungrySince = Number.NEGATIVE_INFINITY;
+  /** When this server last said something of itself. */
+  #toldAt = Number.NEGATIVE_INFINITY;
   #stopped = false;
   /** What this server says of itself. */
   facts: () => string = () => '';
@@ -210,6 +219,12 @@ export class Siblings {
     });
   }
 
+  /** As `refresh`, and others hear at once what this server says of itself. */
+  tell(): Promise<void> {
+    this.#toldAt = Number.NEGATIVE_INFINITY;
+    return this.refresh();
+  }
+
   #pulseAlone(): Promise<void> {
     return this.#loop.alone((brain) => this.#pulse(brain));
   }
@@ -252,7 +267,9 @@ export class Siblings {
 
   async #pulse(brain: Brain): Promise<void> {
     this.#lastPulse = this.#clock.now();
-    const pulse = await this.#shared.pulse(brain.epoch, this.facts());
+    const tells = this.#lastPulse >= this.#toldAt + FACTS_INTERVAL;
+    if (tells) this.#toldAt = this.#lastPulse;
+    const pulse = await this.#shared.pulse(brain.epoch, tells ? this.facts() : undefined);
     if (!this.#loop.has(brain)) return;
     for (const { id, progress } of pulse.jobs) {
       const before = this.#known.get(id);
@@ -262,7 +279,7 @@ export class Siblings {
     await this.#noteEnded(pulse, brain);
     for (const { id, claimable, wanted } of pulse.jobs)
       this.#loop.post({ kind: 'jobPulsed', job: id, claimable, wanted });
-    this.#note(pulse);
+    if (pulse.farm !== undefined) this.#note(pulse.farm);
     for (const order of pulse.orders) this.#acts.ordered(order);
   }
 
@@ -273,7 +290,7 @@ export class Siblings {
     return taken;
   }
 
-  #note({ servers, tokens }: Pulse): void {
+  #note({ servers, tokens }: FarmRecord): void {
     const before = JSON.stringify(this.#servers);
     this.#servers = servers;
     if (JSON.stringify(servers) !== before) this.#acts.serversChanged();

@@ -96,11 +96,12 @@ export interface Store {
 /** What servers that share a store need of it beyond the rest (D18 to D22). Times are those of the store's clock. */
 export interface SharedStore {
   /**
-   * Says that this server lives, and what it says of itself; ends the time of servers that were silent for SERVER_LEASE, and
-   * frees what those held that have been over for TAKEOVER_GRACE. Rejects with `fenced` if its own time is over. Returns what is to
-   * be known of the farm. Once in PULSE_INTERVAL, and after a hint.
+   * Says that this server lives; ends the time of servers that were silent for SERVER_LEASE, and frees what those held that have been
+   * over for TAKEOVER_GRACE. Rejects with `fenced` if its own time is over. Returns what is to be known of the farm. Once in
+   * PULSE_INTERVAL, and after a hint. `facts`: what it says of itself, for what the others say of themselves; without it only the
+   * jobs and orders are read, which is what hints are about.
    */
-  pulse(epoch: Epoch, facts: string): Promise<Pulse>;
+  pulse(epoch: Epoch, facts?: string): Promise<Pulse>;
 
   /**
    * Workers came here with leases of other servers: takes the tasks of those whose server is over, as parts of their blocks
@@ -121,12 +122,17 @@ export interface SharedStore {
 export interface Pulse {
   /** All that have not ended, in the order of their numbers. */
   readonly jobs: readonly PulseJob[];
+  /** What other servers left for this one, oldest first; they are not told again. */
+  readonly orders: readonly string[];
+  /** Absent where this one said nothing of itself. */
+  readonly farm?: FarmRecord;
+}
+
+export interface FarmRecord {
   /** Servers that live, this one among them, by epoch. */
   readonly servers: readonly ServerRecord[];
   /** Another number: tokens were written. */
   readonly tokens: number;
-  /** What other servers left for this one, oldest first; they are not told again. */
-  readonly orders: readonly string[];
 }
 
 export interface PulseJob {

@@ -41,7 +41,11 @@ test('two servers over one PostgreSQL are one farm: workers spread, any server s
     Array.from({ length: count }, () => ({ url: counter.url, millis }));
   const shared = await farm.map(counted, inputs(40, 100), { name: 'shared' });
   assert.equal((await shared.values()).length, 40);
-  for (const { id, done } of await workersOf(first)) assert.ok(done > 0, `worker ${id} did nothing`);
+  // What the other server's have done is known here with its next pulse.
+  await waitFor(async () => (await workersOf(first)).every(({ done }) => done > 0), {
+    what: 'each worker to have done something',
+    timeout: 10_000,
+  });
 
   // Through the server that does not have it.
   const [elsewhere] = (await own(second)) as [WorkerView];

@@ -6,6 +6,7 @@ import { splitBlock } from '../parts.ts';
 import { rangeBlockCount } from '../reopen.ts';
 import {
   type ClaimedBlock,
+  type FarmRecord,
   type Pulse,
   type Recovered,
   type SharedStore,
@@ -76,18 +77,20 @@ export class MemoryMember implements SharedStore {
     return { blocks, leases: leases.sort((a, b) => a.lease - b.lease) };
   }
 
-  pulse(epoch: Epoch, facts: string): Promise<Pulse> {
+  pulse(epoch: Epoch, facts?: string): Promise<Pulse> {
     return this.#change((disk) => {
       const me = this.fence(epoch);
       const now = this.#now();
       if (me.aliveUntil < now) me.steadySince = now;
       me.aliveUntil = now + SERVER_LEASE;
-      me.facts = facts;
+      if (facts !== undefined) me.facts = facts;
       if (me.steadySince + SERVER_LEASE <= now)
         for (const [other, { aliveUntil }] of disk.members) if (aliveUntil < now) this.#end(other, now);
       for (const [other, { overAt }] of [...disk.members])
         if (overAt !== undefined && overAt + TAKEOVER_GRACE <= now) this.#free(other);
-      return { ...this.#look(epoch, now), orders: me.orders.splice(0) };
+      const jobs = this.#jobs(epoch, now);
+      const orders = me.orders.splice(0);
+      return facts === undefined ? { jobs, orders } : { jobs, orders, farm: this.#farm() };
     });
   }
 
@@ -190,17 +193,21 @@ export class MemoryMember implements SharedStore {
     return taken;
   }
 
-  #look(epoch: Epoch, now: Millis): Omit<Pulse, 'orders'> {
-    const { jobs, members, hunger, tokenWrites } = this.#disk;
+  #jobs(epoch: Epoch, now: Millis): Pulse['jobs'] {
+    const { jobs, members, hunger } = this.#disk;
     const open = [...jobs].filter(([, job]) => !hasEnded(job.progress.state)).sort(([a], [b]) => a - b);
     const lives = (of: Epoch): boolean => members.has(of) && members.get(of)?.overAt === undefined;
+    return open.map(([id, job]) => ({
+      id,
+      progress: job.progress,
+      claimable: isClaimable(job),
+      wanted: [...(hunger.get(id) ?? [])].some(([of, at]) => of !== epoch && at > now - HUNGER_TIME && lives(of)),
+    }));
+  }
+
+  #farm(): FarmRecord {
+    const { members, tokenWrites } = this.#disk;
     return {
-      jobs: open.map(([id, job]) => ({
-        id,
-        progress: job.progress,
-        claimable: isClaimable(job),
-        wanted: [...(hunger.get(id) ?? [])].some(([of, at]) => of !== epoch && at > now - HUNGER_TIME && lives(of)),
-      })),
       servers: [...members]
         .filter(([, { overAt }]) => overAt === undefined)
         .map(([of, { facts, since }]) => ({ epoch: of, facts, since })),

@@ -107,7 +107,7 @@ function rowsOf(result: pg.QueryResult | pg.QueryResult[]): Rows {
 
 /** All of what was sent together: the first that failed says why, since the others failed with it. */
 export async function together<Answers extends readonly unknown[]>(
-  sent: readonly [...{ [At in keyof Answers]: Promise<Answers[At]> }],
+  sent: readonly [...{ [At in keyof Answers]: Promise<Answers[At]> | Answers[At] }],
 ): Promise<Answers> {
   const settled = await Promise.allSettled(sent);
   const failed = settled.find((each) => each.status === 'rejected');

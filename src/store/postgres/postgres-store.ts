@@ -165,7 +165,7 @@ export class PostgresStore implements Store, SharedStore {
     );
   }
 
-  pulse(epoch: Epoch, facts: string) {
+  pulse(epoch: Epoch, facts?: string) {
     return this.#pulses.pulse(epoch, facts);
   }
 

@@ -1,6 +1,6 @@
 import type { Epoch } from '../../model/ids.ts';
 import { MEMBER_MEMORY } from '../../model/server-limits.ts';
-import type { Pulse, PulseJob, ServerRecord } from '../store.ts';
+import type { FarmRecord, Pulse, PulseJob, ServerRecord } from '../store.ts';
 import { type Connection, type Row, type Statement, together } from './connection.ts';
 import { type Line, transaction } from './line.ts';
 import type { Members, SharedTimes } from './members.ts';
@@ -82,26 +82,25 @@ export class Pulses {
     this.#times = times;
   }
 
-  pulse(epoch: Epoch, facts: string): Promise<Pulse> {
+  pulse(epoch: Epoch, facts?: string): Promise<Pulse> {
     const { lease, grace, hunger } = this.#times;
     return this.#line.run(async (connection) => {
-      const isKnown = this.#told?.epoch === epoch && this.#told.facts === facts;
+      const isKnown = facts === undefined || (this.#told?.epoch === epoch && this.#told.facts === facts);
       const said = connection.query(sql.live, [epoch, lease, isKnown ? null : JSON.stringify(facts), grace]);
       const [{ rows }] = await together([said]);
       const row = rows[0] as Row;
       if (row['current'] === 0) await this.#members.notCurrent(connection, epoch);
-      this.#told = { epoch, facts };
+      if (facts !== undefined) this.#told = { epoch, facts };
       if (row['due'] === true) await this.#free(connection);
-      const [jobs, servers, orders] = await together([
+      const [jobs, orders, servers] = await together([
         connection.query(sql.jobs, [epoch, hunger]),
-        connection.query(sql.servers, []),
         connection.query(sql.orders, [epoch]),
+        facts === undefined ? undefined : connection.query(sql.servers, []),
       ]);
       return {
         jobs: jobs.rows.map(pulseJobOf),
-        servers: servers.rows.filter((each) => each['epoch'] !== null).map(serverOf),
-        tokens: servers.rows[0]?.['token_writes'] as number,
         orders: orders.rows.map((each) => JSON.parse(each['text'] as string) as string),
+        ...(servers !== undefined && { farm: farmOf(servers.rows) }),
       };
     });
   }
@@ -130,6 +129,13 @@ export class Pulses {
 function pulseJobOf(row: Row): PulseJob {
   const { job: id, claimable, wanted } = row;
   return { id, progress: progressOf(row), claimable, wanted };
+}
+
+function farmOf(rows: readonly Row[]): FarmRecord {
+  return {
+    servers: rows.filter((each) => each['epoch'] !== null).map(serverOf),
+    tokens: rows[0]?.['token_writes'] as number,
+  };
 }
 
 function serverOf(row: Row): ServerRecord {

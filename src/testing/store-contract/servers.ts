@@ -6,7 +6,7 @@ import type { BlockRecord, JobProgress, JobSpec } from '../../model/job.ts';
 import type { Write } from '../../model/records.ts';
 import { indexesOf } from '../../model/runs.ts';
 import { SERVER_LEASE } from '../../model/server-limits.ts';
-import type { Pulse, Recovered, SharedStore, Store } from '../../store/store.ts';
+import type { FarmRecord, Pulse, Recovered, SharedStore, Store } from '../../store/store.ts';
 import { aJob } from '../store-records.ts';
 import type { StoreHome } from './home.ts';
 
@@ -40,8 +40,10 @@ export class Server {
     return this.store.commit(writes, this.epoch);
   }
 
-  pulse(facts = ''): Promise<Pulse> {
-    return this.shared.pulse(this.epoch, facts);
+  async pulse(facts = ''): Promise<Pulse & FarmRecord> {
+    const pulse = await this.shared.pulse(this.epoch, facts);
+    assert.ok(pulse.farm !== undefined);
+    return { ...pulse, ...pulse.farm };
   }
 
   /** The same process begins anew: a new epoch, and what it held. */

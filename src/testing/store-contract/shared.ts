@@ -38,6 +38,19 @@ function membership(makeHome: MakeSharedHome): void {
     assert.ok(Number.isInteger(first?.since));
   });
 
+  sharedRule(
+    'D18 a pulse that a hint asked for says nothing of the servers, and nothing new of its own',
+    makeHome,
+    async (farm) => {
+      const [a, b] = [await farm.join(), await farm.join()];
+      const job = await a.job();
+      await a.pulse('what a says');
+      const short = await a.shared.pulse(a.epoch);
+      assert.deepEqual([short.jobs.map(({ id }) => id), short.farm], [[job], undefined]);
+      assert.equal((await b.pulse()).servers[0]?.facts, 'what a says');
+    },
+  );
+
   sharedRule('D18 a server that starts again is not what it was before', makeHome, async (farm) => {
     const a = await farm.join();
     const job = await a.job();
