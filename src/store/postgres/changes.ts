@@ -20,6 +20,8 @@ export interface HeldJob {
   /** Of a job that is new. */
   readonly spec?: JobSpec;
   progress: JobProgress;
+  /** Of the row that this one takes the place of. */
+  readonly version: number;
   lastSegment: number;
   inputsEnd: number;
   readonly claimedTo: number;
@@ -145,7 +147,7 @@ export class Changes {
     if (this.jobs.has(job) || this.#found.forgetting.has(job)) {
       throw new StoreError('conflict', `job ${job} is there already`);
     }
-    this.jobs.set(job, { spec, progress, lastSegment: 0, inputsEnd: 0, claimedTo: 0, isChanged: true });
+    this.jobs.set(job, { spec, progress, version: 0, lastSegment: 0, inputsEnd: 0, claimedTo: 0, isChanged: true });
     for (const { sha256 } of codesOf(spec)) this.blobRefs.push({ job, sha256 });
   }
 

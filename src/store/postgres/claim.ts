@@ -44,7 +44,7 @@ const sql = {
       INSERT INTO blocks (job, first, epoch, part, count, generation, ended, exceptions, change)
       SELECT $4, first, $1, part, count, generation, ended, exceptions, $2 FROM freed
       UNION ALL
-      SELECT $4, first, $1, part, count, (SELECT generation FROM progress WHERE job = $4), NULL, NULL, $2 FROM fresh
+      SELECT $4, first, $1, part, count, (SELECT generation FROM progress WHERE job = $4 ORDER BY version DESC LIMIT 1), NULL, NULL, $2 FROM fresh
       ON CONFLICT (job, first, epoch, part) DO UPDATE SET count = excluded.count, generation = excluded.generation,
         ended = excluded.ended, exceptions = excluded.exceptions, change = excluded.change
       RETURNING *

@@ -36,8 +36,9 @@ async function look(connection: Connection, writes: readonly Write[]): Promise<F
     lines(keys.map(({ owner }) => JSON.stringify(owner))),
     lines(keys.map(({ key }) => JSON.stringify(key))),
   ];
-  const [locked, forgetting, idempotent] = await together<[Rows, Rows, Rows]>([
+  const [, locked, forgetting, idempotent] = await together<[Rows, Rows, Rows, Rows]>([
     jobs.size === 0 ? nothing : connection.query(sql.lock, [ids]),
+    jobs.size === 0 ? nothing : connection.query(sql.held, [ids]),
     isNew ? connection.query(sql.beingForgotten, [ids]) : nothing,
     keys.length === 0 ? nothing : connection.query(sql.idempotent, names),
   ]);
@@ -56,7 +57,7 @@ const nothing: Promise<Rows> = Promise.resolve({ rows: [], count: 0, command: ''
 
 function heldJob(row: Rows['rows'][number]): HeldJob {
   const { last_segment: lastSegment, inputs_end: inputsEnd, claimed_to: claimedTo } = row;
-  return { progress: progressOf(row), lastSegment, inputsEnd, claimedTo, isChanged: false };
+  return { progress: progressOf(row), version: row['version'], lastSegment, inputsEnd, claimedTo, isChanged: false };
 }
 
 export function idempotencyOf(row: Rows['rows'][number]): IdempotencyRow {
@@ -115,6 +116,7 @@ function* progress({ jobs, claimedTo }: Changes): Generator<Query> {
 function progressValues(rows: readonly (readonly [JobId, HeldJob])[]): string[] {
   return [
     numbers(rows.map(([id]) => id)),
+    numbers(rows.map(([, { version }]) => version + 1)),
     numbers(rows.map(([, { lastSegment }]) => lastSegment)),
     numbers(rows.map(([, { inputsEnd }]) => inputsEnd)),
     ...progressArrays(rows.map(([, held]) => held.progress)),

@@ -8,7 +8,8 @@ import { transaction } from './line.ts';
 const statement = (name: string, text: string): Statement => ({ name: `manyhands_forget_${name}`, text });
 
 const sql = {
-  state: statement('state', `SELECT state FROM progress WHERE job = $1 FOR UPDATE`),
+  lock: statement('lock', `SELECT FROM jobs WHERE id = $1 FOR UPDATE`),
+  state: statement('state', `SELECT state FROM progress WHERE job = $1 ORDER BY version DESC LIMIT 1`),
   begin: [
     statement('begin', `INSERT INTO forgetting (job) VALUES ($1)`),
     ...['progress', 'frontiers', 'idempotency', 'leases', 'blocks', 'hunger'].map((table) =>
@@ -39,7 +40,7 @@ const sql = {
 /** One step of deleting an ended job; true: nothing is left (D8). */
 export async function forgetStep(connection: Connection, job: JobId): Promise<boolean> {
   const begun = await transaction(connection, async () => {
-    const { rows } = await connection.query(sql.state, [job]);
+    const [, { rows }] = await together([connection.query(sql.lock, [job]), connection.query(sql.state, [job])]);
     const state = rows[0]?.['state'];
     if (state === undefined) return { value: false, sent: [] };
     if (!hasEnded(state)) throw new StoreError('conflict', `job ${job} has not ended; cancel it first`);

@@ -6,6 +6,14 @@ import type { Row } from './connection.ts';
 export const PROGRESS_COLUMNS = `state, open, total, done, failed, cancelled, retried, lost, copied, recalled, segments,
   generation, busy_micros, started_at, ended_at, reason`;
 
+/**
+ * The newest progress of the job that `of` names, as `progress`. Read from the newest end: where something keeps old versions from being
+ * cleared away (an old snapshot in the same database), they are behind it and cost nothing.
+ */
+export function newestProgress(of: string): string {
+  return `LATERAL (SELECT * FROM progress WHERE progress.job = ${of} ORDER BY version DESC LIMIT 1) AS progress`;
+}
+
 export function progressOf(row: Row): JobProgress {
   const optional = (name: string, value: unknown): object => (value === null ? {} : { [name]: value });
   return {

@@ -4,7 +4,7 @@ import type { FarmRecord, Pulse, PulseJob, ServerRecord } from '../store.ts';
 import { type Connection, type Row, type Statement, together } from './connection.ts';
 import { type Line, transaction } from './line.ts';
 import type { Members, SharedTimes } from './members.ts';
-import { progressOf } from './progress-row.ts';
+import { newestProgress, progressOf } from './progress-row.ts';
 
 const sql = {
   /** A server whose pulses have come without a gap ends those that were silent for too long. */
@@ -29,11 +29,11 @@ const sql = {
     name: 'manyhands_pulse_jobs',
     text: `
     SELECT progress.*, CASE WHEN range_count IS NULL THEN claimed_to < inputs_end ELSE claimed_to < range_count END
-        OR EXISTS (SELECT 1 FROM blocks WHERE blocks.job = progress.job AND blocks.epoch = 0) AS claimable,
+        OR EXISTS (SELECT 1 FROM blocks WHERE blocks.job = frontiers.job AND blocks.epoch = 0) AS claimable,
       EXISTS (SELECT 1 FROM hunger JOIN members ON members.epoch = hunger.epoch AND over_at IS NULL
-        WHERE hunger.job = progress.job AND hunger.epoch <> $1
+        WHERE hunger.job = frontiers.job AND hunger.epoch <> $1
           AND at > clock_timestamp() - $2::float8 * interval '1 millisecond') AS wanted
-    FROM progress JOIN frontiers USING (job) WHERE state IN ('active', 'paused') ORDER BY job`,
+    FROM frontiers, ${newestProgress('frontiers.job')} WHERE NOT frontiers.ended ORDER BY frontiers.job`,
   },
   servers: {
     name: 'manyhands_servers',

@@ -7,20 +7,20 @@ import type { BatchQuery, SegmentQuery, StoredBatch, StoredSegment, TaskHistory 
 import { lines } from './arrays.ts';
 import { idempotencyOf } from './commit.ts';
 import type { Connection, Row, Statement } from './connection.ts';
-import { progressOf } from './progress-row.ts';
+import { newestProgress, progressOf } from './progress-row.ts';
 
-const JOBS = 'SELECT progress.*, spec, claimed_to FROM progress JOIN jobs ON id = job JOIN frontiers USING (job)';
+const JOBS = `SELECT progress.*, spec, claimed_to FROM jobs JOIN frontiers ON frontiers.job = id, ${newestProgress('id')}`;
 /** Rows so far, and how many bytes come before each: of those that begin within the bytes asked for. */
 const WITHIN = 'sum(octet_length(packed)) OVER (ORDER BY seq)';
 
 const statement = (name: string, text: string): Statement => ({ name: `manyhands_read_${name}`, text });
 
 const sql = {
-  job: statement('job', `${JOBS} WHERE job = $1`),
-  openJobs: statement('open_jobs', `${JOBS} WHERE state IN ('active', 'paused') ORDER BY job`),
+  job: statement('job', `${JOBS} WHERE id = $1`),
+  openJobs: statement('open_jobs', `${JOBS} WHERE NOT ended ORDER BY id`),
   jobs: statement(
     'jobs',
-    `${JOBS} WHERE job < $1 AND ($2::text[] IS NULL OR state = ANY ($2)) ORDER BY job DESC LIMIT $3`,
+    `${JOBS} WHERE id < $1 AND ($2::text[] IS NULL OR state = ANY ($2)) ORDER BY id DESC LIMIT $3`,
   ),
   forgetting: statement('forgetting', 'SELECT job FROM forgetting ORDER BY job'),
   range: statement('range', 'SELECT spec FROM jobs WHERE id = $1'),

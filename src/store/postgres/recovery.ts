@@ -6,7 +6,7 @@ import { type Statement, together } from './connection.ts';
 import type { Change } from './members.ts';
 import { read } from './reader.ts';
 
-const OPEN = `(SELECT job FROM progress WHERE state IN ('active', 'paused'))`;
+const OPEN = '(SELECT job FROM frontiers WHERE NOT ended)';
 
 const sql = {
   blocks: {

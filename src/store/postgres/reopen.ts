@@ -6,13 +6,13 @@ import { failuresByBlock, rangeBlockCount, reopened } from '../reopen.ts';
 import { concatenated, lines, numbers } from './arrays.ts';
 import { type Connection, type Statement, together } from './connection.ts';
 import { type Sent, transaction } from './line.ts';
-import { progressArrays, progressOf } from './progress-row.ts';
+import { newestProgress, progressArrays, progressOf } from './progress-row.ts';
 import { commitStatements } from './statements.ts';
 
 const sql = {
-  lock: {
-    name: 'manyhands_reopen_lock',
-    text: `SELECT progress.*, spec FROM progress JOIN jobs ON id = job WHERE job = $1 FOR NO KEY UPDATE OF progress`,
+  job: {
+    name: 'manyhands_reopen_job',
+    text: `SELECT progress.*, spec FROM jobs, ${newestProgress('id')} WHERE id = $1`,
   },
   failed: {
     name: 'manyhands_reopen_failed',
@@ -44,7 +44,10 @@ export class Reopening {
 
   async #reopen(connection: Connection): Promise<Sent<number>> {
     const job = this.#job;
-    const { rows } = await connection.query(sql.lock, [job]);
+    const [, { rows }] = await together([
+      connection.query(commitStatements.lock, [[job]]),
+      connection.query(sql.job, [job]),
+    ]);
     const [row] = rows;
     if (row === undefined) return { value: 0, sent: [] };
     const progress = progressOf(row);
@@ -66,7 +69,12 @@ export class Reopening {
       tasks += countRuns(runs);
     }
     this.#begun = { generation: next.generation, tasks };
-    const one = [numbers([job]), numbers([row['last_segment']]), numbers([row['inputs_end']])];
+    const one = [
+      numbers([job]),
+      numbers([row['version'] + 1]),
+      numbers([row['last_segment']]),
+      numbers([row['inputs_end']]),
+    ];
     return {
       value: tasks,
       sent: [

@@ -84,6 +84,7 @@ CREATE TABLE frontiers (
   ended boolean NOT NULL,
   PRIMARY KEY (job)
 ) WITH (fillfactor=30, autovacuum_vacuum_scale_factor=0.05, autovacuum_vacuum_threshold=1000);
+CREATE INDEX frontiers_open ON public.frontiers USING btree (job) WHERE (NOT ended);
 
 CREATE TABLE hunger (
   job bigint NOT NULL,
@@ -155,6 +156,7 @@ CREATE TABLE orders (
 
 CREATE TABLE progress (
   job bigint NOT NULL,
+  version bigint NOT NULL,
   state text NOT NULL,
   open boolean NOT NULL,
   total bigint NOT NULL,
@@ -173,9 +175,8 @@ CREATE TABLE progress (
   reason text,
   last_segment bigint NOT NULL,
   inputs_end bigint NOT NULL,
-  PRIMARY KEY (job)
-) WITH (fillfactor=30, autovacuum_vacuum_scale_factor=0.05, autovacuum_vacuum_threshold=1000);
-CREATE INDEX progress_open ON public.progress USING btree (job) WHERE (state = ANY (ARRAY['active'::text, 'paused'::text]));
+  PRIMARY KEY (job, version)
+) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=2000);
 
 CREATE TABLE segments (
   job bigint NOT NULL,

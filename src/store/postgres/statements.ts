@@ -1,5 +1,5 @@
 import type { Statement } from './connection.ts';
-import { PROGRESS_COLUMNS, unnestedProgress } from './progress-row.ts';
+import { newestProgress, PROGRESS_COLUMNS, unnestedProgress } from './progress-row.ts';
 
 const named = (name: string, text: string): Statement => ({ name: `manyhands_${name}`, text });
 
@@ -14,10 +14,12 @@ export const commitStatements = {
     `UPDATE members SET last_commit = $2 WHERE epoch = $1 AND over_at IS NULL AND last_commit = $3`,
   ),
   member: named('member', `SELECT last_commit, over_at IS NOT NULL AS over FROM members WHERE epoch = $1`),
-  lock: named(
-    'lock',
-    `SELECT progress.*, claimed_to FROM progress JOIN frontiers USING (job)
-     WHERE job = ANY ($1::bigint[]) ORDER BY job FOR NO KEY UPDATE OF progress`,
+  /** Whoever says something of jobs locks these rows, which never change, and then reads what is newest. */
+  lock: named('lock', `SELECT FROM jobs WHERE id = ANY ($1::bigint[]) ORDER BY id FOR NO KEY UPDATE`),
+  held: named(
+    'held',
+    `SELECT progress.*, claimed_to FROM frontiers, ${newestProgress('frontiers.job')}
+     WHERE frontiers.job = ANY ($1::bigint[])`,
   ),
   beingForgotten: named('being_forgotten', `SELECT job FROM forgetting WHERE job = ANY ($1::bigint[])`),
   idempotent: named(
@@ -34,18 +36,19 @@ export const commitStatements = {
   ),
   newProgress: named(
     'add_progress',
-    `INSERT INTO progress (job, last_segment, inputs_end, ${PROGRESS_COLUMNS})
-     SELECT * FROM unnest(${whole(1)}, ${whole(2)}, ${whole(3)}, ${unnestedProgress(4)})`,
+    `INSERT INTO progress (job, version, last_segment, inputs_end, ${PROGRESS_COLUMNS})
+     SELECT * FROM unnest(${whole(1)}, ${whole(2)}, ${whole(3)}, ${whole(4)}, ${unnestedProgress(5)})`,
   ),
+  /** A version takes the place of the one before. Never an update: its old versions would all be walked to get to the newest one. */
   progress: named(
     'progress',
-    `UPDATE progress SET (last_segment, inputs_end, ${PROGRESS_COLUMNS}) = (t.last_segment, t.inputs_end,
-       ${PROGRESS_COLUMNS.split(',')
-         .map((column) => `t.${column.trim()}`)
-         .join(', ')})
-     FROM unnest(${whole(1)}, ${whole(2)}, ${whole(3)}, ${unnestedProgress(4)})
-       AS t (job, last_segment, inputs_end, ${PROGRESS_COLUMNS})
-     WHERE progress.job = t.job`,
+    `WITH t AS MATERIALIZED (
+       SELECT * FROM unnest(${whole(1)}, ${whole(2)}, ${whole(3)}, ${whole(4)}, ${unnestedProgress(5)})
+         AS t (job, version, last_segment, inputs_end, ${PROGRESS_COLUMNS})
+     ), before AS (
+       DELETE FROM progress USING t WHERE progress.job = t.job AND progress.version = t.version - 1
+     )
+     INSERT INTO progress (job, version, last_segment, inputs_end, ${PROGRESS_COLUMNS}) SELECT * FROM t`,
   ),
   claimedTo: named(
     'claimed_to',

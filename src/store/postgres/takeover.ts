@@ -12,8 +12,8 @@ const sql = {
   /** The jobs first, as whoever ends one does. */
   jobs: {
     name: 'manyhands_jobs_of_leases',
-    text: `SELECT job FROM progress WHERE job IN (SELECT job FROM leases WHERE lease = ANY ($1::bigint[]))
-      ORDER BY job FOR NO KEY UPDATE`,
+    text: `SELECT id FROM jobs WHERE id IN (SELECT job FROM leases WHERE lease = ANY ($1::bigint[]))
+      ORDER BY id FOR NO KEY UPDATE`,
   },
   leases: {
     name: 'manyhands_leases_of_others',

@@ -1,8 +1,9 @@
 /**
- * A row for each noun, records as JSON in their rows. What changes all the time is in narrow rows of its own, on pages that have
- * room for the next versions (HOT), and is vacuumed after a few thousand changes and not after a share of the table.
+ * A row for each noun, records as JSON in their rows. What changes all the time is in narrow rows of its own, and is vacuumed after a
+ * few thousand changes and not after a share of the table. What changes with each commit is never updated but replaced by a row with
+ * the next number, and read from that end: old versions that cannot be cleared away, since somebody has an old snapshot, are behind it.
  *
- * The progress of a job is locked by each commit that says something of it; what claims change is in another row (`frontiers`), so
+ * Each commit that says something of a job locks its row in `jobs`; what claims change is in another row (`frontiers`), so
  * that neither waits for the other. Values are compressed by nobody: they were packed by who made them.
  */
 export const start = `
@@ -34,7 +35,8 @@ CREATE TABLE jobs (
 );
 
 CREATE TABLE progress (
-  job bigint PRIMARY KEY,
+  job bigint NOT NULL,
+  version bigint NOT NULL,
   state text NOT NULL,
   open boolean NOT NULL,
   total bigint NOT NULL,
@@ -52,9 +54,9 @@ CREATE TABLE progress (
   ended_at double precision,
   reason text,
   last_segment bigint NOT NULL,
-  inputs_end bigint NOT NULL
-) WITH (fillfactor = 30, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000);
-CREATE INDEX progress_open ON progress (job) WHERE state IN ('active', 'paused');
+  inputs_end bigint NOT NULL,
+  PRIMARY KEY (job, version)
+) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 2000);
 
 CREATE TABLE frontiers (
   job bigint PRIMARY KEY,
@@ -62,6 +64,7 @@ CREATE TABLE frontiers (
   range_count bigint,
   ended boolean NOT NULL
 ) WITH (fillfactor = 30, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000);
+CREATE INDEX frontiers_open ON frontiers (job) WHERE NOT ended;
 
 CREATE TABLE inputs (
   job bigint NOT NULL,
