@@ -98,8 +98,8 @@ export interface SharedStore {
   /**
    * Says that this server lives; ends the time of servers that were silent for SERVER_LEASE, and frees what those held that have been
    * over for TAKEOVER_GRACE. Rejects with `fenced` if its own time is over. Returns what is to be known of the farm. Once in
-   * PULSE_INTERVAL, and after a hint. `facts`: what it says of itself, for what the others say of themselves; without it only the
-   * jobs and orders are read, which is what hints are about.
+   * PULSE_INTERVAL, and after a hint. `facts`: what it says of itself, for what the others say of themselves. Without it the jobs and
+   * orders are read, which is what hints are about, and nothing is said: not even that it lives.
    */
   pulse(epoch: Epoch, facts?: string): Promise<Pulse>;
 

@@ -111,7 +111,7 @@ export class PartitionedFarm {
    * dead. One that begins again by itself is none of these: it came back in the same moment.
    */
   async members(): Promise<{ alive: string[]; blamed: string[]; begun: number }> {
-    const text = `SELECT epoch, facts, since, over_at, over_at >= alive_until AS silent FROM members ORDER BY epoch`;
+    const text = `SELECT epoch, facts, since, over_at, over_at >= alive_until AS silent FROM members JOIN beats USING (epoch) ORDER BY epoch`;
     const rows = (await this.postgres.query(text, this.database.name)) as unknown as Member[];
     const members = rows.map((row) => ({ ...row, url: this.servers.find(({ url }) => row.facts.includes(url))?.url }));
     const cameBack = (gone: (typeof members)[number]) =>

@@ -81,16 +81,15 @@ export class MemoryMember implements SharedStore {
     return this.#change((disk) => {
       const me = this.fence(epoch);
       const now = this.#now();
+      if (facts === undefined) return { jobs: this.#jobs(epoch, now), orders: me.orders.splice(0) };
       if (me.aliveUntil < now) me.steadySince = now;
       me.aliveUntil = now + SERVER_LEASE;
-      if (facts !== undefined) me.facts = facts;
+      me.facts = facts;
       if (me.steadySince + SERVER_LEASE <= now)
         for (const [other, { aliveUntil }] of disk.members) if (aliveUntil < now) this.#end(other, now);
       for (const [other, { overAt }] of [...disk.members])
         if (overAt !== undefined && overAt + TAKEOVER_GRACE <= now) this.#free(other);
-      const jobs = this.#jobs(epoch, now);
-      const orders = me.orders.splice(0);
-      return facts === undefined ? { jobs, orders } : { jobs, orders, farm: this.#farm() };
+      return { jobs: this.#jobs(epoch, now), orders: me.orders.splice(0), farm: this.#farm() };
     });
   }
 

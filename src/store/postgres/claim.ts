@@ -5,6 +5,7 @@ import type { ClaimedBlock } from '../store.ts';
 import { blockOf } from './block-row.ts';
 import type { Connection, Row, Statement } from './connection.ts';
 import { type Members, NotCurrent } from './members.ts';
+import { FENCE } from './statements.ts';
 
 const sql = {
   /**
@@ -14,9 +15,7 @@ const sql = {
   claim: {
     name: 'manyhands_claim',
     text: `
-    WITH fence AS (
-      UPDATE members SET last_commit = $2 WHERE epoch = $1 AND over_at IS NULL AND last_commit = $3 RETURNING epoch
-    ), frontier AS MATERIALIZED (
+    WITH ${FENCE}, frontier AS MATERIALIZED (
       SELECT claimed_to, range_count FROM frontiers
       WHERE job = $4 AND NOT ended AND EXISTS (SELECT 1 FROM fence) FOR UPDATE
     ), chosen AS MATERIALIZED (

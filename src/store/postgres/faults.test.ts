@@ -9,6 +9,7 @@ import type { Write } from '../../model/records.ts';
 import { SERVER_LEASE } from '../../model/server-limits.ts';
 import { rejects } from '../../testing/store-contract/home.ts';
 import { aJob, aLease, aSegment, bytesOf, progressOf } from '../../testing/store-records.ts';
+import { Connection } from './connection.ts';
 import { openPostgresStore, type PostgresOptions, type PostgresStore } from './postgres-store.ts';
 
 // The system survives, and with it what was written but not synced.
@@ -41,6 +42,12 @@ const one = (job: number): Write[] => [
   aSegment(job, 1, 0, 1),
   { kind: 'progress', job, progress: progressOf(), change: { counted: { done: 1, segments: 1 }, set: {} } },
 ];
+
+async function pagesRead(name: string): Promise<number> {
+  const pages = ['heap_blks_hit', 'heap_blks_read', 'idx_blks_hit', 'idx_blks_read'].join(' + ');
+  const [row] = await server.query(`SELECT sum(${pages})::bigint AS pages FROM pg_statio_user_tables`, name);
+  return Number(row?.['pages']);
+}
 
 async function counted(store: PostgresStore, job: number): Promise<[number | undefined, number[]]> {
   const segments = await store.readSegments(job, { after: 0 }, 1e6);
@@ -181,7 +188,7 @@ test('a failover that lost what had been acknowledged is noticed (F-39)', async 
   const { store, epoch, name } = await subject(t);
   await store.commit([aJob(1)], epoch);
   await store.commit(one(1), epoch);
-  await server.query('UPDATE members SET last_commit = last_commit - 1', name);
+  await server.query('UPDATE commits SET number = number - 1', name);
   await rejects(store.commit(one(1), epoch), 'rewound', /not as new/);
   await rejects(store.claim(1, 1, epoch), 'rewound');
   await server.query('DELETE FROM members', name);
@@ -211,6 +218,42 @@ test('D16 what PostgreSQL finds damaged is told as that', async (t) => {
   await store.commit([aJob(1)], epoch);
   await server.query(`UPDATE jobs SET spec = '{"name": '`, name);
   await rejects(store.readJob(1), 'damaged', /not what was written/);
+});
+
+test('D27 under an old snapshot a commit reads no more than before, however many there were', async (t) => {
+  const { another, name } = await subject(t);
+  const store = await another();
+  const epoch = await store.start();
+  await store.commit([aJob(1, { range: { start: 0, step: 1, count: 10 ** 9 } })], epoch);
+  const neighbour = await Connection.open({ url: server.url(name), prepares: false });
+  cleanUp(t, () => neighbour.close());
+  await neighbour.plain('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT txid_current() FROM progress');
+  const group = (at: number): Write[] => [
+    ...one(1),
+    aLease(1, 0, 1, at, epoch),
+    { kind: 'leaseEnded', lease: leaseId(epoch, at - 1) },
+  ];
+  let at = 1;
+  const pages = async (): Promise<number> => {
+    // A session tells of itself at the end of a transaction, once a second.
+    await sleep(1_100);
+    await store.pulse(epoch, '');
+    return await pagesRead(name);
+  };
+  /** Pages that a commit, a claim and a pulse look at, in the cache or not. */
+  const pagesEach = async (): Promise<number> => {
+    const [before, rounds] = [await pages(), 50];
+    for (let round = 0; round < rounds; round++) {
+      await store.commit(group(++at), epoch);
+      await store.claim(1, 1, epoch);
+      await store.pulse(epoch);
+    }
+    return ((await pages()) - before) / rounds;
+  };
+  const first = await pagesEach();
+  for (let round = 0; round < 1_000; round++) await store.commit(group(++at), epoch);
+  const last = await pagesEach();
+  assert.ok(last < 1.3 * first, `${first} pages at first, ${last} after 1,000 commits`);
 });
 
 test('hints reach the other servers, also after the line was cut, and not oneself', async (t) => {

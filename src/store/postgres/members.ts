@@ -19,7 +19,7 @@ export interface Change<Look, Value> {
 
 /** What this process knows of an epoch of its own. */
 interface Own {
-  /** The number of the last change that was acknowledged, as its row has it. */
+  /** The number of the last change that was acknowledged: there is a row of it, until the next one takes its place. */
   acked: number;
   /** Changes are numbered, each try anew. */
   tried: number;
@@ -30,10 +30,15 @@ interface Own {
 const sql = {
   join: {
     name: 'manyhands_join',
-    text: `WITH next AS (UPDATE farm SET epoch = greatest(epoch, $1) + 1 RETURNING epoch)
-      INSERT INTO members (epoch, facts, since, alive_until, steady_since, over_at, freed, last_commit)
-      SELECT epoch, '""', now(), clock_timestamp() + $2::float8 * interval '1 millisecond', clock_timestamp(), NULL, false, 0 FROM next
-      RETURNING epoch`,
+    text: `WITH next AS (
+        UPDATE farm SET epoch = greatest(epoch, $1) + 1 RETURNING epoch
+      ), beat AS (
+        INSERT INTO beats (epoch, facts, alive_until, steady_since)
+        SELECT epoch, '""', clock_timestamp() + $2::float8 * interval '1 millisecond', clock_timestamp() FROM next
+      ), first AS (
+        INSERT INTO commits (epoch, number) SELECT epoch, 0 FROM next
+      )
+      INSERT INTO members (epoch, since, over_at, freed) SELECT epoch, now(), NULL, false FROM next RETURNING epoch`,
   },
   over: {
     name: 'manyhands_over',
@@ -82,8 +87,8 @@ export class Members {
   }
 
   /**
-   * A change under an epoch, all of it or nothing. If the connection is lost before the end was acknowledged, the row of the
-   * epoch tells which try got there, if any (F-38).
+   * A change under an epoch, all of it or nothing. If the connection is lost before the end was acknowledged, the row of its last
+   * change tells which try got there, if any (F-38).
    */
   async change<Look, Value>(epoch: Epoch, change: Change<Look, Value>): Promise<Value> {
     const values = new Map<number, Value>();

@@ -15,8 +15,11 @@ sharedStoreContract('PostgreSQL', async () => {
     // To wait would take as long, and would depend on how busy this machine is.
     async later(time) {
       const before = `- interval '${time} milliseconds'`;
-      const members = ['alive_until', 'steady_since', 'over_at'].map((column) => `${column} = ${column} ${before}`);
-      await server.query(`UPDATE members SET ${members.join()}; UPDATE hunger SET at = at ${before}`, name);
+      const earlier = { beats: ['alive_until', 'steady_since'], members: ['over_at'], hunger: ['at'] };
+      for (const [table, columns] of Object.entries(earlier)) {
+        const set = columns.map((column) => `${column} = ${column} ${before}`);
+        await server.query(`UPDATE ${table} SET ${set.join()}`, name);
+      }
     },
     remove: async () => undefined,
   };

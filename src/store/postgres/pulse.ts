@@ -11,19 +11,26 @@ const sql = {
   live: {
     name: 'manyhands_pulse',
     text: `
-    WITH me AS (
-      UPDATE members SET alive_until = clock_timestamp() + $2::float8 * interval '1 millisecond', facts = coalesce($3, facts),
+    WITH member AS MATERIALIZED (
+      SELECT FROM members WHERE epoch = $1 AND over_at IS NULL FOR SHARE
+    ), me AS (
+      UPDATE beats SET alive_until = clock_timestamp() + $2::float8 * interval '1 millisecond', facts = coalesce($3, facts),
         steady_since = CASE WHEN alive_until < clock_timestamp() THEN clock_timestamp() ELSE steady_since END
-      WHERE epoch = $1 AND over_at IS NULL
+      WHERE epoch = $1 AND EXISTS (SELECT FROM member)
       RETURNING steady_since + $2::float8 * interval '1 millisecond' <= clock_timestamp() AS steady
     ), others AS (
-      UPDATE members SET over_at = clock_timestamp()
-      WHERE epoch <> $1 AND over_at IS NULL AND alive_until < clock_timestamp() AND (SELECT steady FROM me)
-      RETURNING epoch
+      UPDATE members SET over_at = clock_timestamp() FROM beats
+      WHERE members.epoch <> $1 AND beats.epoch = members.epoch AND over_at IS NULL AND alive_until < clock_timestamp()
+        AND (SELECT steady FROM me)
+      RETURNING members.epoch
     )
     SELECT (SELECT count(*) FROM me) AS current, (SELECT count(*) FROM others) AS over,
       EXISTS (SELECT 1 FROM members
         WHERE NOT freed AND over_at + $4::float8 * interval '1 millisecond' <= clock_timestamp()) AS due`,
+  },
+  look: {
+    name: 'manyhands_look',
+    text: `SELECT count(*) AS current, false AS due FROM members WHERE epoch = $1 AND over_at IS NULL`,
   },
   jobs: {
     name: 'manyhands_pulse_jobs',
@@ -38,7 +45,7 @@ const sql = {
   servers: {
     name: 'manyhands_servers',
     text: `SELECT members.epoch, facts, floor(extract(epoch FROM since) * 1000)::bigint AS since, token_writes
-      FROM farm LEFT JOIN members ON over_at IS NULL ORDER BY members.epoch`,
+      FROM farm LEFT JOIN (members JOIN beats USING (epoch)) ON over_at IS NULL ORDER BY members.epoch`,
   },
   orders: {
     name: 'manyhands_orders',
@@ -64,7 +71,12 @@ const sql = {
   freed: { name: 'manyhands_freed', text: `UPDATE members SET freed = true WHERE epoch = ANY ($1::bigint[])` },
   gone: {
     name: 'manyhands_gone',
-    text: `DELETE FROM members WHERE freed AND over_at + $1::float8 * interval '1 millisecond' <= clock_timestamp()`,
+    text: `WITH gone AS (
+        DELETE FROM members WHERE freed AND over_at + $1::float8 * interval '1 millisecond' <= clock_timestamp() RETURNING epoch
+      ), beats AS (
+        DELETE FROM beats USING gone WHERE beats.epoch = gone.epoch
+      )
+      DELETE FROM commits USING gone WHERE commits.epoch = gone.epoch`,
   },
 } satisfies Record<string, Statement>;
 
@@ -85,9 +97,9 @@ export class Pulses {
   pulse(epoch: Epoch, facts?: string): Promise<Pulse> {
     const { lease, grace, hunger } = this.#times;
     return this.#line.run(async (connection) => {
-      const isKnown = facts === undefined || (this.#told?.epoch === epoch && this.#told.facts === facts);
-      const said = connection.query(sql.live, [epoch, lease, isKnown ? null : JSON.stringify(facts), grace]);
-      const [{ rows }] = await together([said]);
+      const { rows } = await (facts === undefined
+        ? connection.query(sql.look, [epoch])
+        : connection.query(sql.live, [epoch, lease, this.#news(epoch, facts), grace]));
       const row = rows[0] as Row;
       if (row['current'] === 0) await this.#members.notCurrent(connection, epoch);
       if (facts !== undefined) this.#told = { epoch, facts };
@@ -103,6 +115,12 @@ export class Pulses {
         ...(servers !== undefined && { farm: farmOf(servers.rows) }),
       };
     });
+  }
+
+  /** Null: it was said before. */
+  #news(epoch: Epoch, facts: string): string | null {
+    const isKnown = this.#told?.epoch === epoch && this.#told.facts === facts;
+    return isKnown ? null : JSON.stringify(facts);
   }
 
   /** Leaves an order for another server (D23). */

@@ -7,6 +7,14 @@ CREATE TABLE attempts (
 );
 CREATE INDEX attempts_task ON public.attempts USING btree (job, task, id);
 
+CREATE TABLE beats (
+  epoch bigint NOT NULL,
+  facts text NOT NULL,
+  alive_until timestamp with time zone NOT NULL,
+  steady_since timestamp with time zone NOT NULL,
+  PRIMARY KEY (epoch)
+) WITH (fillfactor=30, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000);
+
 CREATE TABLE blob_chunks (
   upload bigint NOT NULL,
   at bigint NOT NULL,
@@ -54,6 +62,12 @@ CREATE TABLE blocks (
   PRIMARY KEY (job, first, epoch, part)
 ) WITH (fillfactor=50, autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=2000);
 CREATE INDEX blocks_free ON public.blocks USING btree (job, first, part) WHERE (epoch = 0);
+
+CREATE TABLE commits (
+  epoch bigint NOT NULL,
+  number bigint NOT NULL,
+  PRIMARY KEY (epoch, number)
+) WITH (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=2000);
 
 CREATE TABLE damaged_blobs (
   upload bigint NOT NULL,
@@ -137,15 +151,11 @@ CREATE INDEX logs_task ON public.logs USING btree (job, task, id);
 
 CREATE TABLE members (
   epoch bigint NOT NULL,
-  facts text NOT NULL,
   since timestamp with time zone NOT NULL,
-  alive_until timestamp with time zone NOT NULL,
-  steady_since timestamp with time zone NOT NULL,
   over_at timestamp with time zone,
   freed boolean NOT NULL,
-  last_commit bigint NOT NULL,
   PRIMARY KEY (epoch)
-) WITH (fillfactor=30, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000);
+);
 
 CREATE TABLE orders (
   id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,

@@ -6,14 +6,27 @@ const named = (name: string, text: string): Statement => ({ name: `manyhands_${n
 const line = (at: number): string => `string_to_array($${at}::text, E'\\n', '')`;
 const whole = (at: number): string => `$${at}::bigint[]`;
 
+/**
+ * The beginning of each change of epoch $1: its row is locked, so that nobody ends it meanwhile, and change $2 takes the place of $3, the
+ * last one. Only one of all tries finds that: what became of the others is known by their numbers. Nothing is updated (see `progress`).
+ */
+export const FENCE = `member AS MATERIALIZED (
+    SELECT FROM members WHERE epoch = $1 AND over_at IS NULL FOR SHARE
+  ), last AS (
+    DELETE FROM commits WHERE epoch = $1 AND number = $3 AND EXISTS (SELECT FROM member) RETURNING epoch
+  ), fence AS (
+    INSERT INTO commits (epoch, number) SELECT epoch, $2 FROM last RETURNING epoch
+  )`;
+
 /** What a commit says: each at most once, whatever the group is. */
 export const commitStatements = {
-  /** Only one of all tries of a commit finds the number of the last one: what became of the others is known by their numbers. */
-  fence: named(
-    'fence',
-    `UPDATE members SET last_commit = $2 WHERE epoch = $1 AND over_at IS NULL AND last_commit = $3`,
+  fence: named('fence', `WITH ${FENCE} SELECT FROM fence`),
+  member: named(
+    'member',
+    `SELECT (SELECT number FROM commits WHERE commits.epoch = members.epoch ORDER BY number DESC LIMIT 1) AS last_commit,
+       over_at IS NOT NULL AS over
+     FROM members WHERE epoch = $1`,
   ),
-  member: named('member', `SELECT last_commit, over_at IS NOT NULL AS over FROM members WHERE epoch = $1`),
   /** Whoever says something of jobs locks these rows, which never change, and then reads what is newest. */
   lock: named('lock', `SELECT FROM jobs WHERE id = ANY ($1::bigint[]) ORDER BY id FOR NO KEY UPDATE`),
   held: named(

@@ -91,6 +91,15 @@ function membership(makeHome: MakeSharedHome): void {
 const withoutTime = ({ epoch, facts }: { epoch: number; facts: string }) => ({ epoch, facts });
 
 function steadiness(makeHome: MakeSharedHome): void {
+  sharedRule('D18 a pulse that a hint asked for keeps nobody alive', makeHome, async (farm) => {
+    const [a, b] = [await farm.join(), await farm.join()];
+    await farm.steady(a, 2 * SERVER_LEASE, b);
+    await farm.steady(a, SERVER_LEASE / 2);
+    await b.shared.pulse(b.epoch);
+    await farm.steady(a, SERVER_LEASE);
+    await rejects(b.shared.pulse(b.epoch), 'fenced');
+  });
+
   sharedRule('D18 silence is not enough: somebody else has to say so', makeHome, async (farm) => {
     const a = await farm.join();
     const job = await a.job();

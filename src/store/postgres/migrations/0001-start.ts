@@ -20,14 +20,23 @@ CREATE SEQUENCE part_numbers;
 
 CREATE TABLE members (
   epoch bigint PRIMARY KEY,
-  facts text NOT NULL,
   since timestamptz NOT NULL,
-  alive_until timestamptz NOT NULL,
-  steady_since timestamptz NOT NULL,
   over_at timestamptz,
-  freed boolean NOT NULL,
-  last_commit bigint NOT NULL
+  freed boolean NOT NULL
+);
+
+CREATE TABLE beats (
+  epoch bigint PRIMARY KEY,
+  facts text NOT NULL,
+  alive_until timestamptz NOT NULL,
+  steady_since timestamptz NOT NULL
 ) WITH (fillfactor = 30, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+
+CREATE TABLE commits (
+  epoch bigint NOT NULL,
+  number bigint NOT NULL,
+  PRIMARY KEY (epoch, number)
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
 
 CREATE TABLE jobs (
   id bigint PRIMARY KEY,
