@@ -192,6 +192,7 @@ function* ended({ ended: jobs }: Changes): Generator<Query> {
   yield [sql.ended, [ids]];
   yield [sql.blocksOfJobs, [ids]];
   yield [sql.leasesOfJobs, [ids]];
+  yield [sql.hungerOfJobs, [ids]];
 }
 
 function* segments({ segments: list }: Changes): Generator<Query> {

@@ -256,6 +256,16 @@ test('D27 under an old snapshot a commit reads no more than before, however many
   assert.ok(last < 1.3 * first, `${first} pages at first, ${last} after 1,000 commits`);
 });
 
+test('D22 nothing of an ended job is left in the tables that pulses and claims read', async (t) => {
+  const { store, epoch, name } = await subject(t);
+  await store.commit([aJob(1), aLease(1, 0, 1, 1, epoch)], epoch);
+  assert.deepEqual(await store.claim(1, 1, epoch), []);
+  const end = { kind: 'progress', job: 1, progress: progressOf({ state: 'cancelled' }) } as const;
+  await store.commit([end], epoch);
+  for (const table of ['hunger', 'blocks', 'leases'])
+    assert.deepEqual(await server.query(`SELECT * FROM ${table}`, name), [], table);
+});
+
 test('hints reach the other servers, also after the line was cut, and not oneself', async (t) => {
   const { store, proxy, another } = await subject(t);
   const other = await another();

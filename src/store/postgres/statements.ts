@@ -92,6 +92,7 @@ export const commitStatements = {
   ),
   blocksOfJobs: named('blocks_of_jobs', `DELETE FROM blocks WHERE job = ANY ($1::bigint[])`),
   leasesOfJobs: named('leases_of_jobs', `DELETE FROM leases WHERE job = ANY ($1::bigint[])`),
+  hungerOfJobs: named('hunger_of_jobs', `DELETE FROM hunger WHERE job = ANY ($1::bigint[])`),
   leases: named(
     'leases',
     `INSERT INTO leases (lease, job, holder, record, change)
