@@ -1,6 +1,8 @@
 import type { Statement } from './connection.ts';
 import { newestProgress, PROGRESS_COLUMNS, unnestedProgress } from './progress-row.ts';
 
+// Rows that are deleted by names in a list are looked up one by one. As a join PostgreSQL may well read the whole index: it believes that
+// there are a few rows, and knows nothing of their old versions (D27).
 const named = (name: string, text: string): Statement => ({ name: `manyhands_${name}`, text });
 
 const line = (at: number): string => `string_to_array($${at}::text, E'\\n', '')`;
@@ -59,7 +61,8 @@ export const commitStatements = {
        SELECT * FROM unnest(${whole(1)}, ${whole(2)}, ${whole(3)}, ${whole(4)}, ${unnestedProgress(5)})
          AS t (job, version, last_segment, inputs_end, ${PROGRESS_COLUMNS})
      ), before AS (
-       DELETE FROM progress USING t WHERE progress.job = t.job AND progress.version = t.version - 1
+       DELETE FROM progress WHERE ctid = ANY (ARRAY(
+         SELECT (SELECT ctid FROM progress WHERE progress.job = t.job AND progress.version = t.version - 1) FROM t))
      )
      INSERT INTO progress (job, version, last_segment, inputs_end, ${PROGRESS_COLUMNS}) SELECT * FROM t`,
   ),
@@ -87,8 +90,10 @@ export const commitStatements = {
   ),
   blocksEnded: named(
     'blocks_ended',
-    `DELETE FROM blocks USING unnest(${whole(1)}, ${whole(2)}, ${whole(3)}, ${whole(4)}) AS t (job, first, epoch, part)
-     WHERE blocks.job = t.job AND blocks.first = t.first AND blocks.epoch = t.epoch AND blocks.part = t.part`,
+    `DELETE FROM blocks WHERE ctid = ANY (ARRAY(
+       SELECT (SELECT ctid FROM blocks
+         WHERE blocks.job = t.job AND blocks.first = t.first AND blocks.epoch = t.epoch AND blocks.part = t.part)
+       FROM unnest(${whole(1)}, ${whole(2)}, ${whole(3)}, ${whole(4)}) AS t (job, first, epoch, part)))`,
   ),
   blocksOfJobs: named('blocks_of_jobs', `DELETE FROM blocks WHERE job = ANY ($1::bigint[])`),
   leasesOfJobs: named('leases_of_jobs', `DELETE FROM leases WHERE job = ANY ($1::bigint[])`),
