@@ -156,7 +156,7 @@ export interface TakenOver {
   readonly blocks: readonly ClaimedBlock[];
   readonly leases: readonly LeaseRecord[];
   /** Leases whose holder lives, or has been silent for too short a time: ask again. Those in neither list are gone. */
-  readonly held: readonly LeaseId[];
+  readonly held: readonly { readonly lease: LeaseId; readonly holder: Epoch }[];
 }
 
 export interface Recovered {
