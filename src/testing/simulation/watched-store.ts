@@ -8,7 +8,7 @@ import type { ClaimedBlock, Recovered } from '../../store/store.ts';
 /** A change that is on its way to the disk. */
 export type Change =
   | { readonly verb: 'commit'; readonly writes: readonly Write[]; readonly epoch: Epoch }
-  | { readonly verb: 'start' | 'recover' | 'nextJobId' }
+  | { readonly verb: 'start' | 'recover' | 'nextJobId' | 'order' }
   | { readonly verb: 'pulse' | 'takeOver'; readonly epoch: Epoch }
   | { readonly verb: 'claim'; readonly job: JobId; readonly epoch: Epoch }
   | { readonly verb: 'reopen' | 'forget'; readonly job: JobId };
@@ -69,6 +69,11 @@ function watch(shared: MemoryMember, changes: Change[], left: () => void): void 
   };
   const pulse = shared.pulse.bind(shared);
   const takeOver = shared.takeOver.bind(shared);
+  const order = shared.order.bind(shared);
+  shared.order = (to, text) => {
+    changes.push({ verb: 'order' });
+    return order(to, text);
+  };
   shared.pulse = (epoch, facts) => {
     changes.push({ verb: 'pulse', epoch });
     return pulse(epoch, facts);
