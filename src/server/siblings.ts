@@ -69,7 +69,7 @@ export function noElsewhere(): Elsewhere {
 }
 
 /**
- * The other servers of a farm that share this one's store (R35 to R37). Between two events of the brain it learns what they did, by what a
+ * The other servers of a farm that share this one's store (R35 to R39). Between two events of the brain it learns what they did, by what a
  * commit returns and by a pulse, and tells the brain the difference to what this server knew.
  */
 export class Siblings {
