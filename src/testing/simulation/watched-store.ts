@@ -9,7 +9,8 @@ import type { ClaimedBlock, Recovered } from '../../store/store.ts';
 export type Change =
   | { readonly verb: 'commit'; readonly writes: readonly Write[]; readonly epoch: Epoch }
   | { readonly verb: 'start' | 'recover' | 'nextJobId' | 'order' }
-  | { readonly verb: 'pulse' | 'takeOver'; readonly epoch: Epoch }
+  /** `look`: a pulse that a hint asked for, which is no sign of life (D18). */
+  | { readonly verb: 'pulse' | 'look' | 'takeOver'; readonly epoch: Epoch }
   | { readonly verb: 'claim'; readonly job: JobId; readonly epoch: Epoch }
   | { readonly verb: 'reopen' | 'forget'; readonly job: JobId };
 
@@ -75,7 +76,7 @@ function watch(shared: MemoryMember, changes: Change[], left: () => void): void 
     return order(to, text);
   };
   shared.pulse = (epoch, facts) => {
-    changes.push({ verb: 'pulse', epoch });
+    changes.push({ verb: facts === undefined ? 'look' : 'pulse', epoch });
     return pulse(epoch, facts);
   };
   shared.takeOver = (leases, epoch) => {
