@@ -93,6 +93,8 @@ export type SchedulerWrite =
   | { readonly kind: 'blockEnded'; readonly job: JobId; readonly first: TaskIndex; readonly part?: number }
   /** Tasks of a block that this server gives back: anybody may claim them (D20). */
   | { readonly kind: 'blockFreed'; readonly block: BlockRecord }
+  /** A lease whose worker is at another server, and the tasks in it that this server gives up: whoever has the worker takes both over (D26). */
+  | { readonly kind: 'handedOver'; readonly lease: LeaseId; readonly block: BlockRecord }
   | { readonly kind: 'lease'; readonly lease: LeaseRecord }
   | { readonly kind: 'leaseEnded'; readonly lease: LeaseId }
   | { readonly kind: 'segment'; readonly segment: SegmentRecord; readonly made?: MadeOutcome }
@@ -134,6 +136,7 @@ export function jobOf(write: Write): JobId | undefined {
       return write.segment.job;
     case 'block':
     case 'blockFreed':
+    case 'handedOver':
       return write.block.job;
     case 'lease':
       return write.lease.job;

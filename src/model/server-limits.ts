@@ -48,6 +48,12 @@ export const SENT_AWAY = 4_096;
 export const TAKEOVER_RETRY = 500;
 export const TAKEOVER_PATIENCE = SERVER_LEASE + 2 * PULSE_INTERVAL + TAKEOVER_GRACE;
 
+/** Milliseconds between two orders by which the server that has a worker's leases is asked to hand them over: one may have been lost with a pulse that failed. */
+export const HANDOVER_RETRY = 2_000;
+
+/** Milliseconds for which a worker whose connection ended is awaited at this or another server before others get its tasks: a new connection, an order and a pulse take a few hundred. */
+export const HANDOVER_GRACE = 2_000;
+
 /** Milliseconds for which a request waits for PostgreSQL to come back before it is told `busy`: a restart or a failover takes less (F-38). */
 export const DB_PATIENCE = 30_000;
 

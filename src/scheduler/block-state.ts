@@ -246,11 +246,12 @@ export class BlockState {
     return block;
   }
 
-  /** Tasks that wait are other servers' from now on. Returns what they went through. */
+  /** These tasks, which have not ended, are other servers' from now on. Returns what they went through. */
   give(runs: readonly Run[], wall: number): TaskException[] {
     const exceptions = this.troubles.size === 0 ? [] : this.#exceptions(wall);
     for (const index of this.troubled(runs)) this.troubles.delete(index);
-    for (const from of ['ready', 'aside'] as const) this.move(this.select(runs, from), from, 'elsewhere');
+    for (const from of ['ready', 'aside', 'leased', 'orphaned'] as const)
+      this.move(this.select(runs, from), from, 'elsewhere');
     return exceptions.flatMap((exception) =>
       intersectRuns([{ start: exception.index, count: exception.count }], runs).map(({ start, count }) => ({
         ...exception,

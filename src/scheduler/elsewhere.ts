@@ -1,13 +1,14 @@
 import { endedExcept } from '../model/bitmaps.ts';
+import type { LeaseId } from '../model/ids.ts';
 import { hasEnded, type JobState } from '../model/job.ts';
-import { countRuns, type Run } from '../model/runs.ts';
+import { countRuns, type Run, runsOf, subtractRuns } from '../model/runs.ts';
 import { GIVE_BLOCKS, GIVE_WORTH } from '../model/server-limits.ts';
 import type { BlockState } from './block-state.ts';
 import { dropBlock, endFound, endIfComplete } from './ending.ts';
 import type { ElsewhereEvent } from './events.ts';
 import type { OpenJob } from './job-state.ts';
 import { openJob, pauseJob, resumeJob, takeBlock } from './jobs.ts';
-import { joinRuns } from './leases.ts';
+import { dropCopies, forgetLease, joinRuns, type Lease } from './leases.ts';
 import { freeOrphans } from './losses.ts';
 import { adoptAll } from './recovery.ts';
 import type { State } from './state.ts';
@@ -89,15 +90,37 @@ function giveAll(state: State, job: OpenJob): void {
   state.jobChanged(job);
 }
 
-function give(state: State, job: OpenJob, block: BlockState, runs: readonly Run[]): void {
+/** `lease`: with this one, to whoever has its worker; absent: to anybody. */
+function give(state: State, job: OpenJob, block: BlockState, runs: readonly Run[], lease?: LeaseId): void {
   const { first, count, generation } = block;
   const ended = endedExcept(first, count, runs);
   const exceptions = block.give(runs, state.wall);
   job.unclaimed += countRuns(runs);
   job.noteReady(block);
-  state.write({ kind: 'blockFreed', block: { job: job.id, first, count, generation, ended, exceptions, epoch: 0 } });
+  const given = { job: job.id, first, count, generation, ended, exceptions, epoch: 0 };
+  state.write(lease === undefined ? { kind: 'blockFreed', block: given } : { kind: 'handedOver', lease, block: given });
   if (block.over) dropBlock(state, job, block);
   else state.blockChanged(block);
+}
+
+/** Its worker is at another server: what it runs, and nobody else was given, goes there as it is (R39). */
+export function leasesWanted(state: State, { worker, leases }: Of<'leasesWanted'>): void {
+  for (const id of leases) {
+    const lease = state.leases.get(id);
+    // What is barred its worker is not to have again.
+    if (lease?.workerId === worker && !lease.barred) handOver(state, lease);
+  }
+}
+
+function handOver(state: State, lease: Lease): void {
+  const { job, block } = lease;
+  // What runs twice is in good hands here.
+  const runs = subtractRuns(lease.left, runsOf([...block.copied].sort((a, b) => a - b)));
+  if (runs.length === 0) return;
+  dropCopies(block, lease.left);
+  forgetLease(state, lease);
+  give(state, job, block, runs, lease.id);
+  state.jobChanged(job);
 }
 
 /** Their workers came here (R37): what could be had of their leases is as if granted here. */

@@ -76,6 +76,8 @@ export type ElsewhereEvent =
   | { readonly kind: 'leasesLeftOut'; readonly leases: readonly LeaseId[] }
   /** Workers that are connected to other servers now: all of them. */
   | { readonly kind: 'workersElsewhere'; readonly workers: readonly WorkerId[] }
+  /** A worker that has these of this server is at another one, which asks for them (R39). */
+  | { readonly kind: 'leasesWanted'; readonly worker: WorkerId; readonly leases: readonly LeaseId[] }
   /** A pulse of the farm says it. `claimable`: blocks can be claimed; `wanted`: others have nothing to do. */
   | { readonly kind: 'jobPulsed'; readonly job: JobId; readonly claimable: boolean; readonly wanted: boolean }
   /**

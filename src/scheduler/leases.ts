@@ -12,7 +12,7 @@ import { choose, noteGiven } from './variants.ts';
 import type { Worker } from './worker-state.ts';
 
 /**
- * `live`: with a connected worker. `adopting`: recovered, waits for its worker (R5). `orphaned`: its worker is gone, its
+ * `live`: with a connected worker. `adopting`: waits for its worker, since it was recovered (R5) or may be at another server (R39). `orphaned`: its worker is gone, its
  * tasks are ready but may be kept if it comes back. `expired`: nothing is left of it; kept until its block has ended, so
  * that late outcomes can be checked (R6).
  */
@@ -39,6 +39,8 @@ export interface Lease {
   /** When its first unfinished task may have begun at the earliest. */
   since: Millis;
   readonly lastChance: boolean;
+  /** Until when its worker, whose connection ended, is awaited at whichever server (R39). */
+  awaited: Millis;
   /** Its time ran out, and its job is fenced: the worker does not get it back, and its outcomes are refused. */
   barred: boolean;
   /** Microseconds that a task of it was expected to take when it was granted. */
@@ -63,6 +65,7 @@ export function newLease(job: OpenJob, block: BlockState, row: LeaseRecord, now:
     givenAt: row.grantedAt,
     since: now,
     lastChance: block.troubles.size > 0 && onLastChance(block.troubles.get(row.runs[0]!.start)),
+    awaited: 0,
     barred: false,
     estimate: job.estimate,
     code,

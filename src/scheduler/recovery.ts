@@ -2,10 +2,11 @@ import type { LeaseId, Millis, WorkerId } from '../model/ids.ts';
 import type { BlockRecord, Job, LeaseRecord } from '../model/job.ts';
 import { ADOPTION_GRACE, BROWSER_ADOPTION_GRACE } from '../model/limits.ts';
 import { countRuns, type Run, runsOf, subtractRuns } from '../model/runs.ts';
+import { HANDOVER_GRACE } from '../model/server-limits.ts';
 import type { BlockState } from './block-state.ts';
 import { endIfComplete } from './ending.ts';
 import { absorb, openJob } from './jobs.ts';
-import { enterLease, joinRuns, type Lease, newLease, orphan, setAway } from './leases.ts';
+import { enterLease, joinRuns, type Lease, newLease, orphan, setAway, setStanding } from './leases.ts';
 import { waitUntilDue } from './retries.ts';
 import type { State } from './state.ts';
 
@@ -80,6 +81,16 @@ function own(lease: Lease, runs: readonly Run[]): void {
   lease.left = joinRuns(plain, aside);
   lease.leftTasks = countRuns(lease.left);
   if (lease.leftTasks > 0) lease.standing = 'adopting';
+}
+
+/** Its connection ended: it may be at another server in a moment, and keep what it runs (R39). */
+export function awaitWorker(state: State, lease: Lease): void {
+  setStanding(state, lease, 'adopting');
+  const until = state.now + HANDOVER_GRACE;
+  lease.awaited = until;
+  state.timers.set(until, () => {
+    if (lease.standing === 'adopting' && lease.awaited === until) orphan(state, lease);
+  });
 }
 
 /** It has not come back: others may have its tasks, last (R4). */

@@ -174,6 +174,8 @@ function dispatch(state: State, event: Event): void {
     case 'workersElsewhere':
       state.elsewhere = new Set(event.workers);
       return;
+    case 'leasesWanted':
+      return elsewhere.leasesWanted(state, event);
     case 'leasesTaken':
       return elsewhere.leasesTaken(state, event);
     case 'workerDrained':

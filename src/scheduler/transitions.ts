@@ -23,6 +23,7 @@ export const TASK_MOVES: Readonly<Record<TaskState, Partial<Record<TaskState, st
     aside: 'failure with retries left; given back by a task with a past',
     ready: 'given back; worker gone for good',
     orphaned: 'worker lost',
+    elsewhere: 'handed over with its worker',
     cancelled: 'job ends',
   },
   orphaned: {
@@ -31,6 +32,7 @@ export const TASK_MOVES: Readonly<Record<TaskState, Partial<Record<TaskState, st
     failed: 'late outcome; poison',
     aside: 'not held any more, with a past',
     ready: 'not held any more',
+    elsewhere: 'handed over with its worker',
     cancelled: 'job ends',
   },
   elsewhere: { ready: 'taken from another server' },

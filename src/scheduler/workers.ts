@@ -15,6 +15,7 @@ import {
   setAway,
   setStanding,
 } from './leases.ts';
+import { awaitWorker } from './recovery.ts';
 import type { State } from './state.ts';
 import { recallAll } from './takeback.ts';
 import { Worker } from './worker-state.ts';
@@ -139,7 +140,10 @@ export function left(state: State, event: Of<'workerLeft'>): void {
   const { worker: id, final } = event;
   for (const lease of [...(state.held.get(id) ?? [])]) {
     if (final) expire(state, lease);
-    else if (lease.standing === 'live' || lease.standing === 'adopting') orphan(state, lease);
+    else if (lease.standing === 'live' || lease.standing === 'adopting') {
+      if (state.shared) awaitWorker(state, lease);
+      else orphan(state, lease);
+    }
   }
   const worker = state.workers.get(id);
   if (worker === undefined) return;

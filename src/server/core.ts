@@ -233,8 +233,8 @@ export class Core {
         this.#beginPipelines();
         this.elsewhere.serversChanged();
       },
-      tokensChanged: () => this.elsewhere.tokensChanged(),
-      ordered: (order) => this.elsewhere.ordered(order),
+      wentElsewhere: (worker) => this.workerGateway.wentElsewhere(worker),
+      elsewhere: this.elsewhere,
     };
   }
 

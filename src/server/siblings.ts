@@ -13,6 +13,7 @@ import {
   StoreError,
 } from '../store/store.ts';
 import type { Clock } from './clock.ts';
+import { obeyHandOver } from './hand-overs.ts';
 import type { Brain, Loop } from './loop.ts';
 import { notNow, RequestError } from './requests.ts';
 import { Takeovers } from './takeovers.ts';
@@ -27,9 +28,10 @@ export interface SiblingsActs {
   live(): readonly JobId[];
   /** The servers of the farm, or what they say of themselves, are others than before. */
   serversChanged(): void;
-  tokensChanged(): void;
-  /** Another server wants this done. */
-  ordered(order: string): void;
+  /** A worker that seems to be connected here is at another server. */
+  wentElsewhere(worker: WorkerId): void;
+  /** What else there is to be told, or to be done since another server wants it. */
+  readonly elsewhere: Pick<Elsewhere, 'tokensChanged' | 'ordered'>;
 }
 
 /** What the shell around the core does about other servers. */
@@ -67,7 +69,7 @@ export function noElsewhere(): Elsewhere {
 }
 
 /**
- * The other servers of a farm that share this one's store (R35 to R37). Between two events of the brain it learns what they did, by what a
+ * The other servers of a farm that share this one's store (R35 to R39). Between two events of the brain it learns what they did, by what a
  * commit returns and by a pulse, and tells the brain the difference to what this server knew.
  */
 export class Siblings {
@@ -277,10 +279,16 @@ export class Siblings {
       else await this.#compare(id, before, progress, brain);
     }
     await this.#noteEnded(pulse, brain);
+    // Before what is here is given away, and before it is known of a worker that it is elsewhere: what it has would go to others.
+    for (const order of pulse.orders) this.#obey(order);
     for (const { id, claimable, wanted } of pulse.jobs)
       this.#loop.post({ kind: 'jobPulsed', job: id, claimable, wanted });
     if (pulse.farm !== undefined) this.#note(pulse.farm);
-    for (const order of pulse.orders) this.#acts.ordered(order);
+  }
+
+  #obey(order: string): void {
+    const { elsewhere, wentElsewhere } = this.#acts;
+    if (!obeyHandOver(order, this.#loop, wentElsewhere)) elsewhere.ordered(order);
   }
 
   /** Has another server do something; false: it is not there any more. */
@@ -294,7 +302,7 @@ export class Siblings {
     const before = JSON.stringify(this.#servers);
     this.#servers = servers;
     if (JSON.stringify(servers) !== before) this.#acts.serversChanged();
-    if (this.#tokens !== undefined && this.#tokens !== tokens) this.#acts.tokensChanged();
+    if (this.#tokens !== undefined && this.#tokens !== tokens) this.#acts.elsewhere.tokensChanged();
     this.#tokens = tokens;
   }
 

@@ -1,8 +1,9 @@
-import type { LeaseId, Millis, WorkerId } from '../model/ids.ts';
-import { TAKEOVER_PATIENCE, TAKEOVER_RETRY } from '../model/server-limits.ts';
+import type { Epoch, LeaseId, Millis, WorkerId } from '../model/ids.ts';
+import { HANDOVER_RETRY, TAKEOVER_PATIENCE, TAKEOVER_RETRY } from '../model/server-limits.ts';
 import type { HeldLease } from '../model/worker.ts';
 import { type ClaimedBlock, type SharedStore, StoreError } from '../store/store.ts';
 import type { Clock } from './clock.ts';
+import { askFor, type Wanted } from './hand-overs.ts';
 import type { Brain, Loop } from './loop.ts';
 
 /** A worker that came here with leases of another server. */
@@ -11,10 +12,15 @@ interface Newcomer {
   /** Of which it is not known yet whose they are. */
   held: readonly HeldLease[];
   readonly until: Millis;
+  /** When those that have its leases were asked for them last. */
+  askedAt: Millis;
   settled(): void;
 }
 
-/** What workers bring from other servers (R37): asked for together, again and again until it is known whose it is. */
+/**
+ * What workers bring from other servers (R37): asked for together, again and again until it is known whose it is. Servers that live are
+ * asked to hand it over (R39).
+ */
 export class Takeovers {
   readonly #shared: SharedStore;
   readonly #clock: Clock;
@@ -60,6 +66,7 @@ export class Takeovers {
       worker,
       held,
       until: this.#clock.now() + TAKEOVER_PATIENCE,
+      askedAt: Number.NEGATIVE_INFINITY,
       settled: () => {
         for (const { lease } of held) if (this.#unsettled.get(lease) === settling) this.#unsettled.delete(lease);
         settled();
@@ -79,6 +86,8 @@ export class Takeovers {
   }
 
   async #ask(brain: Brain): Promise<void> {
+    for (const newcomer of [...this.#newcomers]) if (!isHere(brain, newcomer)) this.#settle(newcomer);
+    if (this.#newcomers.size === 0) return;
     const asked = [...this.#newcomers].map((newcomer) => ({ newcomer, held: newcomer.held }));
     const names = asked.flatMap(({ held }) => held.map(({ lease }) => lease));
     const taken = await this.#shared.takeOver(names, brain.epoch);
@@ -90,12 +99,10 @@ export class Takeovers {
       (brain.scheduler.job(block.job)?.progress.generation ?? block.generation) === block.generation;
     if (!taken.blocks.every(known))
       throw new StoreError('stale', 'what was taken over is of jobs that are not any more as this server knows them');
-    const theirs = new Set(taken.held);
+    const theirs = new Map(taken.held.map(({ lease, holder }) => [lease, holder]));
     const newcomers: { worker: WorkerId; held: readonly HeldLease[] }[] = [];
     for (const { newcomer, held } of asked) {
-      // One that went on to another server has to have its tasks there.
-      const isHere = brain.scheduler.worker(newcomer.worker) !== undefined;
-      const isOver = !isHere || this.#clock.now() >= newcomer.until;
+      const isOver = !isHere(brain, newcomer) || this.#clock.now() >= newcomer.until;
       const settled = isOver ? held : held.filter(({ lease }) => !theirs.has(lease));
       newcomer.held = isOver ? [] : held.filter(({ lease }) => theirs.has(lease));
       if (settled.length > 0) newcomers.push({ worker: newcomer.worker, held: settled });
@@ -104,10 +111,34 @@ export class Takeovers {
     const { leases } = taken;
     if (newcomers.length > 0)
       this.#loop.post({ kind: 'leasesTaken', newcomers, blocks: this.#loop.keepInputs(taken.blocks), leases });
-    for (const { newcomer } of asked) {
-      if (newcomer.held.length > 0) continue;
-      this.#newcomers.delete(newcomer);
-      newcomer.settled();
-    }
+    for (const { newcomer } of asked) if (newcomer.held.length === 0) this.#settle(newcomer);
+    await askFor(this.#shared, this.#wanted(theirs));
   }
+
+  #settle(newcomer: Newcomer): void {
+    this.#newcomers.delete(newcomer);
+    newcomer.settled();
+  }
+
+  /** By the servers that have them: what is to be asked of these now. */
+  #wanted(holders: ReadonlyMap<LeaseId, Epoch>): Map<Epoch, Wanted[]> {
+    const wanted = new Map<Epoch, Wanted[]>();
+    const now = this.#clock.now();
+    for (const newcomer of this.#newcomers) {
+      if (now < newcomer.askedAt + HANDOVER_RETRY) continue;
+      const { worker, held } = newcomer;
+      for (const [holder, leases] of Map.groupBy(held, ({ lease }) => holders.get(lease))) {
+        // It came while the others were asked about.
+        if (holder === undefined) continue;
+        newcomer.askedAt = now;
+        wanted.set(holder, [...(wanted.get(holder) ?? []), { worker, leases: leases.map(({ lease }) => lease) }]);
+      }
+    }
+    return wanted;
+  }
+}
+
+/** One that went on to another server has to have its tasks there. */
+function isHere({ scheduler }: Brain, { worker }: Newcomer): boolean {
+  return scheduler.worker(worker) !== undefined;
 }

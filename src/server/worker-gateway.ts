@@ -110,6 +110,14 @@ export class WorkerGateway implements Gateway {
     this.#connections.get(id)?.refuse('elsewhere', 'other servers have more room', CloseCode.restart, { servers });
   }
 
+  /** This connection is an older one than that at another server; if it is not, the worker comes back at once with what it holds. */
+  wentElsewhere(id: WorkerId): void {
+    const connection = this.#connections.get(id);
+    if (connection === undefined) return;
+    connection.end(CloseCode.again, 'this worker is at another server');
+    this.left(connection, 'it is at another server');
+  }
+
   /** The brain was rebuilt: every worker must say again what it holds, and here, where it is known. */
   restart(): void {
     for (const connection of this.#connections.values()) connection.end(CloseCode.again, 'the server begins again');

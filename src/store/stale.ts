@@ -10,6 +10,7 @@ export function newsOf(write: Write): { readonly job: JobId; readonly generation
       return write.segment;
     case 'block':
     case 'blockFreed':
+    case 'handedOver':
       return write.block;
     case 'lease':
       return { job: write.lease.job };

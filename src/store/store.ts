@@ -105,7 +105,7 @@ export interface SharedStore {
 
   /**
    * Workers came here with leases of other servers: takes the tasks of those whose server is over, as parts of their blocks
-   * that this epoch holds (D21).
+   * that this epoch holds (D21), and of those that were handed over (D26).
    */
   takeOver(leases: readonly LeaseId[], epoch: Epoch): Promise<TakenOver>;
 
@@ -156,7 +156,7 @@ export interface TakenOver {
   readonly blocks: readonly ClaimedBlock[];
   readonly leases: readonly LeaseRecord[];
   /** Leases whose holder lives, or has been silent for too short a time: ask again. Those in neither list are gone. */
-  readonly held: readonly LeaseId[];
+  readonly held: readonly { readonly lease: LeaseId; readonly holder: Epoch }[];
 }
 
 export interface Recovered {

@@ -1,6 +1,7 @@
 import { describe } from 'node:test';
 import { commitRules } from './store-contract/commits.ts';
 import { forgetRules } from './store-contract/forget.ts';
+import { handOverRules } from './store-contract/hand-overs.ts';
 import type { StoreHome } from './store-contract/home.ts';
 import { ownershipRules } from './store-contract/ownership.ts';
 import { partRules } from './store-contract/parts.ts';
@@ -34,6 +35,7 @@ export function sharedStoreContract(name: string, makeHome: () => Promise<Shared
   describe(`contract of shared stores: ${name}`, () => {
     sharedRules(makeHome);
     partRules(makeHome);
+    handOverRules(makeHome);
     sequenceRules(makeHome);
   });
 }

@@ -37,6 +37,21 @@ export const BUGS: readonly Bug[] = [
     put: "  state.write({ kind: 'blockEnded', job: block.job, first: block.first, part });",
   },
   {
+    name: 'what is handed over stays in the row of who had it',
+    find: '  if (block.over) dropBlock(state, job, block);\n  else state.blockChanged(block);\n}\n\n/** Its worker is at',
+    put: '  if (block.over) dropBlock(state, job, block);\n  else if (lease === undefined) state.blockChanged(block);\n}\n\n/** Its worker is at',
+  },
+  {
+    name: 'a lease is taken over from a server that lives, without its word',
+    find: 'if (disk.members.get(holder)?.overAt === undefined) {',
+    put: 'if (disk.members.get(holder) === undefined) {',
+  },
+  {
+    name: 'a lease that is handed over is kept as well',
+    find: '  forgetLease(state, lease);\n  give(state, job, block, runs, lease.id);',
+    put: '  give(state, job, block, runs, lease.id);\n  void forgetLease;',
+  },
+  {
     name: 'counters are written absolute',
     find: 'setProgress(job, changedProgress(job.progress, change), undo);',
     put: 'void changedProgress;\n    setProgress(job, progress, undo);',

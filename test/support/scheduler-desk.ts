@@ -51,8 +51,9 @@ export class Desk {
   #request = 0;
   #job = 0;
 
-  constructor() {
-    this.scheduler = new Scheduler({ epoch: this.epoch, now: this.now, wallOffset: WALL });
+  /** `shared`: other servers have the same store. */
+  constructor(shared = false) {
+    this.scheduler = new Scheduler({ epoch: this.epoch, now: this.now, wallOffset: WALL, shared });
   }
 
   post(event: Event): Command[] {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { openTasks } from '../../src/model/bitmaps.ts';
 import { type BlockRecord, hasEnded, type Job, type JobProgress, type LeaseRecord } from '../../src/model/job.ts';
 import { BLOCK_TASKS } from '../../src/model/limits.ts';
 import type { AttemptRecord, SchedulerWrite, SegmentRecord } from '../../src/model/records.ts';
@@ -11,6 +12,8 @@ export interface TableJob {
   segments: SegmentRecord[];
   /** Which lease ended a task, in this generation. */
   ended: Map<number, { lease: number; failed: boolean }>;
+  /** What other servers have now. */
+  elsewhere: Set<number>;
 }
 
 /** The rows that the scheduler writes, applied to maps, with the promises that any store would hold it to. */
@@ -29,6 +32,7 @@ export class Table {
           blocks: new Map(),
           segments: [],
           ended: new Map(),
+          elsewhere: new Set(),
         });
         return;
       case 'progress':
@@ -52,6 +56,10 @@ export class Table {
         return;
       case 'leaseEnded':
         assert.ok(this.leases.delete(write.lease), 'a lease ends once');
+        return;
+      case 'handedOver':
+        assert.ok(this.leases.delete(write.lease), 'a lease is handed over once');
+        for (const index of indexesOf(openTasks(write.block))) this.of(write.block.job).elsewhere.add(index);
         return;
       case 'segment':
         return this.#segment(write.segment);
@@ -131,7 +139,7 @@ export class Table {
 
   /** Counters against a recount (S6), and ended bits against what was recorded. */
   check(): void {
-    for (const { job, ended, blocks } of this.jobs.values()) {
+    for (const { job, ended, elsewhere, blocks } of this.jobs.values()) {
       const { progress } = job;
       const failed = [...ended.values()].filter((outcome) => outcome.failed).length;
       assert.deepEqual([progress.done, progress.failed], [ended.size - failed, failed], `job ${job.id}: counters (S6)`);
@@ -152,7 +160,7 @@ export class Table {
           const bit = block.ended === undefined ? 0 : (block.ended[i >> 3]! >> (i & 7)) & 1;
           assert.equal(
             bit === 1,
-            ended.has(block.first + i),
+            ended.has(block.first + i) || elsewhere.has(block.first + i),
             `task ${block.first + i}: its bit tells whether it ended`,
           );
         }

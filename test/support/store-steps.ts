@@ -99,6 +99,7 @@ function drawWrite(random: Random, plain: boolean): DrawnWrite {
     draws.push(
       async () => ({ kind: 'progress', job, progress: progressOf({ ...end }), change }),
       async ({ epoch }) => ({ kind: 'blockFreed', block: block(epoch) }),
+      async ({ epoch }) => ({ kind: 'handedOver', lease: leaseId(epoch, lease), block: block(epoch) }),
     );
   }
   return random.pick(draws);

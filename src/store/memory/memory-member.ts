@@ -105,7 +105,11 @@ export class MemoryMember implements SharedStore {
   takeOver(leases: readonly LeaseId[], epoch: Epoch): Promise<TakenOver> {
     return this.#change((disk) => {
       this.fence(epoch);
-      const taken: TakenOver & { blocks: ClaimedBlock[]; leases: LeaseRecord[]; held: LeaseId[] } = {
+      const taken: TakenOver & {
+        blocks: ClaimedBlock[];
+        leases: LeaseRecord[];
+        held: { lease: LeaseId; holder: Epoch }[];
+      } = {
         blocks: [],
         leases: [],
         held: [],
@@ -115,7 +119,7 @@ export class MemoryMember implements SharedStore {
         const holder = disk.holders.get(id);
         if (lease === undefined || holder === undefined || holder === epoch) continue;
         if (disk.members.get(holder)?.overAt === undefined) {
-          taken.held.push(id);
+          taken.held.push({ lease: id, holder });
           continue;
         }
         taken.leases.push(lease);

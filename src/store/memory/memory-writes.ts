@@ -97,6 +97,7 @@ const appliers: { readonly [Kind in Write['kind']]: Applier<Kind> } = {
     const freed = { ...block, epoch: 0, part: disk.nextPart++ };
     set(job.blocks, disk.rowOf(freed), freed, undo);
   },
+  handedOver,
   lease(disk, { lease }, undo, epoch) {
     known(disk, lease.job, 'a lease');
     set(disk.leases, lease.lease, lease, undo);
@@ -143,6 +144,18 @@ function known(disk: MemoryDisk, id: JobId, what: string): StoredJob {
   const job = disk.jobs.get(id);
   if (job === undefined) throw new StoreError('conflict', `${what} for job ${id}, which is not there`);
   return job;
+}
+
+/** As if its holder were a server of its own that is over: a number below zero is never one that lived (D26). */
+function handedOver(disk: MemoryDisk, { lease, block }: WriteOf<'handedOver'>, undo: Undo[]): void {
+  const job = known(disk, block.job, 'what is handed over');
+  if (disk.clock === undefined) throw new StoreError('conflict', 'there is no other server that could take it over');
+  const part = disk.nextPart++;
+  const [epoch, now] = [-part, disk.clock()];
+  const gone = { facts: '', since: now, aliveUntil: now, steadySince: now, overAt: now, orders: [] };
+  set(disk.members, epoch, gone, undo);
+  set(job.blocks, disk.rowOf({ ...block, epoch, part }), { ...block, epoch, part }, undo);
+  if (disk.leases.has(lease)) set(disk.holders, lease, epoch, undo);
 }
 
 function addJob(disk: MemoryDisk, write: WriteOf<'job'>, undo: Undo[]): void {

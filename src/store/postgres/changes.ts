@@ -57,6 +57,7 @@ export class Changes {
   readonly inputs: WriteOf<'inputs'>[] = [];
   readonly blocks = new Map<string, { name: BlockName; block: BlockRecord | undefined }>();
   readonly freed: BlockRecord[] = [];
+  readonly handed: WriteOf<'handedOver'>[] = [];
   readonly leases = new Map<LeaseId, LeaseRecord | undefined>();
   readonly segments: WriteOf<'segment'>[] = [];
   readonly attempts: AttemptRecord[] = [];
@@ -107,6 +108,10 @@ export class Changes {
       case 'blockEnded':
       case 'blockFreed':
         this.#block(write);
+        return write;
+      case 'handedOver':
+        this.#known(write.block.job, 'what is handed over');
+        this.handed.push(write);
         return write;
       case 'lease':
         this.#known(write.lease.job, 'a lease');

@@ -1,5 +1,5 @@
 import type { Epoch, JobId } from '../../model/ids.ts';
-import { hasEnded } from '../../model/job.ts';
+import { type BlockRecord, hasEnded } from '../../model/job.ts';
 import { jobOf, type Write } from '../../model/records.ts';
 import { concatenated, lines, numbers, truths } from './arrays.ts';
 import { Changes, type Found, type HeldJob, type IdempotencyRow } from './changes.ts';
@@ -74,6 +74,7 @@ function send(connection: Connection, changes: Changes, epoch: Epoch): Promise<R
     ...inputs(changes),
     ...blocks(changes),
     ...leases(changes, epoch),
+    ...handedOver(changes),
     ...ended(changes),
     ...segments(changes),
     ...rareRecords(changes),
@@ -181,6 +182,27 @@ function* leases({ leases: changed }: Changes, epoch: Epoch): Generator<Query> {
       numbers(written.map(({ lease }) => lease)),
       numbers(written.map(({ job }) => job)),
       lines(written.map((lease) => JSON.stringify(lease))),
+    ],
+  ];
+}
+
+/** After the leases: one may have been granted in the same group. */
+function* handedOver({ handed, ended: gone }: Changes): Generator<Query> {
+  const left = handed.filter(({ block }) => !gone.has(block.job));
+  if (left.length === 0) return;
+  const of = (pick: (block: BlockRecord) => number): string => numbers(left.map(({ block }) => pick(block)));
+  yield [
+    sql.handedOver,
+    [
+      ...concatenated(left.map(({ block }) => block.ended)),
+      numbers(left.map(({ lease }) => lease)),
+      of(({ job }) => job),
+      of(({ first }) => first),
+      of(({ count }) => count),
+      of(({ generation }) => generation),
+      lines(
+        left.map(({ block: { exceptions } }) => (exceptions.length === 0 ? undefined : JSON.stringify(exceptions))),
+      ),
     ],
   ];
 }

@@ -72,7 +72,8 @@ const sql = {
   gone: {
     name: 'manyhands_gone',
     text: `WITH gone AS (
-        DELETE FROM members WHERE freed AND over_at + $1::float8 * interval '1 millisecond' <= clock_timestamp() RETURNING epoch
+        DELETE FROM members
+        WHERE freed AND (epoch < 0 OR over_at + $1::float8 * interval '1 millisecond' <= clock_timestamp()) RETURNING epoch
       ), beats AS (
         DELETE FROM beats USING gone WHERE beats.epoch = gone.epoch
       )

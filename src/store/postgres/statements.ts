@@ -104,6 +104,21 @@ export const commitStatements = {
      SELECT lease, job, $1, record, 0 FROM unnest(${whole(2)}, ${whole(3)}, ${line(4)}) AS t (lease, job, record)
      ON CONFLICT (lease) DO UPDATE SET job = excluded.job, holder = excluded.holder, record = excluded.record`,
   ),
+  /** The holder is one that never lived and is over (D26): its number is below zero. */
+  handedOver: named(
+    'handed_over',
+    `WITH handed AS MATERIALIZED (
+       SELECT nextval('part_numbers') AS n, t.*
+       FROM unnest($2::int[], $3::int[], ${whole(4)}, ${whole(5)}, ${whole(6)}, $7::int[], ${whole(8)}, ${line(9)})
+         AS t (at, length, lease, job, first, count, generation, exceptions)
+     ), member AS (
+       INSERT INTO members (epoch, since, over_at, freed) SELECT -n, now(), clock_timestamp(), false FROM handed
+     ), part AS (
+       INSERT INTO blocks (job, first, epoch, part, count, generation, ended, exceptions, change)
+       SELECT job, first, -n, n, count, generation, substr($1::bytea, at, length), exceptions, 0 FROM handed
+     )
+     UPDATE leases SET holder = -n FROM handed WHERE leases.lease = handed.lease`,
+  ),
   leasesEnded: named('leases_ended', `DELETE FROM leases WHERE lease = ANY ($1::bigint[])`),
   segments: named(
     'segments',

@@ -67,7 +67,7 @@ export function takeOverOf(leases: readonly LeaseId[], epoch: Epoch): Change<Loo
       const value: TakenOver = {
         blocks: await withInputs(connection, await numbered(connection, parts, epoch)),
         leases: taken.map(({ lease }) => lease),
-        held: look.leases.filter(({ held }) => held).map(({ lease }) => lease.lease),
+        held: look.leases.flatMap(({ lease, holder, held }) => (held ? [{ lease: lease.lease, holder }] : [])),
       };
       const changed = [...rows.values()].filter(({ before, now }) => before !== now);
       const gone = changed.filter(({ now }) => now === undefined).map(({ before }) => before);

@@ -64,6 +64,7 @@ export class Writer {
         sql.blockEnded.run(write.job, write.first);
         break;
       case 'blockFreed':
+      case 'handedOver':
         throw new StoreError('conflict', 'there is no other server that could take what was given back');
       case 'lease':
         this.#known(write.lease.job, 'a lease');

@@ -121,6 +121,7 @@ export function jobsOf(write: Write): JobId[] {
       return [write.segment.job];
     case 'block':
     case 'blockFreed':
+    case 'handedOver':
       return [write.block.job];
     case 'lease':
       return [write.lease.job];

@@ -129,6 +129,7 @@ export class ModelRunner implements Runner {
     const [execution] = place.executions;
     if (execution === undefined) return;
     execution.startedAt = this.#life.machine.stage.world.now;
+    this.#life.machine.stage.world.sometimes('a chunk began');
     const end = this.#work(execution);
     if (end.how === 'hangs') return;
     place.next = this.#life.after(end.after, () => {

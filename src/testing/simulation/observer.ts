@@ -134,6 +134,9 @@ export class Observer {
         job.family.add(write.first, write.column);
         return job;
       }
+      case 'handedOver':
+        this.#world.sometimes('a lease was handed over');
+        return undefined;
       case 'progress':
         return this.jobs.get(write.job);
       default:

@@ -8,8 +8,9 @@ import type { ClaimedBlock, Recovered } from '../../store/store.ts';
 /** A change that is on its way to the disk. */
 export type Change =
   | { readonly verb: 'commit'; readonly writes: readonly Write[]; readonly epoch: Epoch }
-  | { readonly verb: 'start' | 'recover' | 'nextJobId' }
-  | { readonly verb: 'pulse' | 'takeOver'; readonly epoch: Epoch }
+  | { readonly verb: 'start' | 'recover' | 'nextJobId' | 'order' }
+  /** `look`: a pulse that a hint asked for, which is no sign of life (D18). */
+  | { readonly verb: 'pulse' | 'look' | 'takeOver'; readonly epoch: Epoch }
   | { readonly verb: 'claim'; readonly job: JobId; readonly epoch: Epoch }
   | { readonly verb: 'reopen' | 'forget'; readonly job: JobId };
 
@@ -69,8 +70,13 @@ function watch(shared: MemoryMember, changes: Change[], left: () => void): void 
   };
   const pulse = shared.pulse.bind(shared);
   const takeOver = shared.takeOver.bind(shared);
+  const order = shared.order.bind(shared);
+  shared.order = (to, text) => {
+    changes.push({ verb: 'order' });
+    return order(to, text);
+  };
   shared.pulse = (epoch, facts) => {
-    changes.push({ verb: 'pulse', epoch });
+    changes.push({ verb: facts === undefined ? 'look' : 'pulse', epoch });
     return pulse(epoch, facts);
   };
   shared.takeOver = (leases, epoch) => {

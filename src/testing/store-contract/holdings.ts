@@ -4,6 +4,7 @@ import type { BlockRecord, LeaseRecord } from '../../model/job.ts';
 import { indexesOf } from '../../model/runs.ts';
 import type { Random } from '../simulation/random.ts';
 import { aSegment } from '../store-records.ts';
+import { handsOver } from './hand-overs.ts';
 import { absorbs, gives, rowOf } from './parts.ts';
 import { type Server, tasksOf } from './servers.ts';
 
@@ -79,6 +80,20 @@ export class Holdings {
     };
     await this.server.commit({ kind: 'lease', lease });
     this.leases.set(lease.lease, lease);
+  }
+
+  /** Gives up a lease, whose worker is elsewhere, with what is open of it. Returns its number. */
+  async handOver(random: Random): Promise<number | undefined> {
+    if (this.leases.size === 0) return undefined;
+    const lease = random.pick([...this.leases.values()]);
+    const row = this.own.get(lease.block);
+    const given = [...indexesOf(lease.runs)].filter((task) => row?.tasks.has(task));
+    if (row === undefined || given.length === 0) return undefined;
+    const kept = [...row.tasks].filter((task) => !given.includes(task));
+    await this.server.commit(...handsOver(this.server, row.block, kept, lease.lease, given));
+    this.#owns(row.block, kept);
+    this.leases.delete(lease.lease);
+    return lease.lease;
   }
 
   /** The workers of others come here. Returns the tasks that came with them. */

@@ -47,7 +47,7 @@ export function absorbs(server: Server, part: BlockRecord, own: readonly number[
   ];
 }
 
-async function blockOfFour(a: Server): Promise<{ job: number; block: BlockRecord }> {
+export async function blockOfFour(a: Server): Promise<{ job: number; block: BlockRecord }> {
   const job = await a.job();
   await a.commit(inputsOf(job, 0, 4));
   const [claimed] = await a.store.claim(job, 1, a.epoch);
@@ -115,7 +115,8 @@ function takeOvers(makeHome: MakeSharedHome): void {
     await a.commit(aLease(job, 0, 2, 1, a.epoch), aLease(job, 2, 1, 2, a.epoch));
     const [one, two, gone] = [leaseId(a.epoch, 1), leaseId(a.epoch, 2), leaseId(a.epoch, 9)];
     const early = await b.shared.takeOver([two, one, gone], b.epoch);
-    assert.deepEqual(early, { blocks: [], leases: [], held: [two, one] }, 'its server lives');
+    const held = [two, one].map((lease) => ({ lease, holder: a.epoch }));
+    assert.deepEqual(early, { blocks: [], leases: [], held }, 'its server lives');
     await farm.crash(a);
     await farm.steady(b, 2 * SERVER_LEASE - SERVER_LEASE / 2);
     const taken = await b.shared.takeOver([one, gone], b.epoch);

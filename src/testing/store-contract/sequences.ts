@@ -47,17 +47,29 @@ async function sequence(farm: Farm, random: Random): Promise<void> {
   let servers = [keeper, await farm.join(), await farm.join()].map((server) => new Holdings(server, job));
   for (let step = 0; step < STEPS; step++) {
     const server = random.pick(servers);
-    const what = random.whole(0, 11);
+    const what = random.whole(0, 13);
     if (what <= 2) await server.claim(random.whole(1, 2));
     else if (what <= 4) await server.absorb();
     else if (what <= 6) await server.give(random);
     else if (what === 7) await server.grant(random);
     else if (what === 8) await server.again();
-    else if (what === 9 && servers.length > 1) servers = await death(farm, random, servers, server);
+    else if (what === 9 || what === 10) await move(farm, random, server, random.pick(servers));
+    else if (what === 11 && servers.length > 1) servers = await death(farm, random, servers, server);
     else for (const task of await server.end(random)) ended.add(task);
     noneTwice(servers, ended);
   }
   await everythingIsThere(farm, servers, ended);
+}
+
+/** A worker goes to a server that asks for what it runs, at once, too late, or never. */
+async function move(farm: Farm, random: Random, from: Holdings, to: Holdings): Promise<void> {
+  const lease = await from.handOver(random);
+  if (lease === undefined) return;
+  if (random.chance(0.2)) {
+    await farm.later(TAKEOVER_GRACE + 500);
+    for (const { server } of [from, to]) await server.pulse();
+  }
+  if (random.chance(0.8)) await to.takeOver([lease]);
 }
 
 /** One dies, another takes over some of its leases, and a new one comes. */

@@ -275,6 +275,7 @@ async function staleWrites(server: Server, job: number): Promise<void> {
     inputsOf(job, 12, 1),
     aBlock(job, 6, 6, { epoch: server.epoch }),
     { kind: 'blockFreed', block },
+    { kind: 'handedOver', lease: leaseId(server.epoch, 1), block },
     aLease(job, 6, 3, 2, server.epoch),
   ];
   for (const write of late) await rejects(server.store.commit([write], server.epoch), 'stale', /was ended by another/);
