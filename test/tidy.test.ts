@@ -284,6 +284,16 @@ const cases: Record<string, Case> = {
     files: { 'package.json': manifest({}), 'src/a.ts': "import fc from 'fast-check';" },
     says: [/src\/a\.ts:1: fast-check is not a runtime dependency/],
   },
+  'an optional library where it is needed, and where all would need it': {
+    rule: dependencies,
+    files: {
+      'package.json': JSON.stringify({ peerDependencies: { s3: '>=1' } }),
+      'docs/decisions/0001-dependencies.md': '## Optional\n\n| `s3` | Buckets. |\n',
+      'src/a.ts': "import type { S3 } from 's3';\nexport const load = () => import('s3');",
+      'src/b.ts': "import { S3 } from 's3';",
+    },
+    says: [/src\/b\.ts:1: s3 is not a runtime dependency/],
+  },
   'a bundled library in a page': {
     rule: dependencies,
     files: {

@@ -1,5 +1,6 @@
 import type { Question } from '../harness/figures.ts';
 import { batches } from './batches.ts';
+import { blobs } from './blobs.ts';
 import { browser } from './browser.ts';
 import { efficiency } from './efficiency.ts';
 import { idle } from './idle.ts';
@@ -30,5 +31,6 @@ export const questions: readonly Question[] = [
   siblings,
   serverCosts,
   batches,
+  blobs,
   ledger,
 ];

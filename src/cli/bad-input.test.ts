@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -33,6 +33,7 @@ interface Case {
   readonly args: readonly string[];
   readonly says: RegExp;
   readonly code?: number;
+  readonly env?: Record<string, string>;
 }
 
 const usage: Record<string, Case> = {
@@ -90,6 +91,15 @@ const usage: Record<string, Case> = {
     code: 3,
     says: /^manyhands: --store: PostgreSQL at 127\.0\.0\.1:9 does not answer \(.*\): is PostgreSQL running there\?$/m,
   },
+  'a bucket for a server with SQLite': { args: ['serve', '--blobs', 's3://blobs'], says: /--blobs is for servers with --store postgres:\/\/…: with sqlite blobs are files in the data directory$/m },
+  'a bucket that is none': { args: ['serve', '--store', 'postgres://u@127.0.0.1:9/farm', '--blobs', '/var/blobs'], says: /--blobs: it looks like s3:\/\/BUCKET\/PREFIX\?endpoint=https:\/\/HOST&region=REGION$/m },
+  'a key in the URL of a bucket': { args: ['serve', '--store', 'postgres://u@127.0.0.1:9/farm', '--blobs', 's3://AKIA:secret@blobs'], says: /^manyhands: --blobs: keys do not belong into the URL, which everybody sees in the list of processes: put them into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY$/m },
+  'a bucket that does not answer': {
+    args: ['serve', '--store', 'postgres://u@127.0.0.1:9/farm', '--blobs', 's3://blobs?endpoint=http://127.0.0.1:9', '--data', 'unmade/data'],
+    env: { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' },
+    code: 3,
+    says: /^manyhands: --blobs: s3:\/\/blobs at 127\.0\.0\.1:9 does not answer \(.*ECONNREFUSED.*\): is an S3 server running there\?$/m,
+  },
   'an ability that there is not': { args: ['join', '--allow', 'perl', 'http://x#y'], says: /--allow knows only exec, python and install, not "perl"$/m },
   'packages that no registry has': { args: ['run', 'square.ts', '--install', 'sharp,../x', '1'], says: /^manyhands: --install: "\.\.\/x" is not the name of a package of npm: give NAME or NAME@VERSION/m },
   'no package': { args: ['run', 'square.ts', '--install', '', '1'], says: /^manyhands: --install: "" is not the name of a package of npm/m },
@@ -141,9 +151,10 @@ line.write('lacks.ts', "import x from 'no-such-package';\nexport default (y: num
 mkdirSync(path.join(line.directory, 'folder'));
 
 describe('on the command line', { concurrency: 3 }, () => {
-  for (const [title, { args, code = 2, says }] of Object.entries(usage)) {
-    it(title, () => refused(args, code, says));
+  for (const [title, { args, code = 2, says, env }] of Object.entries(usage)) {
+    it(title, () => refused(args, code, says, env));
   }
+  after(() => assert.ok(!existsSync(path.join(line.directory, 'unmade')), 'nothing half-made'));
 });
 
 describe('in what a job is given', () => {

@@ -3,10 +3,12 @@ import path from 'node:path';
 
 /**
  * Makes a directory and those on the way, one after the other: some file systems take `recursive` for an invitation to try
- * for ever. Throws what the system says, also where something else has that name.
+ * for ever. Throws what the system says, also where something else has that name. Returns those that it made, outermost first.
  */
-export function makeFolders(directory: string, mode = 0o777): void {
-  for (const folder of missingFolders(directory)) mkdirSync(folder, { mode });
+export function makeFolders(directory: string, mode = 0o777): string[] {
+  const missing = missingFolders(directory);
+  for (const folder of missing) mkdirSync(folder, { mode });
+  return missing;
 }
 
 function missingFolders(directory: string): string[] {

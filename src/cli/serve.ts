@@ -1,4 +1,4 @@
-import { accessSync, constants, statSync } from 'node:fs';
+import { accessSync, constants, rmdirSync, statSync } from 'node:fs';
 import { SNAPSHOT_DELAY } from '../model/python-limits.ts';
 import { type ServerOptions, StartError } from '../server/config.ts';
 import { PyodideFiles } from '../server/pyodide.ts';
@@ -13,14 +13,15 @@ import { makeFolders } from './make-folders.ts';
 /** Serves until it is told to stop; resolves with the exit code. */
 export async function serve(options: ServeOptions): Promise<number> {
   const dataDir = dataDirectoryOf(options);
-  makeWritable(dataDir);
+  const made = makeWritable(dataDir);
   refuseNoImages(options.bootImages);
   let broken: Error | undefined;
   const stopped = Promise.withResolvers<void>();
   const { lan, host, port, publicUrl, allowOrigin, keep, bootImages, netboot } = options;
-  const server = await start({
+  const server = await start(made, {
     dataDir,
     ...(options.store !== 'sqlite' && { database: options.store }),
+    ...(options.blobs !== undefined && { blobs: options.blobs }),
     ...(lan && { lan }),
     ...(host !== undefined && { host }),
     ...(port !== undefined && { port }),
@@ -53,15 +54,23 @@ export async function serve(options: ServeOptions): Promise<number> {
   return ExitCode.done;
 }
 
-/** A database that cannot be used is a server that does not answer. */
-async function start(options: ServerOptions): Promise<RunningServer> {
+/** A database or a bucket that cannot be used is a server that does not answer. Folders that were made for nothing go again. */
+async function start(made: readonly string[], options: ServerOptions): Promise<RunningServer> {
   try {
     return await startServer(options);
   } catch (error) {
-    if (error instanceof StartError && error.code === 'refused') {
-      throw new NoServerError(`--store: ${error.message}`, { cause: error });
-    }
-    throw error;
+    if (!(error instanceof StartError)) throw error;
+    removeEmpty(made);
+    const option = { refused: '--store', bucket: '--blobs' }[error.code as string];
+    throw option === undefined ? error : new NoServerError(`${option}: ${error.message}`, { cause: error });
+  }
+}
+
+function removeEmpty(folders: readonly string[]): void {
+  try {
+    for (const folder of folders.toReversed()) rmdirSync(folder);
+  } catch {
+    // Somebody has put something there.
   }
 }
 
@@ -80,17 +89,18 @@ function stopOnSignals(stop: () => void): void {
   }
 }
 
-/** Tells in one sentence why nothing can be kept there. */
-function makeWritable(dataDir: string): void {
+/** Tells in one sentence why nothing can be kept there; returns the folders that it made. */
+function makeWritable(dataDir: string): string[] {
   try {
     const there = statSync(dataDir, { throwIfNoEntry: false });
     if (there?.isDirectory() === false) throw new Error('it is a file, not a directory');
-    makeFolders(dataDir, 0o700);
+    const made = makeFolders(dataDir, 0o700);
     accessSync(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
+    return made;
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     // Another server has made it just now, and is told to have it.
-    if (code === 'EEXIST') return;
+    if (code === 'EEXIST') return [];
     const why = code === 'ENOENT' ? 'no folder can be made there' : (systemWords(error) ?? message);
     throw new UsageError(`the data directory ${dataDir} can't be used: ${why}; choose another with --data DIR`, {
       cause: error,

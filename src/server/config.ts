@@ -7,6 +7,11 @@ export interface ServerOptions {
   readonly dataDir?: string;
   /** A PostgreSQL that keeps the jobs, such as `postgres://user@host/farm`, also those of other servers; default: none. */
   readonly database?: string;
+  /**
+   * A bucket that keeps the bytes of blobs, such as `s3://bucket/prefix?endpoint=https://s3.example`, where there is a PostgreSQL; keys
+   * come from the environment, as Amazon's own tools take them. Default: PostgreSQL keeps them.
+   */
+  readonly blobs?: string;
   /** 0: any free one. */
   readonly port?: number;
   /** Default: loopback only. */
@@ -34,6 +39,7 @@ export interface ServerOptions {
 export interface ServerConfig {
   readonly dataDir: string;
   readonly database: string | undefined;
+  readonly blobs: string | undefined;
   readonly port: number;
   readonly host: string;
   /** Reachable from other machines. */
@@ -50,7 +56,7 @@ const PORT = 7070;
 
 /** Something about the start that its user can put right; one sentence. */
 export class StartError extends Error {
-  readonly code: 'options' | 'portInUse' | 'address' | 'locked' | 'newer' | 'refused';
+  readonly code: 'options' | 'portInUse' | 'address' | 'locked' | 'newer' | 'refused' | 'bucket';
 
   constructor(code: StartError['code'], message: string, options?: ErrorOptions) {
     super(message, options);
@@ -68,6 +74,7 @@ export function configOf(options: ServerOptions): ServerConfig {
   return {
     dataDir: path.resolve(options.dataDir ?? defaultDataDir()),
     database: options.database,
+    blobs: options.blobs,
     port,
     host,
     open: !isLoopback(host),

@@ -17,26 +17,35 @@ export class SeveralServers {
   readonly database: { readonly url: string; readonly name: string };
   readonly servers: Served[];
   readonly #t: TestContext;
+  readonly #options: readonly string[];
 
-  private constructor(t: TestContext, postgres: TestPostgres, database: SeveralServers['database'], servers: Served[]) {
+  private constructor(
+    t: TestContext,
+    postgres: TestPostgres,
+    database: SeveralServers['database'],
+    servers: Served[],
+    options: readonly string[],
+  ) {
     this.#t = t;
+    this.#options = options;
     this.postgres = postgres;
     this.database = database;
     this.servers = servers;
   }
 
-  static async start(t: TestContext, count: number): Promise<SeveralServers> {
+  /** All servers have the same options. */
+  static async start(t: TestContext, count: number, options: readonly string[] = []): Promise<SeveralServers> {
     const postgres = await TestPostgres.start();
     cleanUp(t, () => postgres.remove());
     const database = await postgres.database();
-    const several = new SeveralServers(t, postgres, database, []);
+    const several = new SeveralServers(t, postgres, database, [], options);
     for (let at = 0; at < count; at++) await several.add();
     return several;
   }
 
   /** One more server. */
   async add(): Promise<Served> {
-    const served = await Served.start(this.#t, { options: ['--store', this.database.url] });
+    const served = await Served.start(this.#t, { options: ['--store', this.database.url, ...this.#options] });
     this.servers.push(served);
     return served;
   }

@@ -72,6 +72,7 @@ export function dependencies(tree: Tree): string[] {
   const installed = Object.entries(manifest.dependencies ?? {});
   const reasons = reasonsIn(tree, 'Runtime');
   const bundled = reasonsIn(tree, 'Bundled');
+  const optional = reasonsIn(tree, 'Optional');
   const faults: string[] = [];
   for (const name of bundled.keys()) {
     if (!Object.hasOwn(manifest.devDependencies ?? {}, name))
@@ -91,11 +92,18 @@ export function dependencies(tree: Tree): string[] {
       if (/^(\.|node:)/.test(specifier)) continue;
       const name = /^(@[^/]+\/)?[^/]+/.exec(specifier)?.[0] ?? specifier;
       if (BUNDLES.test(file.path) && bundled.get(name)) continue;
+      // It may not be there: a type costs nothing, and the rest is awaited where it is needed.
+      if (optional.get(name) && Object.hasOwn(manifest.peerDependencies ?? {}, name) && isLazy(file.text, line))
+        continue;
       if (!installed.some(([known]) => known === name))
         faults.push(`${file.path}:${line}: ${name} is not a runtime dependency`);
     }
   }
   return faults;
+}
+
+function isLazy(text: string, line: number): boolean {
+  return /import type |import\(/.test(text.split('\n')[line - 1] ?? '');
 }
 
 /** Libraries and reasons in the table of one section. */

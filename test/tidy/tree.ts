@@ -5,6 +5,7 @@ import { readSyntax, type Syntax } from './syntax.ts';
 /** One file as the rules see it. Paths are relative to the root and use slashes. */
 export interface SourceFile extends Syntax {
   path: string;
+  text: string;
   lines: number;
   isTest: boolean;
 }
@@ -39,7 +40,7 @@ export function treeFrom(files: Record<string, string>): Tree {
 function readSource(name: string, text: string): SourceFile {
   const lines = text.endsWith('\n') ? text.split('\n').length - 1 : text.split('\n').length;
   const isTest = /\.(test|type-test)\.ts$/.test(name) || name.startsWith('test/');
-  return { path: name, lines, isTest, ...readSyntax(name, text) };
+  return { path: name, text, lines, isTest, ...readSyntax(name, text) };
 }
 
 /** The file in the tree that a relative specifier means; `.js` means its `.ts` source, as in a compiled package. */

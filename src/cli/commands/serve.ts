@@ -16,6 +16,7 @@ export interface ServeOptions {
   workers?: number;
   allow?: Allowed[];
   store: string;
+  blobs?: string;
   keep?: number;
   bootImages?: string;
   netboot?: true;
@@ -39,6 +40,10 @@ export function addServe(program: Command, finish: Finish): void {
       'where jobs are kept: sqlite, in the data directory, or postgres://USER@HOST/DATABASE',
       'sqlite',
     )
+    .option(
+      '--blobs <place>',
+      'with postgres://, keep code and large values in a bucket: s3://BUCKET/PREFIX (default: in the database)',
+    )
     .option('--keep <duration>', 'forget jobs so long after their end (default: never)', parseDuration)
     .option('--boot-images <dir>', 'hand out the boot images there (default: those built by make -C os os-image)')
     .option('--netboot', 'boot machines of this network, whoever they are, into this farm (needs --lan or --host)')
@@ -54,12 +59,16 @@ function together(url: string, before: string[] = []): string[] {
   return [...before, url];
 }
 
-function check({ store, lan, host, allow, workers, netboot }: ServeOptions): void {
+function check({ store, blobs, lan, host, allow, workers, netboot }: ServeOptions): void {
   if (netboot && !lan && host === undefined)
     throw new UsageError('--netboot boots other machines, which reach a server with --lan or --host ADDRESS');
   if (allow !== undefined && !workers)
     throw new UsageError(`--allow ${allow.join(',')} is for the workers here: give their number with --workers`);
   checkStore(store);
+  if (blobs !== undefined && store === 'sqlite')
+    throw new UsageError(
+      '--blobs is for servers with --store postgres://…: with sqlite blobs are files in the data directory',
+    );
   if (lan && host !== undefined) {
     throw new UsageError('--lan listens on all addresses, --host on one: give only one of them');
   }

@@ -8,17 +8,34 @@ const statement = (name: string, text: string): Statement => ({ name: `manyhands
 
 const BUSY = `clock_timestamp() + interval '${BLOB_UPLOAD_PATIENCE} milliseconds'`;
 
+const UPLOAD = 'id, sha256, size, in_bucket, parts, tags, in_parts';
+
+/** An upload as its row says; what goes on with it keeps that up to date. */
+export interface Upload {
+  readonly id: number;
+  readonly sha256: string;
+  /** Bytes that are kept. */
+  readonly size: number;
+  readonly in_bucket: boolean;
+  /** How the bucket names it, once something is there. */
+  parts: string | null;
+  /** How the bucket names its parts. */
+  readonly tags: string[];
+  /** Bytes that are in parts; what is kept beyond these is in rows. */
+  in_parts: number;
+}
+
 const sql = {
   size: statement(
     'size',
-    `SELECT upload, size, floor(extract(epoch FROM clock_timestamp() - used_at) * 1000)::bigint AS age
+    `SELECT upload, size, in_bucket, floor(extract(epoch FROM clock_timestamp() - used_at) * 1000)::bigint AS age
      FROM blobs WHERE sha256 = $1`,
   ),
   renew: statement('renew', `UPDATE blobs SET used_at = clock_timestamp() WHERE sha256 = $1`),
   begin: statement(
     'begin',
-    `INSERT INTO blob_uploads (sha256, kept, size, used_at, busy_until)
-     VALUES ($1, false, 0, clock_timestamp(), ${BUSY}) RETURNING id`,
+    `INSERT INTO blob_uploads (sha256, in_bucket, kept, size, used_at, busy_until)
+     VALUES ($1, $2, false, 0, clock_timestamp(), ${BUSY}) RETURNING ${UPLOAD}`,
   ),
   /** Written again after a lost answer, it is the same. */
   chunk: statement(
@@ -31,23 +48,43 @@ const sql = {
      )
      SELECT id FROM upload`,
   ),
+  parts: statement(
+    'parts',
+    `UPDATE blob_uploads SET parts = $2, busy_until = ${BUSY} WHERE id = $1 AND parts IS NULL RETURNING id`,
+  ),
+  /** Another part is in the bucket: what was in rows of it goes. Written again after a lost answer, it is the same. */
+  part: statement(
+    'part',
+    `WITH upload AS (
+       UPDATE blob_uploads SET tags[$2::int] = $3, in_parts = $4::bigint, size = greatest(size, $4), used_at = clock_timestamp(), busy_until = ${BUSY}
+       WHERE id = $1 AND in_parts IN ($4, $5::bigint) RETURNING id
+     ), gone AS (
+       DELETE FROM blob_chunks WHERE upload IN (SELECT id FROM upload) AND at < $4
+     )
+     SELECT id FROM upload`,
+  ),
+  stay: statement(
+    'stay',
+    `UPDATE blob_uploads SET used_at = clock_timestamp(), busy_until = ${BUSY} WHERE id = $1 RETURNING id`,
+  ),
+  isPart: statement('is_part', `SELECT FROM blob_uploads WHERE parts = $1`),
   /** The first whole one stays, so that whoever reads it can go on. */
   finish: statement(
     'finish',
     `WITH blob AS (
-       INSERT INTO blobs (sha256, upload, size, used_at) VALUES ($2, $1, $3, clock_timestamp())
+       INSERT INTO blobs (sha256, upload, size, in_bucket, used_at) VALUES ($2, $1, $3, $4, clock_timestamp())
        ON CONFLICT (sha256) DO UPDATE SET used_at = excluded.used_at RETURNING upload
      )
      DELETE FROM blob_uploads WHERE id = $1 AND id IN (SELECT upload FROM blob)`,
   ),
-  kept: statement('kept', `SELECT id, size FROM blob_uploads WHERE sha256 = $1 AND kept`),
+  kept: statement('kept', `SELECT ${UPLOAD} FROM blob_uploads WHERE sha256 = $1 AND kept`),
   drop: statement('drop', `DELETE FROM blob_uploads WHERE id = $1`),
   keep: statement('keep', `UPDATE blob_uploads SET kept = true, busy_until = NULL WHERE id = $1`),
   unkeep: statement('unkeep', `UPDATE blob_uploads SET kept = false WHERE id = $1`),
   take: statement(
     'take',
     `UPDATE blob_uploads SET busy_until = ${BUSY} WHERE sha256 = $1 AND kept AND size = $2
-       AND (busy_until IS NULL OR busy_until < clock_timestamp()) RETURNING id`,
+       AND (busy_until IS NULL OR busy_until < clock_timestamp()) RETURNING ${UPLOAD}`,
   ),
   release: statement('release', `UPDATE blob_uploads SET busy_until = NULL WHERE id = $1`),
   dropChunks: statement(
@@ -66,7 +103,7 @@ const sql = {
   ),
   oldUploads: statement(
     'old_uploads',
-    `SELECT id FROM blob_uploads WHERE used_at < to_timestamp($1::float8 / 1000)
+    `SELECT ${UPLOAD} FROM blob_uploads WHERE used_at < to_timestamp($1::float8 / 1000)
        AND (busy_until IS NULL OR busy_until < clock_timestamp())`,
   ),
   /** Its rows go in steps: until then it is an upload that nobody goes on with. */
@@ -75,13 +112,14 @@ const sql = {
     `WITH blob AS (
        DELETE FROM blobs WHERE sha256 = $1 AND ($2::float8 IS NULL OR used_at < to_timestamp($2::float8 / 1000)) RETURNING *
      )
-     INSERT INTO blob_uploads (id, sha256, kept, size, used_at) OVERRIDING SYSTEM VALUE
-     SELECT upload, sha256, false, size, used_at FROM blob RETURNING id`,
+     INSERT INTO blob_uploads (id, sha256, in_bucket, kept, size, used_at) OVERRIDING SYSTEM VALUE
+     SELECT upload, sha256, in_bucket, false, size, used_at FROM blob RETURNING ${UPLOAD}`,
   ),
   setAside: statement(
     'set_aside',
     `WITH blob AS (DELETE FROM blobs WHERE sha256 = $1 AND upload = $2 RETURNING *)
-     INSERT INTO damaged_blobs (upload, sha256, found_at) SELECT upload, sha256, clock_timestamp() FROM blob`,
+     INSERT INTO damaged_blobs (upload, sha256, in_bucket, found_at)
+     SELECT upload, sha256, in_bucket, clock_timestamp() FROM blob`,
   ),
 } as const;
 
@@ -104,8 +142,14 @@ export class BlobRows {
     }
   }
 
-  async id(what: 'begin' | 'take' | 'delete', values: readonly unknown[]): Promise<number | undefined> {
-    return (await this.ask(what, values)).rows[0]?.['id'];
+  async upload(what: 'begin' | 'kept' | 'take' | 'delete', values: readonly unknown[]): Promise<Upload | undefined> {
+    return (await this.ask(what, values)).rows[0] as Upload | undefined;
+  }
+
+  /** A change of an upload, which somebody else may have given up meanwhile. */
+  async change(what: 'chunk' | 'parts' | 'part' | 'stay', values: readonly unknown[]): Promise<void> {
+    if ((await this.ask(what, values)).count > 0) return;
+    throw new BlobError('offset', 'the upload was given up meanwhile: begin it again');
   }
 
   /** Its bytes and then itself: what is left of it after a crash is found by its row. */
@@ -114,9 +158,8 @@ export class BlobRows {
     await this.ask('drop', [upload]);
   }
 
-  async append(upload: number, at: number, bytes: Uint8Array): Promise<void> {
-    if ((await this.ask('chunk', [upload, at, bytes])).count > 0) return;
-    throw new BlobError('offset', 'the upload was given up meanwhile: begin it again');
+  append(upload: number, at: number, bytes: Uint8Array): Promise<void> {
+    return this.change('chunk', [upload, at, bytes]);
   }
 
   async *read(upload: number, start: number, end: number): AsyncGenerator<Uint8Array> {

@@ -4,6 +4,7 @@ import type { Write } from '../../model/records.ts';
 import { DB_PATIENCE, HUNGER_TIME, SERVER_LEASE, TAKEOVER_GRACE } from '../../model/server-limits.ts';
 import type { BlobStore } from '../blobs.ts';
 import { copyWrite } from '../copies.ts';
+import type { Bucket } from '../s3/bucket.ts';
 import {
   type BatchQuery,
   type Recovered,
@@ -12,6 +13,7 @@ import {
   type Store,
   StoreError,
 } from '../store.ts';
+import { agreeOnBucket, refuseBucketOfOthers, refuseOtherPlace } from './blob-place.ts';
 import { claim } from './claim.ts';
 import { commitOf } from './commit.ts';
 import { Connection, type ConnectionSettings, type Statement } from './connection.ts';
@@ -32,15 +34,21 @@ export interface PostgresOptions {
   /** Milliseconds for which a verb waits for a database that does not answer. */
   readonly patience?: Millis;
   readonly times?: Partial<SharedTimes>;
+  /** Where the bytes of blobs lie, if not in the database; it is closed with the store. */
+  readonly bucket?: Bucket | undefined;
 }
 
 /** Opens or makes the data in a database. Rejects with a {@link StoreError}: `refused`, `newer`. */
 export async function openPostgresStore(url: string, options: PostgresOptions = {}): Promise<PostgresStore> {
   const settings = { url, prepares: true };
+  const { bucket } = options;
   try {
     const connection = await Connection.open(settings);
     try {
-      return new PostgresStore(await migrate(connection), settings, options);
+      await refuseBucketOfOthers(connection, bucket);
+      const farm = await migrate(connection);
+      await agreeOnBucket(connection, farm, bucket);
+      return new PostgresStore(farm, settings, options);
     } finally {
       await connection.close();
     }
@@ -66,22 +74,26 @@ export class PostgresStore implements Store, SharedStore {
   readonly #members: Members;
   readonly #pulses: Pulses;
   readonly #hints: Hints;
+  readonly #bucket: Bucket | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(farm: string, settings: ConnectionSettings, { patience = DB_PATIENCE, times }: PostgresOptions) {
+  constructor(farm: string, settings: ConnectionSettings, { patience = DB_PATIENCE, times, bucket }: PostgresOptions) {
     const all = { lease: SERVER_LEASE, grace: TAKEOVER_GRACE, hunger: HUNGER_TIME, ...times };
     this.farm = farm;
     this.#line = new Line(settings, patience);
     this.#streams = new Line(settings, patience);
     this.#blobs = new Line(settings, patience);
-    this.blobs = new PostgresBlobs(this.#blobs);
+    this.#bucket = bucket;
+    this.blobs = new PostgresBlobs(this.#blobs, bucket);
     this.#members = new Members(this.#line, all);
     this.#pulses = new Pulses(this.#line, this.#members, all);
     this.#hints = new Hints(settings, () => this.onHint());
   }
 
-  start(): Promise<Epoch> {
-    return this.#members.start();
+  async start(): Promise<Epoch> {
+    const epoch = await this.#members.start();
+    await this.#line.run((connection) => refuseOtherPlace(connection, this.#bucket));
+    return epoch;
   }
 
   recover(epoch: Epoch): Promise<Recovered> {
@@ -198,6 +210,7 @@ export class PostgresStore implements Store, SharedStore {
   async #close(): Promise<void> {
     const goodbye = this.#members.close().catch(() => undefined);
     await Promise.all([this.#hints.close(), goodbye, this.#line.close(), this.#streams.close(), this.#blobs.close()]);
+    this.#bucket?.close();
   }
 
   /** As new as every change that was asked for before. */

@@ -36,6 +36,10 @@ CREATE TABLE blob_uploads (
   size bigint NOT NULL,
   used_at timestamp with time zone NOT NULL,
   busy_until timestamp with time zone,
+  in_bucket boolean NOT NULL DEFAULT false,
+  parts text,
+  tags text[] NOT NULL DEFAULT '{}'::text[],
+  in_parts bigint NOT NULL DEFAULT 0,
   PRIMARY KEY (id)
 ) WITH (fillfactor=50);
 CREATE UNIQUE INDEX blob_uploads_kept ON public.blob_uploads USING btree (sha256) WHERE kept;
@@ -45,6 +49,7 @@ CREATE TABLE blobs (
   upload bigint NOT NULL,
   size bigint NOT NULL,
   used_at timestamp with time zone NOT NULL,
+  in_bucket boolean NOT NULL DEFAULT false,
   PRIMARY KEY (sha256)
 );
 CREATE INDEX blobs_used ON public.blobs USING btree (used_at);
@@ -73,6 +78,7 @@ CREATE TABLE damaged_blobs (
   upload bigint NOT NULL,
   sha256 text NOT NULL,
   found_at timestamp with time zone NOT NULL,
+  in_bucket boolean NOT NULL DEFAULT false,
   PRIMARY KEY (upload)
 );
 
@@ -82,6 +88,7 @@ CREATE TABLE farm (
   version integer NOT NULL,
   epoch bigint NOT NULL,
   token_writes bigint NOT NULL,
+  bucket text,
   CHECK (one),
   PRIMARY KEY (one)
 );
