@@ -8,6 +8,7 @@ import { singles } from './latency.ts';
 import { ledger } from './ledger.ts';
 import { limits } from './limits.ts';
 import { losses } from './losses.ts';
+import { oldSnapshot } from './old-snapshot.ts';
 import { payload } from './payload.ts';
 import { python } from './python.ts';
 import { queue } from './queue.ts';
@@ -32,5 +33,6 @@ export const questions: readonly Question[] = [
   serverCosts,
   batches,
   blobs,
+  oldSnapshot,
   ledger,
 ];
