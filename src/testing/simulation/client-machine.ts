@@ -8,6 +8,9 @@ import { Program } from './program.ts';
 /** Milliseconds until somebody starts a client again that could not reach the farm. */
 const AGAIN = [200, 5_000] as const;
 
+/** Milliseconds after which somebody looks whether all is there after a failover, and starts the programs again if not. */
+const NOTICED = [100, 300_000] as const;
+
 /** A device with a client on it, which has a program for each of its jobs. */
 export class ClientMachine extends Machine {
   readonly programs: Program[];
@@ -37,6 +40,15 @@ export class ClientMachine extends Machine {
     if (this.life === undefined) return;
     this.stage.world.note(() => `${this.name.padEnd(7)} dies, back in ${Math.round(back)} ms`);
     this.#end(this.life, back);
+  }
+
+  /** What its programs were told may not be so any more: they go on as long as they can, and then begin again from the start. */
+  failedOver(): void {
+    this.stage.world.after(this.random.logarithmic(...NOTICED), 2 * this.who, () => {
+      for (const program of this.programs) program.beginAgain();
+      if (this.life !== undefined) this.kill(this.random.between(...AGAIN));
+      else this.boot();
+    });
   }
 
   heal(): void {
