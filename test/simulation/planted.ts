@@ -33,12 +33,12 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'epochs are given out again after a failover',
-    find: 'disk.epoch = Math.max(disk.epoch, ...this.#epochs) + (isFork ? EPOCHS_AHEAD : 1);',
-    put: 'disk.epoch = Math.max(disk.epoch, ...this.#epochs) + (isFork && EPOCHS_AHEAD < 0 ? 2 : 1);',
+    find: 'disk.epoch = Math.max(disk.epoch, ...this.#epochs) + Math.max(1, forks * EPOCHS_AHEAD);',
+    put: 'disk.epoch = Math.max(disk.epoch, ...this.#epochs) + Math.max(1, 0 * EPOCHS_AHEAD);',
   },
   {
     name: 'job numbers are given out again after a failover',
-    find: 'if (isFork) disk.nextJob += JOBS_AHEAD;',
+    find: 'disk.nextJob += forks * JOBS_AHEAD;',
     put: 'void JOBS_AHEAD;',
   },
   {

@@ -35,10 +35,11 @@ export class MemoryMember implements SharedStore {
   /** A new epoch; what this process was before is over. Whoever is the first after a failover leaves numbers out (D24). */
   join(): void {
     const disk = this.#disk;
-    const isFork = disk.timeline !== disk.knownTimeline;
-    disk.epoch = Math.max(disk.epoch, ...this.#epochs) + (isFork ? EPOCHS_AHEAD : 1);
-    if (isFork) disk.nextJob += JOBS_AHEAD;
-    if (isFork) disk.history += 1;
+    // That others have begun since may be lost again.
+    const forks = disk.timeline - disk.knownTimeline;
+    disk.epoch = Math.max(disk.epoch, ...this.#epochs) + Math.max(1, forks * EPOCHS_AHEAD);
+    disk.nextJob += forks * JOBS_AHEAD;
+    disk.history += forks;
     disk.knownTimeline = disk.timeline;
     this.#enter(disk.epoch);
   }
@@ -99,7 +100,8 @@ export class MemoryMember implements SharedStore {
         leases.push(lease);
       }
     }
-    return { blocks, leases: leases.sort((a, b) => a.lease - b.lease), history: this.#disk.history };
+    const { history } = this.#disk;
+    return { blocks, leases: leases.sort((a, b) => a.lease - b.lease), ...(history > 0 && { history }) };
   }
 
   pulse(epoch: Epoch, facts?: string): Promise<Pulse> {

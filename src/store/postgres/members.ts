@@ -103,14 +103,14 @@ export class Members {
     const [{ rows }] = await together([connection.query(sql.farm, [])]);
     const farm = rows[0] as { epoch: Epoch; history: number; timeline: string; now: string };
     const isBehind = isRewound && farm.epoch < newest + EPOCHS_AHEAD / 2;
-    const isFork = farm.timeline !== farm.now || isBehind;
-    const epoch = Math.max(farm.epoch, newest) + (isFork ? EPOCHS_AHEAD : 1);
-    const history = farm.history + (isFork ? 1 : 0);
+    const forks = Math.max(isBehind ? 1 : 0, forksBetween(farm.timeline, farm.now));
+    const epoch = Math.max(farm.epoch, newest) + Math.max(1, forks * EPOCHS_AHEAD);
+    const history = farm.history + forks;
     const sent: Promise<unknown>[] = [
       connection.query(sql.began, [epoch, history, farm.now]),
       connection.query(sql.join, [epoch, this.#times.lease, farm.now]),
     ];
-    if (isFork) sent.push(connection.query(sql.skipJobs, [JOBS_AHEAD]));
+    if (forks > 0) sent.push(connection.query(sql.skipJobs, [forks * JOBS_AHEAD]));
     await together([Promise.all(sent)]);
     return { epoch, history };
   }
@@ -235,6 +235,13 @@ export function rewound(): StoreError {
     'rewound',
     'the database is not as new as what it had acknowledged, or another has taken its place: a failover may have lost what was written last',
   );
+}
+
+/** How often a standby took over; that servers have begun after the first time may be lost by the second. */
+function forksBetween(known: string, now: string): number {
+  if (known === now) return 0;
+  const steps = Number.parseInt(now, 16) - Number.parseInt(known, 16);
+  return steps > 0 ? steps : 1;
 }
 
 /** The row of the epoch was not there, or not as it should be. */

@@ -38,7 +38,7 @@ export function recoveryOf(epochs: readonly Epoch[], epoch: Epoch, history: numb
           blocks: held.sort((a, b) => a.job - b.job || a.first - b.first || (a.part ?? 0) - (b.part ?? 0)),
           leases: granted.sort((a, b) => a.lease - b.lease),
           forgetting,
-          history,
+          ...(history > 0 && { history }),
         },
         sent: [],
       };

@@ -15,6 +15,8 @@ const NOTICED = [100, 300_000] as const;
 export class ClientMachine extends Machine {
   readonly programs: Program[];
   life: ClientLife | undefined;
+  /** Somebody will look what a failover has lost. */
+  #looks = 0;
 
   constructor(stage: Stage, number: number) {
     super(stage, clientName(number), 100 + number);
@@ -24,7 +26,7 @@ export class ClientMachine extends Machine {
   }
 
   get over(): boolean {
-    return this.programs.every(({ over }) => over);
+    return this.#looks === 0 && this.programs.every(({ over }) => over);
   }
 
   boot(): void {
@@ -44,7 +46,9 @@ export class ClientMachine extends Machine {
 
   /** What its programs were told may not be so any more: they go on as long as they can, and then begin again from the start. */
   failedOver(): void {
+    this.#looks += 1;
     this.stage.world.after(this.random.logarithmic(...NOTICED), 2 * this.who, () => {
+      this.#looks -= 1;
       for (const program of this.programs) program.beginAgain();
       if (this.life !== undefined) this.kill(this.random.between(...AGAIN));
       else this.boot();
