@@ -8,8 +8,8 @@ import { Program } from './program.ts';
 /** Milliseconds until somebody starts a client again that could not reach the farm. */
 const AGAIN = [200, 5_000] as const;
 
-/** Milliseconds after which somebody looks whether all is there after a failover, and starts the programs again if not. */
-const NOTICED = [100, 300_000] as const;
+/** Milliseconds after which somebody looks what a failover has lost, and starts the programs again: all servers know of it by then. */
+const NOTICED = [60_000, 300_000] as const;
 
 /** A device with a client on it, which has a program for each of its jobs. */
 export class ClientMachine extends Machine {
