@@ -62,7 +62,7 @@ export class Core {
   onSaved: () => void = () => {};
   /** The brain was read from disk again: the workers that it knew have to come back. */
   onRebuilt: () => void = () => {};
-  /** The data went back in time (D24): what was told of it may not be so any more. */
+  /** The data went back in time (D25): what was told of it may not be so any more. */
   readonly onRewound: (() => void)[] = [];
   onForgotten: (job: JobId) => void = () => {};
   readonly elsewhere = noElsewhere();

@@ -56,7 +56,7 @@ export class JobReaders {
     return stream;
   }
 
-  /** Segments that a cursor counts may be others since the data went back in time: who goes on there would miss some (D24). */
+  /** Segments that a cursor counts may be others since the data went back in time: who goes on there would miss some (D25). */
   #segmentAt(cursor: number): number {
     if (cursor === 0 || Math.floor(cursor / HISTORY) === this.#history) return cursor % HISTORY;
     throw mayBeOthers();

@@ -87,7 +87,7 @@ export class Pipelines {
         if (!(error instanceof RequestError) && !this.#stopped) this.#core.onFault(error);
       }
       const known = await this.#core.readJob(job).catch(() => 'unknown' as const);
-      // It may have been forgotten, or lost (D24).
+      // It may have been forgotten, or lost (D25).
       if (known === undefined || (known !== 'unknown' && hasEnded(known.progress.state))) return;
       await new Promise<void>((resolve) => this.#clock.alarm(PIPELINE_RETRY, resolve));
     }

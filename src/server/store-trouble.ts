@@ -33,7 +33,7 @@ export class StoreTrouble {
     );
   }
 
-  /** The data went back in time (D24). */
+  /** The data went back in time (D25). */
   rewound(): void {
     this.#log.error(
       'the database may have lost what it had written last (a failover to a copy that was behind): jobs and results of its last moments may be missing, and their tasks run again; submit anew what is not listed',

@@ -167,7 +167,7 @@ export interface Recovered {
   readonly leases: readonly LeaseRecord[];
   /** Jobs whose forgetting was cut off: no longer listed, to be forgotten to the end (D8). */
   readonly forgetting: readonly JobId[];
-  /** How often the data went back in time (D24); absent: it never does. */
+  /** How often the data went back in time (D25); absent: it never does. */
   readonly history?: number;
 }
 

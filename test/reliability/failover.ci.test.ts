@@ -19,7 +19,7 @@ async function long(
 
 const WENT_BACK = /the database may have lost what it had written last/;
 
-test('a standby that was behind takes the place of the database: what it has is right and ends, what it lacks is told (F-39, D24)', async (t) => {
+test('a standby that was behind takes the place of the database: what it has is right and ends, what it lacks is told (F-39, D25)', async (t) => {
   const over = await FailingOver.start(t);
   const counter = await Counter.start(t);
   const programs = [new Program(await over.connect(0)), new Program(await over.connect(1))];

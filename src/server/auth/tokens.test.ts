@@ -54,7 +54,7 @@ test('T-26: nothing but the very text is the token', async () => {
   }
 });
 
-test('D24: tokens that the database has lost, and that they were revoked, are written again', async () => {
+test('D25: tokens that the database has lost, and that they were revoked, are written again', async () => {
   const { rows, tokens } = await start();
   const early = await tokens.create({ role: 'read', name: 'early' });
   const copy = new Map(rows.records);

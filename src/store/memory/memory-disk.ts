@@ -45,7 +45,7 @@ export class MemoryDisk {
   epoch: Epoch = 0;
   nextJob: JobId = 1;
   nextLog = 1;
-  /** Which of its copies it is, and of which of them servers know; and how often it went back in time (D24). */
+  /** Which of its copies it is, and of which of them servers know; and how often it went back in time (D25). */
   timeline = 1;
   knownTimeline = 1;
   history = 0;

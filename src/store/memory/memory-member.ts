@@ -32,7 +32,7 @@ export class MemoryMember implements SharedStore {
     disk.hinted.set(this, () => this.onHint());
   }
 
-  /** A new epoch; what this process was before is over. Whoever is the first after a failover leaves numbers out (D24). */
+  /** A new epoch; what this process was before is over. Whoever is the first after a failover leaves numbers out (D25). */
   join(): void {
     const disk = this.#disk;
     // That others have begun since may be lost again.
@@ -72,7 +72,7 @@ export class MemoryMember implements SharedStore {
     throw new StoreError('fenced', `epoch ${epoch} is over: other servers have taken what it held`);
   }
 
-  /** What is read of the data stands beside what was read before, which may be lost (D24). */
+  /** What is read of the data stands beside what was read before, which may be lost (D25). */
   checkTimeline(): void {
     const { timeline } = this.#disk;
     if ((this.#timelines.get(this.#epochs.at(-1) ?? 0) ?? timeline) !== timeline) throw rewound();

@@ -32,7 +32,7 @@ sharedStoreContract('memory that several servers share', async () => {
   };
 });
 
-test('D24 D3 a copy that takes the place of the data is noticed by all who had them open', async () => {
+test('D25 D3 a copy that takes the place of the data is noticed by all who had them open', async () => {
   const disk = new MemoryDisk('memory', () => 1_000);
   const [one, other] = [new MemoryStore(disk), new MemoryStore(disk)];
   const [mine, theirs] = [await one.start(), await other.start()];

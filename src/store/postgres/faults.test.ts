@@ -201,7 +201,7 @@ test('a failover that lost what had been acknowledged is noticed (F-39)', async 
   await store.commit(one(1), next);
 });
 
-test('D24 D3 who lost nothing begins again too, and no number of the lost time is given out again (F-39)', async (t) => {
+test('D25 D3 who lost nothing begins again too, and no number of the lost time is given out again (F-39)', async (t) => {
   const { store, epoch, name, another } = await subject(t);
   const other = await another();
   const theirs = await other.start();
@@ -229,7 +229,7 @@ test('D24 D3 who lost nothing begins again too, and no number of the lost time i
   assert.deepEqual(await counted(store, 1), [1, [1]]);
 });
 
-test('D24 a database of the same timeline that is older than it was gives no number out again either', async (t) => {
+test('D25 a database of the same timeline that is older than it was gives no number out again either', async (t) => {
   const { store, epoch, name, another } = await subject(t);
   const other = await another();
   const theirs = await other.start();

@@ -26,7 +26,7 @@ interface Own {
   tried: number;
   /** Nobody knows what became of the last change: only a new start finds out. */
   isUnsettled: boolean;
-  /** The database was found to be older than it (D24). */
+  /** The database was found to be older than it (D25). */
   isRewound: boolean;
 }
 
@@ -98,7 +98,7 @@ export class Members {
     return begun.epoch;
   }
 
-  /** Of two servers that find the same loss the first leaves numbers out, for what was given out in what is lost (D24). */
+  /** Of two servers that find the same loss the first leaves numbers out, for what was given out in what is lost (D25). */
   async #begin(connection: Connection, newest: Epoch, isRewound: boolean): Promise<Beginning> {
     const [{ rows }] = await together([connection.query(sql.farm, [])]);
     const farm = rows[0] as { epoch: Epoch; history: number; timeline: string; now: string };
@@ -115,7 +115,7 @@ export class Members {
     return { epoch, history };
   }
 
-  /** What is read of the data stands beside what was read before, which may be lost (D24). */
+  /** What is read of the data stands beside what was read before, which may be lost (D25). */
   async checkTimeline(connection: Connection): Promise<void> {
     const { rows } = await connection.query(sql.timeline, [this.epochs.at(-1) ?? 0]);
     if (rows[0]?.['current'] === false) throw rewound();
@@ -229,7 +229,7 @@ export class Members {
   }
 }
 
-/** What the database lacks may be what this server has told others (D24). */
+/** What the database lacks may be what this server has told others (D25). */
 export function rewound(): StoreError {
   return new StoreError(
     'rewound',

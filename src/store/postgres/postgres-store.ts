@@ -57,7 +57,7 @@ export async function openPostgresStore(url: string, options: PostgresOptions = 
   }
 }
 
-/** None in a history of which no server knows yet: it might have been given out in what was lost (D24). */
+/** None in a history of which no server knows yet: it might have been given out in what was lost (D25). */
 const nextJob: Statement = {
   name: 'manyhands_next_job',
   text: `SELECT nextval('job_numbers') AS job FROM farm WHERE timeline = manyhands_timeline()`,

@@ -6,7 +6,7 @@ import { type Line, transaction } from './line.ts';
 import type { Members, SharedTimes } from './members.ts';
 import { newestProgress, progressOf } from './progress-row.ts';
 
-/** The row of epoch $1, if it is current and the database is not older than what it acknowledged, the change `acked` (D24). */
+/** The row of epoch $1, if it is current and the database is not older than what it acknowledged, the change `acked` (D25). */
 const current = (acked: string): string =>
   `FROM members WHERE epoch = $1 AND over_at IS NULL AND timeline = manyhands_timeline()
         AND EXISTS (SELECT FROM commits WHERE commits.epoch = $1 AND number = ${acked})`;

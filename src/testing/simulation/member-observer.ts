@@ -19,7 +19,7 @@ const CLOCKS = 10;
  */
 export class MemberObserver {
   readonly over = new Set<Epoch>();
-  /** Those that began before the store failed over: whatever they know may not be so any more (D24). */
+  /** Those that began before the store failed over: whatever they know may not be so any more (D25). */
   readonly #before = new Set<Epoch>();
   readonly #world: World;
   /** When each server that is not over was heard last, and since when without a gap. */
@@ -35,7 +35,7 @@ export class MemberObserver {
     if ('epoch' in change && this.over.has(change.epoch))
       this.#world.fail('S12', `a ${change.verb} of epoch ${change.epoch} took effect, whose time is over`);
     if ('epoch' in change && this.#before.has(change.epoch))
-      this.#world.fail('D24', `a ${change.verb} of epoch ${change.epoch} took effect, which began before a failover`);
+      this.#world.fail('D25', `a ${change.verb} of epoch ${change.epoch} took effect, which began before a failover`);
     this.#noteMembers(change, disk);
     // Nobody's rows change at a pulse, unless they are freed.
     const freed = disk.members.size < this.#members;

@@ -50,7 +50,7 @@ export class Observer {
   attempts = 0;
   readonly messages: MessageObserver;
   readonly #keys = new Map<string, JobId>();
-  /** Numbers of jobs that were ever given, also in what is lost (D3, D24). */
+  /** Numbers of jobs that were ever given, also in what is lost (D3, D25). */
   readonly #numbers = new Set<JobId>();
   readonly #world: World;
   readonly #plans: readonly JobPlan[];

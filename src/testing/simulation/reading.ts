@@ -136,7 +136,7 @@ export class Reading {
     this.outcomes.set(index, failed);
   }
 
-  /** Whatever was lost: it has all that there is (D24). */
+  /** Whatever was lost: it has all that there is (D25). */
   #checkAll(): void {
     for (const index of this.#observer.jobs.get(this.#job)?.recorded() ?? [])
       if (!this.outcomes.has(index)) return this.#complain(`task ${index} never came, after a failover`);
