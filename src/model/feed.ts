@@ -40,7 +40,7 @@ export interface ServerView {
   /** Wall clock of the store when it began. */
   readonly since: number;
   readonly leaving?: boolean;
-  /** Wall clock when it found that the database had lost what was written last. */
+  /** Wall clock when it found that the database may have lost what was written last. */
   readonly rewoundAt?: number;
 }
 

@@ -76,6 +76,13 @@ export const DB_RETRY_MAX = 1_000;
 /** Milliseconds for which it is remembered that a server is over: whoever misses itself sooner knows that its database lost something. */
 export const MEMBER_MEMORY = 24 * 60 * 60_000;
 
+/**
+ * Epochs and job numbers that are left out when the database lost what was written last: nobody may get one that was given out in what is lost.
+ * A standby that is minutes behind lacks fewer starts of servers, and fewer jobs.
+ */
+export const EPOCHS_AHEAD = 1_000;
+export const JOBS_AHEAD = 100_000;
+
 /** Bytes of a row of a blob in PostgreSQL: a statement of a millisecond, and a few hundred rows for what people call large. */
 export const BLOB_ROW_BYTES = 256 * KiB;
 

@@ -13,6 +13,8 @@ export class ClientGateway implements Gateway {
   constructor(core: Core, clock: Clock) {
     this.#core = core;
     this.#clock = clock;
+    // They ask for all of it again, and hear what is there no more.
+    core.onRewound.push(() => this.close(CloseCode.restart, 'the database may have lost what it had written last'));
   }
 
   get connected(): number {

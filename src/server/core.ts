@@ -6,7 +6,6 @@ import { countRuns } from '../model/runs.ts';
 import type { Change } from '../scheduler/commands.ts';
 import type { Explanation, GivenBatch } from '../scheduler/explain.ts';
 import { predecessorsOf } from '../scheduler/pipelines.ts';
-import { Scheduler } from '../scheduler/scheduler.ts';
 import type { BlobStore } from '../store/blobs.ts';
 import type { Store, StoreError } from '../store/store.ts';
 import { tellWhenBroken } from './broken-store.ts';
@@ -20,6 +19,7 @@ import { JobReaders } from './job-readers.ts';
 import { LiveJobs } from './live-jobs.ts';
 import { type Brain, Loop } from './loop.ts';
 import { Pipelines } from './pipelines.ts';
+import { readBrain } from './read-brain.ts';
 import { notNow, RequestError, Requests } from './requests.ts';
 import type { ResultQuery, ResultSink, ResultStream } from './result-stream.ts';
 import { noElsewhere, Siblings, type SiblingsActs } from './siblings.ts';
@@ -62,6 +62,8 @@ export class Core {
   onSaved: () => void = () => {};
   /** The brain was read from disk again: the workers that it knew have to come back. */
   onRebuilt: () => void = () => {};
+  /** The data went back in time (D25): what was told of it may not be so any more. */
+  readonly onRewound: (() => void)[] = [];
   onForgotten: (job: JobId) => void = () => {};
   readonly elsewhere = noElsewhere();
   /** A fault of ours that ended one request and nothing else (F-36). */
@@ -145,7 +147,6 @@ export class Core {
         nothingClaimed: () => this.siblings?.hungry(),
         failed: (error, effects) => {
           this.onNotSaved(error);
-          if (error.code === 'rewound') this.elsewhere.rewound();
           this.#requests.notSaved(error, effects);
         },
         rebuilt: () => {
@@ -311,10 +312,8 @@ export class Core {
   }
 
   async #rebuild(): Promise<Brain> {
-    const epoch = await this.store.start();
-    const recovered = await this.store.recover(epoch);
-    const [now, shared] = [this.#clock.now(), this.siblings !== undefined];
-    const scheduler = new Scheduler({ epoch, now, wallOffset: this.#clock.wall() - now, recovered, shared });
+    const { recovered, scheduler, epoch } = await readBrain(this.store, this.#clock);
+    this.#readers.began(recovered.history ?? 0, this.onRewound);
     this.forgetting.recovered(recovered.forgetting);
     for (const job of this.live.ids) if (!recovered.jobs.some(({ id }) => id === job)) await this.#endedMeanwhile(job);
     this.live.clear();
@@ -330,6 +329,7 @@ export class Core {
   async #endedMeanwhile(job: JobId): Promise<void> {
     const [before, stored] = [this.live.get(job)?.progress, await this.store.readJob(job)];
     if (before === undefined || (stored !== undefined && !hasEnded(stored.progress.state))) return;
+    if (stored === undefined) this.onForgotten(job);
     this.#progressed(job, stored?.progress ?? { ...before, state: 'cancelled', reason: 'forgotten' });
     this.#pump(job);
   }

@@ -42,9 +42,9 @@ export class FarmFacts {
       const grants = [...this.#others.values()].flatMap(({ oldestGrant }) => oldestGrant ?? []);
       return grants.length === 0 ? undefined : Math.min(...grants);
     };
-    elsewhere.rewound = () => {
+    this.#core.onRewound.push(() => {
       this.#rewoundAt = Math.round(parts.clock.wall());
-    };
+    });
     elsewhere.leave = () => {
       this.#spread.leaving = true;
       // Where nobody can be told now, its workers go all the same when they are cut off.

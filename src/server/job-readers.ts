@@ -2,7 +2,11 @@ import type { JobId } from '../model/ids.ts';
 import type { Job, JobProgress } from '../model/job.ts';
 import type { Store, StoredSegment } from '../store/store.ts';
 import { RecentSegments } from './recent-segments.ts';
+import { RequestError } from './requests.ts';
 import { type ResultQuery, type ResultSink, ResultStream } from './result-stream.ts';
+
+/** In a cursor of completion order the number of the segment stands below, and above it how often the data went back in time. */
+const HISTORY = 2 ** 32;
 
 /** Who reads of which job: the streams of results, and those who watch its progress. */
 export class JobReaders {
@@ -10,6 +14,7 @@ export class JobReaders {
   readonly #recent = new RecentSegments();
   readonly #streams = new Map<JobId, Set<ResultStream>>();
   readonly #watchers = new Map<JobId, Set<(progress: JobProgress) => void>>();
+  #history: number | undefined;
 
   constructor(store: Store) {
     this.#store = store;
@@ -28,8 +33,11 @@ export class JobReaders {
 
   /** The caller pumps it once when it is ready to receive. */
   open(job: Pick<Job, 'id' | 'spec' | 'progress'>, query: ResultQuery, sink: ResultSink): ResultStream {
-    const stream: ResultStream = new ResultStream(job, query, this.#store, this.#recent, {
-      batch: (stored, cursor) => sink.batch(stored, cursor),
+    const inOrder = query.order === 'completion';
+    const base = inOrder ? HISTORY * (this.#history ?? 0) : 0;
+    const from = inOrder ? { ...query, after: this.#segmentAt(query.after) } : query;
+    const stream: ResultStream = new ResultStream(job, from, this.#store, this.#recent, {
+      batch: (stored, cursor) => sink.batch(stored, base + cursor),
       mark: (next) => sink.mark(next),
       end: (last) => {
         this.close(stream);
@@ -46,6 +54,27 @@ export class JobReaders {
     if (streams === undefined) this.#streams.set(job.id, (streams = new Set()));
     streams.add(stream);
     return stream;
+  }
+
+  /** Segments that a cursor counts may be others since the data went back in time: who goes on there would miss some (D25). */
+  #segmentAt(cursor: number): number {
+    if (cursor === 0 || Math.floor(cursor / HISTORY) === this.#history) return cursor % HISTORY;
+    throw mayBeOthers();
+  }
+
+  /**
+   * The store was read. If its data went back in time since the last time, `first` hears of it, and then nobody can read on: what was
+   * read may not be there any more.
+   */
+  began(history: number, first: readonly (() => void)[]): void {
+    const isOther = this.#history !== undefined && this.#history !== history;
+    this.#history = history;
+    if (!isOther) return;
+    for (const hear of first) hear();
+    for (const [job, streams] of [...this.#streams]) {
+      for (const stream of [...streams]) stream.fail(mayBeOthers());
+      this.#recent.forget(job);
+    }
   }
 
   close(stream: ResultStream): void {
@@ -70,4 +99,11 @@ export class JobReaders {
   pump(job: JobId, progress: JobProgress): void {
     for (const stream of [...(this.#streams.get(job) ?? [])]) stream.progressed(progress);
   }
+}
+
+function mayBeOthers(): RequestError {
+  return new RequestError(
+    'conflict',
+    'the database may have lost what it had written last, and with it results that were told: read them again from the start',
+  );
 }

@@ -86,8 +86,9 @@ export class Pipelines {
       } catch (error) {
         if (!(error instanceof RequestError) && !this.#stopped) this.#core.onFault(error);
       }
-      const known = await this.#core.readJob(job).catch(() => undefined);
-      if (known !== undefined && hasEnded(known.progress.state)) return;
+      const known = await this.#core.readJob(job).catch(() => 'unknown' as const);
+      // It may have been forgotten, or lost (D25).
+      if (known === undefined || (known !== 'unknown' && hasEnded(known.progress.state))) return;
       await new Promise<void>((resolve) => this.#clock.alarm(PIPELINE_RETRY, resolve));
     }
   }

@@ -112,7 +112,7 @@ export class ResultStream {
       if (next === undefined) {
         this.#read({ after: this.#cursor }, (segments) => {
           // There is a next segment, unless the job was forgotten under its reader.
-          if (segments.length === 0) return this.#fail(forgotten(this.job));
+          if (segments.length === 0) return this.fail(forgotten(this.job));
           for (const stored of segments) {
             if (!this.#mayMore) return;
             this.#cursor = stored.segment.seq;
@@ -222,7 +222,7 @@ export class ResultStream {
         this.#claimedTo = job?.claimedTo ?? 0;
         this.pump();
       },
-      (error: unknown) => this.#fail(error),
+      (error: unknown) => this.fail(error),
     );
   }
 
@@ -237,7 +237,7 @@ export class ResultStream {
         else if (hasEnded(this.#progress.state)) this.#end(this.#progress);
         else this.#sink.idle?.();
       },
-      (error: unknown) => this.#fail(error),
+      (error: unknown) => this.fail(error),
     );
   }
 
@@ -258,7 +258,7 @@ export class ResultStream {
         use(segments);
         this.pump();
       },
-      (error: unknown) => this.#fail(error),
+      (error: unknown) => this.fail(error),
     );
   }
 
@@ -272,7 +272,9 @@ export class ResultStream {
     this.#sink.end(progress);
   }
 
-  #fail(error: unknown): void {
+  /** Nothing more can be read. */
+  fail(error: unknown): void {
+    if (this.#done) return;
     this.#reading = false;
     this.#done = true;
     this.#sink.failed(error);

@@ -5,7 +5,7 @@ import { hostname } from 'node:os';
 import path from 'node:path';
 import type { Logger } from 'pino';
 import { FEED_ENDED_JOBS, STOP_TIME } from '../model/limits.ts';
-import type { Role } from '../model/records.ts';
+import type { Role, TokenRecord } from '../model/records.ts';
 import { Authority } from './auth/authority.ts';
 import { FailedAttempts } from './auth/failed-attempts.ts';
 import { keptToken, writePrivately } from './auth/kept-token.ts';
@@ -75,6 +75,7 @@ async function serve(
   const trouble = new StoreTrouble(log, systemClock);
   core.onNotSaved = (error) => trouble.notSaved(error);
   core.onSaved = () => trouble.saved();
+  core.onRewound.push(() => trouble.rewound());
   await core.start();
   const parts = await assemble(core, log, config);
   const { authority, listener, feed, clients, polls, boot } = parts;
@@ -141,6 +142,23 @@ function meetSiblings(core: Core, feed: Feed, tokens: Tokens, { url, log }: { ur
   };
 }
 
+/** Where the database went back in time, tokens may be lost, and what is worse: that they were revoked. */
+function keepTokens(core: Core, tokens: Tokens, log: Logger): void {
+  const { onRebuilt } = core;
+  let known: TokenRecord[] | undefined;
+  core.onRewound.push(() => {
+    known ??= tokens.list();
+  });
+  core.onRebuilt = () => {
+    onRebuilt();
+    if (known === undefined) return;
+    tokens.restore(known).then(
+      () => (known = undefined),
+      (error: unknown) => log.warn({ err: error }, 'tokens that the database has lost are not written again yet'),
+    );
+  };
+}
+
 interface Parts {
   readonly authority: Authority;
   readonly listener: Listener;
@@ -171,6 +189,7 @@ async function assemble(core: Core, log: Logger, config: ServerConfig): Promise<
   feed.remember(await core.store.listJobs({ limit: FEED_ENDED_JOBS }));
   core.onChange = (change) => feed.hear(change);
   core.onRebuilt = () => feed.dropWorkers();
+  keepTokens(core, tokens, log);
   core.onForgotten = (job) => feed.dropJob(job);
   core.onFault = (error) => log.error({ err: error }, 'a request failed by a fault of the server');
   core.workerGateway.onRefused = ({ id, identity }, code, detail) =>

@@ -44,8 +44,6 @@ export interface Elsewhere {
   act(worker: WorkerId, action: 'drain' | 'undrain' | 'stop'): Promise<boolean>;
   /** Wall clock since when the oldest batch is with a worker of another server; undefined: none is. */
   oldestGrant(): number | undefined;
-  /** The database lost what it had acknowledged last. */
-  rewound(): void;
   /** This server is about to stop: others shall send nobody here. */
   leave(): void;
   /** Where the farm has other servers (P29). */
@@ -61,7 +59,6 @@ export function noElsewhere(): Elsewhere {
     ordered: () => {},
     act: async () => false,
     oldestGrant: () => undefined,
-    rewound: () => {},
     leave: () => {},
     addresses: () => [],
     betterPlaces: () => [],

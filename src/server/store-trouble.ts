@@ -24,17 +24,19 @@ export class StoreTrouble {
     const now = this.#clock.now();
     this.#since ??= now;
     this.#failures += 1;
-    if (error.code === 'rewound') {
-      this.#log.error(
-        `${error.message}: jobs and results of its last moments may be missing, and their tasks run again; submit anew what is not listed`,
-      );
-    }
     if (now - this.#toldAt < TROUBLE_TOLD_EVERY) return;
     this.#toldAt = now;
     const then = error.code === 'full' ? 'make room on the disk of the data directory' : 'it is tried again';
     this.#log.warn(
       { code: error.code },
       `nothing can be saved, so new work is refused and results wait: ${error.message}; ${then}`,
+    );
+  }
+
+  /** The data went back in time (D25). */
+  rewound(): void {
+    this.#log.error(
+      'the database may have lost what it had written last (a failover to a copy that was behind): jobs and results of its last moments may be missing, and their tasks run again; submit anew what is not listed',
     );
   }
 

@@ -167,6 +167,8 @@ export interface Recovered {
   readonly leases: readonly LeaseRecord[];
   /** Jobs whose forgetting was cut off: no longer listed, to be forgotten to the end (D8). */
   readonly forgetting: readonly JobId[];
+  /** How often the data went back in time (D25); absent: it never does. */
+  readonly history?: number;
 }
 
 export interface ClaimedBlock {

@@ -32,6 +32,26 @@ export const BUGS: readonly Bug[] = [
     put: '    return (this.#disk.clock?.() ?? 0) + 5_000 * this.#epochs.length + 5_000 * ((this.#epochs[0] ?? 0) % 2);',
   },
   {
+    name: 'epochs are given out again after a failover',
+    find: 'disk.epoch = Math.max(disk.epoch, ...this.#epochs) + Math.max(1, forks * EPOCHS_AHEAD);',
+    put: 'disk.epoch = Math.max(disk.epoch, ...this.#epochs) + Math.max(1, 0 * EPOCHS_AHEAD);',
+  },
+  {
+    name: 'job numbers are given out again after a failover',
+    find: 'disk.nextJob += forks * JOBS_AHEAD;',
+    put: 'void JOBS_AHEAD;',
+  },
+  {
+    name: 'a server keeps its brain after a failover',
+    find: '    if ((member?.timeline ?? this.#timelines.get(epoch) ?? timeline) !== timeline) throw rewound();\n',
+    put: '    if (member === undefined && this.#timelines.get(epoch) !== timeline) throw rewound();\n',
+  },
+  {
+    name: 'who reads on after a failover believes its old place',
+    find: '    throw mayBeOthers();\n',
+    put: '    return cursor % HISTORY;\n',
+  },
+  {
     name: 'a part is absorbed without its row',
     find: "  state.blockChanged(block);\n  state.write({ kind: 'blockEnded', job: block.job, first: block.first, part });",
     put: "  state.write({ kind: 'blockEnded', job: block.job, first: block.first, part });",
@@ -78,8 +98,8 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'idempotency key forgotten at recovery',
-    find: '      disk.epoch += 1;\n',
-    put: '      disk.epoch += 1;\n      disk.idempotency.clear();\n',
+    find: '      if (this.#member !== undefined) this.#member.join();\n',
+    put: '      disk.idempotency.clear();\n      if (this.#member !== undefined) this.#member.join();\n',
   },
   {
     name: 'garbage collected before it is referred to',

@@ -4,6 +4,7 @@ import type { Totals } from './sweep.ts';
 export const REACHABLE = [
   'a blob was sent again',
   'a datagram was lost',
+  'a failover lost what was written last',
   'a commit came too late for what another server did',
   'a commit spoke of a job that another server forgot',
   'a fenced server ended itself',
@@ -21,6 +22,7 @@ export const REACHABLE = [
   'a request was refused: conflict',
   'a request was refused: full',
   'a second copy was started',
+  'a server found that the store had failed over',
   'a server was said to be over',
   'a silent worker lost its leases',
   'a stale commit was fenced off',
@@ -53,6 +55,7 @@ export const REACHABLE = [
   'fault: diskLocked',
   'fault: diskStall',
   'fault: drain',
+  'fault: failover',
   'fault: freezeServer',
   'fault: freezeWorker',
   'fault: killClient',

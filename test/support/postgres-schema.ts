@@ -1,6 +1,6 @@
 import type { TestPostgres } from './postgres.ts';
 
-/** What stands in a database, as text that people review: its tables with their columns and settings, indexes and sequences. */
+/** What stands in a database, as text that people review: its tables with their columns and settings, indexes, functions and sequences. */
 export async function schemaOf(server: TestPostgres, database: string): Promise<string> {
   const tables = await server.query(
     `SELECT oid, relname AS name, reloptions AS options FROM pg_class
@@ -39,5 +39,10 @@ export async function schemaOf(server: TestPostgres, database: string): Promise<
        AND NOT EXISTS (SELECT 1 FROM pg_depend WHERE objid = pg_class.oid AND deptype = 'i') ORDER BY relname`,
     database,
   );
+  const functions = await server.query(
+    `SELECT pg_get_functiondef(oid) || ';' AS line FROM pg_proc WHERE pronamespace = 'public'::regnamespace ORDER BY proname`,
+    database,
+  );
+  for (const { line } of functions) parts.push((line as string).replace('\n;', ';'));
   return `${[...parts, sequences.map(({ line }) => line).join('\n')].join('\n\n')}\n`;
 }

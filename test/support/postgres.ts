@@ -1,5 +1,14 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { appendFileSync, chmodSync, chownSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  chownSync,
+  cpSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -61,6 +70,27 @@ export class TestPostgres {
       return server;
     } catch (error) {
       await server.remove();
+      throw error;
+    }
+  }
+
+  /** Another one that follows this one by what it hears at a port, and answers only questions until it is promoted. This one is stopped for a moment. */
+  async standby(port: number): Promise<TestPostgres> {
+    await this.stop();
+    const dir = mkdtempSync(path.join(tmpdir(), 'manyhands-pg-'));
+    const settings = { ...this.#settings, primary_conninfo: `host=127.0.0.1 port=${port} user=postgres` };
+    const standby = new TestPostgres(dir, this.#programs, await freePort(), settings, this.#place);
+    try {
+      cpSync(this.#data, standby.#data, { recursive: true });
+      writeFileSync(path.join(standby.#data, 'standby.signal'), '');
+      const { as } = this.#programs;
+      if (as !== undefined) execFileSync('chown', ['-R', `${as.uid}:${as.gid}`, dir]);
+      for (const each of [dir, standby.#data]) chmodSync(each, 0o700);
+      await this.run();
+      await standby.run();
+      return standby;
+    } catch (error) {
+      await standby.remove();
       throw error;
     }
   }

@@ -34,7 +34,7 @@ function ServerLine({ server, now }: { server: ServerView; now: number }): JSX.E
 
 function stateOf({ leaving, rewoundAt }: ServerView, now: number): { word: string; tone: string } {
   if (rewoundAt !== undefined)
-    return { word: `its database lost what was written last, ${ago(now - rewoundAt)}`, tone: 'failed' };
+    return { word: `its database may have lost what was written last, ${ago(now - rewoundAt)}`, tone: 'failed' };
   return leaving === true ? { word: 'leaving', tone: 'waiting' } : { word: 'ready', tone: 'done' };
 }
 

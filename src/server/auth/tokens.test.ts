@@ -54,6 +54,21 @@ test('T-26: nothing but the very text is the token', async () => {
   }
 });
 
+test('D25: tokens that the database has lost, and that they were revoked, are written again', async () => {
+  const { rows, tokens } = await start();
+  const early = await tokens.create({ role: 'read', name: 'early' });
+  const copy = new Map(rows.records);
+  await tokens.revoke(early.record.id);
+  const late = await tokens.create({ role: 'work', name: 'late' });
+  const known = tokens.list();
+  rows.records.clear();
+  for (const [id, record] of copy) rows.records.set(id, record);
+  await tokens.restore(known);
+  assert.notEqual(rows.records.get(early.record.id)?.revokedAt, undefined);
+  const { tokens: others } = await start(rows);
+  assert.deepEqual([others.find(early.text), others.find(late.text)?.name], [undefined, 'late']);
+});
+
 test('T-26: a revoked token is dead at once, also after a restart, and its end is told once', async () => {
   const { rows, tokens } = await start();
   const { text, record } = await tokens.create({ role: 'read', name: '' });

@@ -74,6 +74,17 @@ export class Tokens {
     }
   }
 
+  /** The database may have lost tokens that were good, or that they were revoked: what was known here is written again. */
+  async restore(known: readonly TokenRecord[]): Promise<void> {
+    const stored = new Map((await this.#rows.list()).map((record) => [record.id, record]));
+    for (const record of known) {
+      const found = stored.get(record.id);
+      const isLost = found === undefined || (record.revokedAt !== undefined && found.revokedAt === undefined);
+      if (isLost) await this.#rows.write(record);
+    }
+    await this.reload();
+  }
+
   close(): void {
     this.#cancelWatch?.();
   }

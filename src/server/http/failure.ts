@@ -27,7 +27,7 @@ export function problemOf(error: unknown): Problem | undefined {
   if (error instanceof StoreError) {
     if (error.code === 'full') return new Problem('full', error.message);
     if (error.code === 'conflict') return new Problem('conflict', error.message);
-    if (error.code === 'busy' || error.code === 'fenced') {
+    if (error.code === 'busy' || error.code === 'fenced' || error.code === 'rewound') {
       return new Problem('busy', error.message, SOON);
     }
   }

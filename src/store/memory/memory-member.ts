@@ -1,6 +1,6 @@
 import type { Epoch, JobId, LeaseId, Millis } from '../../model/ids.ts';
 import { type BlockRecord, hasEnded, type LeaseRecord } from '../../model/job.ts';
-import { HUNGER_TIME, SERVER_LEASE, TAKEOVER_GRACE } from '../../model/server-limits.ts';
+import { EPOCHS_AHEAD, HUNGER_TIME, JOBS_AHEAD, SERVER_LEASE, TAKEOVER_GRACE } from '../../model/server-limits.ts';
 import { copyBlock } from '../copies.ts';
 import { splitBlock } from '../parts.ts';
 import { rangeBlockCount } from '../reopen.ts';
@@ -21,8 +21,9 @@ type Change = <Value>(change: (disk: MemoryDisk) => Value) => Promise<Value>;
 export class MemoryMember implements SharedStore {
   readonly #disk: MemoryDisk;
   readonly #change: Change;
-  /** Those that this process had, the current one last. */
+  /** Those that this process had, the current one last, and in which copy of the data each began. */
   readonly #epochs: Epoch[] = [];
+  readonly #timelines = new Map<Epoch, number>();
   onHint: () => void = () => {};
 
   constructor(disk: MemoryDisk, change: Change) {
@@ -31,17 +32,31 @@ export class MemoryMember implements SharedStore {
     disk.hinted.set(this, () => this.onHint());
   }
 
-  /** A new epoch; what this process was before is over. */
-  join(epoch: Epoch): void {
+  /** A new epoch; what this process was before is over. Whoever is the first after a failover leaves numbers out (D25). */
+  join(): void {
+    const disk = this.#disk;
+    // That others have begun since may be lost again.
+    const forks = disk.timeline - disk.knownTimeline;
+    disk.epoch = Math.max(disk.epoch, ...this.#epochs) + Math.max(1, forks * EPOCHS_AHEAD);
+    disk.nextJob += forks * JOBS_AHEAD;
+    disk.history += forks;
+    disk.knownTimeline = disk.timeline;
+    this.#enter(disk.epoch);
+  }
+
+  #enter(epoch: Epoch): void {
     const now = this.#now();
     const before = this.#disk.members.get(this.#epochs.at(-1) ?? 0);
     // The process is as steady as it was, if nobody had to miss it.
-    const steady = before !== undefined && before.overAt === undefined && before.aliveUntil >= now;
+    const isIn = before !== undefined && before.overAt === undefined && before.timeline === this.#disk.timeline;
+    const steady = isIn && before.aliveUntil >= now;
     const steadySince = steady ? before.steadySince : now;
     for (const epoch of this.#epochs) this.#end(epoch, now);
     this.#epochs.push(epoch);
+    this.#timelines.set(epoch, this.#disk.timeline);
     this.#disk.members.set(epoch, {
       facts: '',
+      timeline: this.#disk.timeline,
       since: now,
       aliveUntil: now + SERVER_LEASE,
       steadySince,
@@ -51,12 +66,23 @@ export class MemoryMember implements SharedStore {
 
   fence(epoch: Epoch): StoredMember {
     const member = this.#disk.members.get(epoch);
+    const { timeline } = this.#disk;
+    if ((member?.timeline ?? this.#timelines.get(epoch) ?? timeline) !== timeline) throw rewound();
     if (member !== undefined && member.overAt === undefined) return member;
     throw new StoreError('fenced', `epoch ${epoch} is over: other servers have taken what it held`);
   }
 
+  /** What is read of the data stands beside what was read before, which may be lost (D25). */
+  checkTimeline(): void {
+    const { timeline } = this.#disk;
+    if ((this.#timelines.get(this.#epochs.at(-1) ?? 0) ?? timeline) !== timeline) throw rewound();
+  }
+
   /** What this process held before. */
-  recover(open: readonly (readonly [JobId, StoredJob])[], epoch: Epoch): Pick<Recovered, 'blocks' | 'leases'> {
+  recover(
+    open: readonly (readonly [JobId, StoredJob])[],
+    epoch: Epoch,
+  ): Pick<Recovered, 'blocks' | 'leases' | 'history'> {
     const blocks: BlockRecord[] = [];
     const leases: LeaseRecord[] = [];
     const mine = (of: Epoch | undefined): boolean => of !== undefined && this.#epochs.includes(of);
@@ -74,7 +100,8 @@ export class MemoryMember implements SharedStore {
         leases.push(lease);
       }
     }
-    return { blocks, leases: leases.sort((a, b) => a.lease - b.lease) };
+    const { history } = this.#disk;
+    return { blocks, leases: leases.sort((a, b) => a.lease - b.lease), ...(history > 0 && { history }) };
   }
 
   pulse(epoch: Epoch, facts?: string): Promise<Pulse> {
@@ -217,6 +244,10 @@ export class MemoryMember implements SharedStore {
       tokens: tokenWrites,
     };
   }
+}
+
+export function rewound(): StoreError {
+  return new StoreError('rewound', 'a copy has taken the place of the data: what was written last may be lost');
 }
 
 function isClaimable(job: StoredJob): boolean {

@@ -32,6 +32,33 @@ sharedStoreContract('memory that several servers share', async () => {
   };
 });
 
+test('D25 D3 a copy that takes the place of the data is noticed by all who had them open', async () => {
+  const disk = new MemoryDisk('memory', () => 1_000);
+  const [one, other] = [new MemoryStore(disk), new MemoryStore(disk)];
+  const [mine, theirs] = [await one.start(), await other.start()];
+  await one.commit([aJob(await one.nextJobId())], mine);
+  const copy = disk.copy();
+  await one.commit([aJob(await one.nextJobId())], mine);
+  const lost = await other.start();
+  disk.failOver(copy);
+  for (const verb of [
+    () => one.commit([], mine),
+    () => one.claim(1, 1, mine),
+    () => one.nextJobId(),
+    () => one.readSegments(1, { after: 0 }, 1),
+    () => other.shared?.pulse(lost, ''),
+    () => other.shared?.takeOver([], theirs),
+  ])
+    await assert.rejects(async () => verb(), { code: 'rewound' });
+  assert.deepEqual([...disk.jobs.keys()], [1]);
+  const again = await one.start();
+  assert.ok(again > lost, `${again} may be nobody's, also in what is lost`);
+  const { history, jobs } = await one.recover(again);
+  assert.deepEqual([history, jobs.map(({ id }) => id)], [1, [1]]);
+  assert.ok((await one.nextJobId()) > 2);
+  assert.equal(await other.start(), again + 1);
+});
+
 test('D4 a crash before the gate keeps nothing, after it everything, and neither is answered', async () => {
   for (const applied of [false, true]) {
     const disk = new MemoryDisk();

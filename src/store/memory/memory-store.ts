@@ -19,7 +19,7 @@ import {
   type TaskHistory,
 } from '../store.ts';
 import { inIndexOrder, MemoryDisk, type StoredJob } from './memory-disk.ts';
-import { MemoryMember } from './memory-member.ts';
+import { MemoryMember, rewound } from './memory-member.ts';
 import { applyWrites, idempotencyName } from './memory-writes.ts';
 
 export interface MemoryStoreOptions {
@@ -63,8 +63,8 @@ export class MemoryStore implements Store {
 
   start(): Promise<Epoch> {
     return this.#change((disk) => {
-      disk.epoch += 1;
-      this.#member?.join(disk.epoch);
+      if (this.#member !== undefined) this.#member.join();
+      else disk.epoch += 1;
       return disk.epoch;
     });
   }
@@ -73,19 +73,20 @@ export class MemoryStore implements Store {
     return this.#change((disk) => {
       this.#fence(epoch);
       const open = [...disk.jobs].filter(([, job]) => !hasEnded(job.progress.state)).sort(([a], [b]) => a - b);
-      const { blocks, leases } =
-        this.#member === undefined ? takeAll(disk, open, epoch) : this.#member.recover(open, epoch);
+      const held = this.#member === undefined ? takeAll(disk, open, epoch) : this.#member.recover(open, epoch);
       return {
         jobs: open.map(([id, job]) => jobOf(id, job)),
-        blocks,
-        leases,
+        ...held,
         forgetting: [...disk.forgetting.keys()].sort((a, b) => a - b),
       };
     });
   }
 
   nextJobId(): Promise<JobId> {
-    return this.#change((disk) => disk.nextJob++);
+    return this.#change((disk) => {
+      if (disk.timeline !== disk.knownTimeline) throw rewound();
+      return disk.nextJob++;
+    });
   }
 
   commit(writes: readonly Write[], epoch: Epoch): Promise<readonly Write[]> {
@@ -126,6 +127,7 @@ export class MemoryStore implements Store {
 
   readSegments(id: JobId, query: SegmentQuery, maxBytes: number): Promise<StoredSegment[]> {
     return this.#read((disk) => {
+      this.#member?.checkTimeline();
       const found: StoredSegment[] = [];
       let bytes = 0;
       for (const stored of disk.jobs.get(id)?.segments ?? []) {

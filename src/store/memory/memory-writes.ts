@@ -152,7 +152,8 @@ function handedOver(disk: MemoryDisk, { lease, block }: WriteOf<'handedOver'>, u
   if (disk.clock === undefined) throw new StoreError('conflict', 'there is no other server that could take it over');
   const part = disk.nextPart++;
   const [epoch, now] = [-part, disk.clock()];
-  const gone = { facts: '', since: now, aliveUntil: now, steadySince: now, overAt: now, orders: [] };
+  const { timeline } = disk;
+  const gone = { facts: '', timeline, since: now, aliveUntil: now, steadySince: now, overAt: now, orders: [] };
   set(disk.members, epoch, gone, undo);
   set(job.blocks, disk.rowOf({ ...block, epoch, part }), { ...block, epoch, part }, undo);
   if (disk.leases.has(lease)) set(disk.holders, lease, epoch, undo);

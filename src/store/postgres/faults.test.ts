@@ -201,6 +201,49 @@ test('a failover that lost what had been acknowledged is noticed (F-39)', async 
   await store.commit(one(1), next);
 });
 
+test('D25 D3 who lost nothing begins again too, and no number of the lost time is given out again (F-39)', async (t) => {
+  const { store, epoch, name, another } = await subject(t);
+  const other = await another();
+  const theirs = await other.start();
+  await store.commit([aJob(1)], epoch);
+  const promote = (timeline: number): Promise<unknown> =>
+    server.query(
+      `CREATE OR REPLACE FUNCTION manyhands_timeline() RETURNS text LANGUAGE sql VOLATILE AS $$ SELECT '${timeline}' $$`,
+      name,
+    );
+  await promote(2);
+  await rejects(store.commit(one(1), epoch), 'rewound', /may have lost/);
+  await rejects(store.claim(1, 1, epoch), 'rewound');
+  await rejects(other.pulse(theirs, ''), 'rewound');
+  await rejects(other.takeOver([], theirs), 'rewound');
+  await rejects(other.readSegments(1, { after: 0 }, 1e6), 'rewound');
+  await rejects(other.nextJobId(), 'rewound');
+  const next = await store.start();
+  const { history } = await store.recover(next);
+  assert.deepEqual([next > theirs + 1_000 - 1, history], [true, 1]);
+  assert.ok((await store.nextJobId()) > 100_000);
+  await rejects(other.commit(one(1), theirs), 'rewound');
+  const second = await other.start();
+  assert.deepEqual([second, (await other.recover(second)).history], [next + 1, 1], 'once is enough');
+  await store.commit(one(1), next);
+  assert.deepEqual(await counted(store, 1), [1, [1]]);
+});
+
+test('D25 a database of the same timeline that is older than it was gives no number out again either', async (t) => {
+  const { store, epoch, name, another } = await subject(t);
+  const other = await another();
+  const theirs = await other.start();
+  await store.commit([aJob(1)], epoch);
+  await other.commit(one(1), theirs);
+  await server.query('UPDATE commits SET number = 0; UPDATE farm SET epoch = 0', name);
+  await rejects(store.pulse(epoch, ''), 'rewound');
+  await rejects(other.pulse(theirs, ''), 'rewound');
+  const next = await store.start();
+  assert.ok(next > theirs + 900, `${next}`);
+  assert.equal(await other.start(), next + 1);
+  assert.ok((await other.nextJobId()) > 100_000);
+});
+
 test('D13 a full disk keeps nothing of the group, and the next commit works once there is room', async (t) => {
   const { store, epoch, name } = await subject(t);
   await store.commit([aJob(1)], epoch);

@@ -1,4 +1,5 @@
 import type { Epoch, Millis } from '../../model/ids.ts';
+import { EPOCHS_AHEAD, JOBS_AHEAD } from '../../model/server-limits.ts';
 import { StoreError } from '../store.ts';
 import { type Connection, type Statement, together } from './connection.ts';
 import { type Line, type Sent, transaction } from './line.ts';
@@ -25,20 +26,37 @@ interface Own {
   tried: number;
   /** Nobody knows what became of the last change: only a new start finds out. */
   isUnsettled: boolean;
+  /** The database was found to be older than it (D25). */
+  isRewound: boolean;
+}
+
+/** How a new epoch begins. */
+interface Beginning {
+  readonly epoch: Epoch;
+  /** How often the database lost what was written last, or may have. */
+  readonly history: number;
 }
 
 const sql = {
+  farm: {
+    name: 'manyhands_farm',
+    text: `SELECT epoch, history, timeline, manyhands_timeline() AS now FROM farm FOR UPDATE`,
+  },
+  timeline: {
+    name: 'manyhands_timeline_of',
+    text: `SELECT timeline = manyhands_timeline() AS current FROM members WHERE epoch = $1`,
+  },
+  began: { name: 'manyhands_began', text: `UPDATE farm SET epoch = $1, history = $2, timeline = $3` },
+  skipJobs: { name: 'manyhands_skip_jobs', text: `SELECT setval('job_numbers', nextval('job_numbers') + $1)` },
   join: {
     name: 'manyhands_join',
-    text: `WITH next AS (
-        UPDATE farm SET epoch = greatest(epoch, $1) + 1 RETURNING epoch
-      ), beat AS (
+    text: `WITH beat AS (
         INSERT INTO beats (epoch, facts, alive_until, steady_since)
-        SELECT epoch, '""', clock_timestamp() + $2::float8 * interval '1 millisecond', clock_timestamp() FROM next
+        VALUES ($1, '""', clock_timestamp() + $2::float8 * interval '1 millisecond', clock_timestamp())
       ), first AS (
-        INSERT INTO commits (epoch, number) SELECT epoch, 0 FROM next
+        INSERT INTO commits (epoch, number) VALUES ($1, 0)
       )
-      INSERT INTO members (epoch, since, over_at, freed) SELECT epoch, now(), NULL, false FROM next RETURNING epoch`,
+      INSERT INTO members (epoch, since, over_at, freed, timeline) VALUES ($1, now(), NULL, false, $3)`,
   },
   over: {
     name: 'manyhands_over',
@@ -52,6 +70,7 @@ export class Members {
   readonly #times: SharedTimes;
   /** The current one last. */
   readonly #own = new Map<Epoch, Own>();
+  #history = 0;
 
   constructor(line: Line, times: SharedTimes) {
     this.#line = line;
@@ -65,19 +84,51 @@ export class Members {
   /** What this process was before is over; a change of it that is still under way is waited for. */
   async start(): Promise<Epoch> {
     const { epochs } = this;
-    const epoch = await this.#line.run((connection) =>
+    const isRewound = [...this.#own.values()].some((own) => own.isRewound);
+    const begun = await this.#line.run((connection) =>
       transaction(connection, async () => {
-        const [, joined] = await together([
-          connection.query(sql.over, [epochs]),
-          connection.query(sql.join, [Math.max(0, ...epochs), this.#times.lease]),
-        ]);
-        return { value: joined.rows[0]?.['epoch'] as Epoch, sent: [] };
+        const value = await this.#begin(connection, Math.max(0, ...epochs), isRewound);
+        return { value, sent: [connection.query(sql.over, [epochs])] };
       }),
     );
     // Those before are over, whatever became of them.
-    for (const own of this.#own.values()) own.isUnsettled = false;
-    this.#own.set(epoch, { acked: 0, tried: 0, isUnsettled: false });
-    return epoch;
+    for (const own of this.#own.values()) own.isUnsettled = own.isRewound = false;
+    this.#own.set(begun.epoch, { acked: 0, tried: 0, isUnsettled: false, isRewound: false });
+    this.#history = begun.history;
+    return begun.epoch;
+  }
+
+  /** Of two servers that find the same loss the first leaves numbers out, for what was given out in what is lost (D25). */
+  async #begin(connection: Connection, newest: Epoch, isRewound: boolean): Promise<Beginning> {
+    const [{ rows }] = await together([connection.query(sql.farm, [])]);
+    const farm = rows[0] as { epoch: Epoch; history: number; timeline: string; now: string };
+    const isBehind = isRewound && farm.epoch < newest + EPOCHS_AHEAD / 2;
+    const forks = Math.max(isBehind ? 1 : 0, forksBetween(farm.timeline, farm.now));
+    const epoch = Math.max(farm.epoch, newest) + Math.max(1, forks * EPOCHS_AHEAD);
+    const history = farm.history + forks;
+    const sent: Promise<unknown>[] = [
+      connection.query(sql.began, [epoch, history, farm.now]),
+      connection.query(sql.join, [epoch, this.#times.lease, farm.now]),
+    ];
+    if (forks > 0) sent.push(connection.query(sql.skipJobs, [forks * JOBS_AHEAD]));
+    await together([Promise.all(sent)]);
+    return { epoch, history };
+  }
+
+  /** What is read of the data stands beside what was read before, which may be lost (D25). */
+  async checkTimeline(connection: Connection): Promise<void> {
+    const { rows } = await connection.query(sql.timeline, [this.epochs.at(-1) ?? 0]);
+    if (rows[0]?.['current'] === false) throw rewound();
+  }
+
+  /** As it was when the current epoch began. */
+  get history(): number {
+    return this.#history;
+  }
+
+  /** The number of the last change of this epoch that was acknowledged. */
+  acked(epoch: Epoch): number {
+    return this.#own.get(epoch)?.acked ?? 0;
   }
 
   /** A goodbye: others need not wait until this one has been silent for long enough. */
@@ -167,17 +218,30 @@ export class Members {
   /** Returns the number of the try that was this change's and got to its end. */
   async #whyNot(connection: Connection, epoch: Epoch, own: Own, before: number): Promise<number> {
     const { rows } = await connection.query(commitStatements.member, [epoch]);
-    const [row] = rows as { last_commit: number; over: boolean }[];
-    if (row !== undefined && row.last_commit > own.acked && row.last_commit > before) return row.last_commit;
-    // The rows of those that are over are kept for long.
-    if (row === undefined || row.last_commit < own.acked) {
-      throw new StoreError(
-        'rewound',
-        'the database is not as new as what it had acknowledged: a failover has lost what was written last',
-      );
+    const [row] = rows as { last_commit: number; over: boolean; current: boolean }[];
+    if (row?.current !== false) {
+      if (row !== undefined && row.last_commit > own.acked && row.last_commit > before) return row.last_commit;
+      // The rows of those that are over are kept for long.
+      if (row !== undefined && row.last_commit >= own.acked) throw fenced(epoch);
     }
-    throw fenced(epoch);
+    own.isRewound = true;
+    throw rewound();
   }
+}
+
+/** What the database lacks may be what this server has told others (D25). */
+export function rewound(): StoreError {
+  return new StoreError(
+    'rewound',
+    'the database is not as new as what it had acknowledged, or another has taken its place: a failover may have lost what was written last',
+  );
+}
+
+/** How often a standby took over; that servers have begun after the first time may be lost by the second. */
+function forksBetween(known: string, now: string): number {
+  if (known === now) return 0;
+  const steps = Number.parseInt(now, 16) - Number.parseInt(known, 16);
+  return steps > 0 ? steps : 1;
 }
 
 /** The row of the epoch was not there, or not as it should be. */

@@ -16,11 +16,11 @@ import {
 import { agreeOnBucket, refuseBucketOfOthers, refuseOtherPlace } from './blob-place.ts';
 import { claim } from './claim.ts';
 import { commitOf } from './commit.ts';
-import { Connection, type ConnectionSettings, type Statement } from './connection.ts';
+import { Connection, type ConnectionSettings, type Statement, together } from './connection.ts';
 import { forgetStep } from './forget.ts';
 import { Hints } from './hints.ts';
 import { Line } from './line.ts';
-import { Members, type SharedTimes } from './members.ts';
+import { Members, rewound, type SharedTimes } from './members.ts';
 import { migrate } from './migrate.ts';
 import { refusal } from './open.ts';
 import { PostgresBlobs } from './postgres-blobs.ts';
@@ -57,7 +57,11 @@ export async function openPostgresStore(url: string, options: PostgresOptions = 
   }
 }
 
-const nextJob: Statement = { name: 'manyhands_next_job', text: `SELECT nextval('job_numbers') AS job` };
+/** None in a history of which no server knows yet: it might have been given out in what was lost (D25). */
+const nextJob: Statement = {
+  name: 'manyhands_next_job',
+  text: `SELECT nextval('job_numbers') AS job FROM farm WHERE timeline = manyhands_timeline()`,
+};
 
 /** The same data may be open in many processes: PostgreSQL is the arbiter between them. */
 export class PostgresStore implements Store, SharedStore {
@@ -97,12 +101,13 @@ export class PostgresStore implements Store, SharedStore {
   }
 
   recover(epoch: Epoch): Promise<Recovered> {
-    return this.#members.change(epoch, recoveryOf(this.#members.epochs, epoch));
+    return this.#members.change(epoch, recoveryOf(this.#members.epochs, epoch, this.#members.history));
   }
 
   async nextJobId(): Promise<JobId> {
     const { rows } = await this.#line.run((connection) => connection.query(nextJob, []));
-    return rows[0]?.['job'] as JobId;
+    if (rows[0] === undefined) throw rewound();
+    return rows[0]['job'] as JobId;
   }
 
   commit(writes: readonly Write[], epoch: Epoch): Promise<readonly Write[]> {
@@ -118,7 +123,10 @@ export class PostgresStore implements Store, SharedStore {
   }
 
   readSegments(job: JobId, query: SegmentQuery, maxBytes: number) {
-    return this.#stream((connection) => read.segments(connection, job, query, maxBytes));
+    return this.#stream(async (connection) => {
+      const sent = [this.#members.checkTimeline(connection), read.segments(connection, job, query, maxBytes)] as const;
+      return (await together(sent))[1];
+    });
   }
 
   readBatches(job: JobId, query: BatchQuery, maxBytes: number) {

@@ -6,13 +6,18 @@ import { type Line, transaction } from './line.ts';
 import type { Members, SharedTimes } from './members.ts';
 import { newestProgress, progressOf } from './progress-row.ts';
 
+/** The row of epoch $1, if it is current and the database is not older than what it acknowledged, the change `acked` (D25). */
+const current = (acked: string): string =>
+  `FROM members WHERE epoch = $1 AND over_at IS NULL AND timeline = manyhands_timeline()
+        AND EXISTS (SELECT FROM commits WHERE commits.epoch = $1 AND number = ${acked})`;
+
 const sql = {
   /** A server whose pulses have come without a gap ends those that were silent for too long. */
   live: {
     name: 'manyhands_pulse',
     text: `
     WITH member AS MATERIALIZED (
-      SELECT FROM members WHERE epoch = $1 AND over_at IS NULL FOR SHARE
+      SELECT ${current('$5')} FOR SHARE
     ), me AS (
       UPDATE beats SET alive_until = clock_timestamp() + $2::float8 * interval '1 millisecond', facts = coalesce($3, facts),
         steady_since = CASE WHEN alive_until < clock_timestamp() THEN clock_timestamp() ELSE steady_since END
@@ -30,7 +35,7 @@ const sql = {
   },
   look: {
     name: 'manyhands_look',
-    text: `SELECT count(*) AS current, false AS due FROM members WHERE epoch = $1 AND over_at IS NULL`,
+    text: `SELECT count(*) AS current, false AS due ${current('$2')}`,
   },
   jobs: {
     name: 'manyhands_pulse_jobs',
@@ -99,8 +104,8 @@ export class Pulses {
     const { lease, grace, hunger } = this.#times;
     return this.#line.run(async (connection) => {
       const { rows } = await (facts === undefined
-        ? connection.query(sql.look, [epoch])
-        : connection.query(sql.live, [epoch, lease, this.#news(epoch, facts), grace]));
+        ? connection.query(sql.look, [epoch, this.#members.acked(epoch)])
+        : connection.query(sql.live, [epoch, lease, this.#news(epoch, facts), grace, this.#members.acked(epoch)]));
       const row = rows[0] as Row;
       if (row['current'] === 0) await this.#members.notCurrent(connection, epoch);
       if (facts !== undefined) this.#told = { epoch, facts };

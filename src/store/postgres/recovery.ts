@@ -20,7 +20,7 @@ const sql = {
 } satisfies Record<string, Statement>;
 
 /** What this process held under its earlier epochs is this one's (D2, D21). */
-export function recoveryOf(epochs: readonly Epoch[], epoch: Epoch): Change<undefined, Recovered> {
+export function recoveryOf(epochs: readonly Epoch[], epoch: Epoch, history: number): Change<undefined, Recovered> {
   return {
     look: async () => undefined,
     async write(connection) {
@@ -38,6 +38,7 @@ export function recoveryOf(epochs: readonly Epoch[], epoch: Epoch): Change<undef
           blocks: held.sort((a, b) => a.job - b.job || a.first - b.first || (a.part ?? 0) - (b.part ?? 0)),
           leases: granted.sort((a, b) => a.lease - b.lease),
           forgetting,
+          ...(history > 0 && { history }),
         },
         sent: [],
       };

@@ -89,6 +89,8 @@ CREATE TABLE farm (
   epoch bigint NOT NULL,
   token_writes bigint NOT NULL,
   bucket text,
+  timeline text NOT NULL DEFAULT ''::text,
+  history bigint NOT NULL DEFAULT 0,
   CHECK (one),
   PRIMARY KEY (one)
 );
@@ -161,6 +163,7 @@ CREATE TABLE members (
   since timestamp with time zone NOT NULL,
   over_at timestamp with time zone,
   freed boolean NOT NULL,
+  timeline text NOT NULL DEFAULT ''::text,
   PRIMARY KEY (epoch)
 );
 
@@ -213,6 +216,11 @@ CREATE TABLE tokens (
   record text NOT NULL,
   PRIMARY KEY (id)
 );
+
+CREATE OR REPLACE FUNCTION public.manyhands_timeline()
+ RETURNS text
+ LANGUAGE sql
+AS $function$ SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) $function$;
 
 CREATE SEQUENCE job_numbers;
 CREATE SEQUENCE part_numbers;

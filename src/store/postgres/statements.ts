@@ -13,7 +13,7 @@ const whole = (at: number): string => `$${at}::bigint[]`;
  * last one. Only one of all tries finds that: what became of the others is known by their numbers. Nothing is updated (see `progress`).
  */
 export const FENCE = `member AS MATERIALIZED (
-    SELECT FROM members WHERE epoch = $1 AND over_at IS NULL FOR SHARE
+    SELECT FROM members WHERE epoch = $1 AND over_at IS NULL AND timeline = manyhands_timeline() FOR SHARE
   ), last AS (
     DELETE FROM commits WHERE epoch = $1 AND number = $3 AND EXISTS (SELECT FROM member) RETURNING epoch
   ), fence AS (
@@ -26,7 +26,7 @@ export const commitStatements = {
   member: named(
     'member',
     `SELECT (SELECT number FROM commits WHERE commits.epoch = members.epoch ORDER BY number DESC LIMIT 1) AS last_commit,
-       over_at IS NOT NULL AS over
+       over_at IS NOT NULL AS over, timeline = manyhands_timeline() AS current
      FROM members WHERE epoch = $1`,
   ),
   /** Whoever says something of jobs locks these rows, which never change, and then reads what is newest. */

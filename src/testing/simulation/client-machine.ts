@@ -8,10 +8,15 @@ import { Program } from './program.ts';
 /** Milliseconds until somebody starts a client again that could not reach the farm. */
 const AGAIN = [200, 5_000] as const;
 
+/** Milliseconds after which somebody looks what a failover has lost, and starts the programs again: all servers know of it by then. */
+const NOTICED = [60_000, 300_000] as const;
+
 /** A device with a client on it, which has a program for each of its jobs. */
 export class ClientMachine extends Machine {
   readonly programs: Program[];
   life: ClientLife | undefined;
+  /** Somebody will look what a failover has lost. */
+  #looks = 0;
 
   constructor(stage: Stage, number: number) {
     super(stage, clientName(number), 100 + number);
@@ -21,7 +26,7 @@ export class ClientMachine extends Machine {
   }
 
   get over(): boolean {
-    return this.programs.every(({ over }) => over);
+    return this.#looks === 0 && this.programs.every(({ over }) => over);
   }
 
   boot(): void {
@@ -37,6 +42,17 @@ export class ClientMachine extends Machine {
     if (this.life === undefined) return;
     this.stage.world.note(() => `${this.name.padEnd(7)} dies, back in ${Math.round(back)} ms`);
     this.#end(this.life, back);
+  }
+
+  /** What its programs were told may not be so any more: they go on as long as they can, and then begin again from the start. */
+  failedOver(): void {
+    this.#looks += 1;
+    this.stage.world.after(this.random.logarithmic(...NOTICED), 2 * this.who, () => {
+      this.#looks -= 1;
+      for (const program of this.programs) program.beginAgain();
+      if (this.life !== undefined) this.kill(this.random.between(...AGAIN));
+      else this.boot();
+    });
   }
 
   heal(): void {

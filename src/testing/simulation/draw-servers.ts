@@ -45,5 +45,11 @@ function moreFaults(random: Random, plan: Plan, scale: Scale, any: () => number)
     for: Math.round(random.logarithmic(...scale.spell)),
   }));
   some(0.2, () => ({ kind: 'storeAway', at: when(), for: Math.round(random.logarithmic(500, 60_000)) }));
+  if (random.chance(0.25)) {
+    faults.push({
+      ...{ kind: 'failover', at: when(), for: Math.round(random.logarithmic(20, 40_000)) },
+      lost: Math.round(random.logarithmic(5, 15_000)),
+    });
+  }
   return faults;
 }

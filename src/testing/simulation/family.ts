@@ -41,6 +41,13 @@ export class Family {
     this.#expected = new Set(Array.from({ length: plan.count }, (_, index) => index));
   }
 
+  copy(): Family {
+    const copy = new Family(this.#plan, this.#number);
+    copy.#places.push(...this.#places);
+    for (const task of this.#expected) copy.#expected.add(task);
+    return copy;
+  }
+
   /** The task at a place; in a job that does not grow, the place itself. */
   at(index: TaskIndex): number {
     return this.#places[index] ?? index;

@@ -3,6 +3,7 @@ import type { ClientMachine } from './client-machine.ts';
 import type { Stage } from './machine.ts';
 import type { Fault } from './plan.ts';
 import type { ServerHost } from './server-host.ts';
+import { Standby } from './standby.ts';
 import type { WorkerMachine } from './worker-machine.ts';
 
 /** Milliseconds between the moment from which a node's frames come late, and that at which it takes another connection. */
@@ -19,6 +20,10 @@ export class Fate {
     this.#workers = new Map(workers.map((worker) => [worker.name, worker]));
     this.#clients = new Map(clients.map((client) => [client.name, client]));
     for (const fault of stage.plan.faults) {
+      if (fault.kind === 'failover') {
+        this.#planFailover(fault);
+        continue;
+      }
       stage.world.at(fault.at, 0, () => {
         if (stage.healed) return;
         stage.world.note(() => `fault   ${JSON.stringify(fault)}`);
@@ -46,7 +51,21 @@ export class Fate {
     }
   }
 
-  #happen(fault: Fault): void {
+  /** The standby is behind from a moment on that only this plan knows. */
+  #planFailover(fault: Extract<Fault, { kind: 'failover' }>): void {
+    const { world, data, observer } = this.#stage;
+    const standby = new Standby(data, observer, world);
+    world.at(Math.max(0, fault.at - fault.lost), 0, () => standby.fallBehind());
+    world.at(fault.at, 0, () => {
+      if (this.#stage.healed) return;
+      world.note(() => `fault   ${JSON.stringify(fault)}`);
+      if (!standby.takeOver(fault.for)) return;
+      world.sometimes('fault: failover');
+      for (const client of this.#clients.values()) client.failedOver();
+    });
+  }
+
+  #happen(fault: Exclude<Fault, { kind: 'failover' }>): void {
     if ('node' in fault) return this.#happenTo(fault);
     const { hosts, data, world } = this.#stage;
     const host = hosts['server' in fault ? (fault.server ?? 0) : 0] as ServerHost;

@@ -14,6 +14,7 @@ const LONGEST_TIMER = 48 * 60 * MINUTE;
 /** What may be left, by the end of its path, and how much of it. */
 const MAY_REMAIN: ReadonlyMap<string, number> = new Map([
   ['settled', SETTLED_LEASES],
+  ['onRewound', 1],
   ['byKey', IDLE_SHAPES],
   ['#unused', IDLE_SHAPES],
   ['#histories', WORKER_HISTORIES],

@@ -19,6 +19,8 @@ const CLOCKS = 10;
  */
 export class MemberObserver {
   readonly over = new Set<Epoch>();
+  /** Those that began before the store failed over: whatever they know may not be so any more (D25). */
+  readonly #before = new Set<Epoch>();
   readonly #world: World;
   /** When each server that is not over was heard last, and since when without a gap. */
   readonly #heard = new Map<Epoch, { at: Millis; since: Millis }>();
@@ -32,11 +34,25 @@ export class MemberObserver {
   applied(change: Change, disk: MemoryDisk): void {
     if ('epoch' in change && this.over.has(change.epoch))
       this.#world.fail('S12', `a ${change.verb} of epoch ${change.epoch} took effect, whose time is over`);
+    if ('epoch' in change && this.#before.has(change.epoch))
+      this.#world.fail('D25', `a ${change.verb} of epoch ${change.epoch} took effect, which began before a failover`);
     this.#noteMembers(change, disk);
     // Nobody's rows change at a pulse, unless they are freed.
     const freed = disk.members.size < this.#members;
     this.#members = disk.members.size;
     for (const id of freed ? disk.jobs.keys() : touched(change, disk)) this.#checkRows(id, disk);
+  }
+
+  /** `over`: those that were in the copy which is the truth now. */
+  failedOver(over: ReadonlySet<Epoch>, disk: MemoryDisk): void {
+    const { now } = this.#world;
+    for (const epoch of [...disk.members.keys(), ...this.#heard.keys(), ...this.over]) this.#before.add(epoch);
+    this.over.clear();
+    for (const epoch of over) this.over.add(epoch);
+    this.#heard.clear();
+    for (const [epoch, { overAt }] of disk.members)
+      if (overAt === undefined) this.#heard.set(epoch, { at: now, since: now });
+    this.#members = disk.members.size;
   }
 
   /** A server said goodbye. */

@@ -71,7 +71,8 @@ export class MessageObserver {
     if (link.asking.kind === 'client') {
       const message = splitFrame(frame).json as ServerToClient;
       this.#world.note(() => `${process.name} → ${link.asking.node}: ${brief(message)}`);
-      this.#toClient(link, message, disk);
+      // Whoever does not know yet that the store failed over speaks of what is lost.
+      if (process.timeline === disk.timeline) this.#toClient(link, message, disk);
       return {};
     }
     const decoded = decodeServerToWorker(frame, link.asking.json);
@@ -90,14 +91,17 @@ export class MessageObserver {
         return;
       case 'job':
         return this.#toldOfCode(link, message.job, message.code.sha256);
-      case 'ack':
-        return this.#acked(message);
-      case 'tasks':
-        return this.#granted(message.lease, message.job, disk);
       case 'recall':
         return this.#world.sometimes('tasks were recalled');
       case 'revoke':
         return this.#world.sometimes('tasks were revoked');
+    }
+    if (process.timeline !== disk.timeline) return;
+    switch (message.kind) {
+      case 'ack':
+        return this.#acked(message);
+      case 'tasks':
+        return this.#granted(message.lease, message.job, disk);
     }
   }
 

@@ -21,6 +21,15 @@ export interface SeenLease {
   readonly runs: readonly Run[];
 }
 
+/** What was known of the rows at a moment. */
+export interface Sight {
+  readonly changes: number;
+  readonly jobs: ReadonlyMap<JobId, SeenJob>;
+  readonly leases: ReadonlyMap<LeaseId, SeenLease>;
+  readonly keys: ReadonlyMap<string, JobId>;
+  readonly over: ReadonlySet<Epoch>;
+}
+
 /**
  * Sees all rows that reach the disk and all messages that leave the server, and holds them to the invariants of
  * faults.md: what is recorded is recorded once and right (S1), only what was issued is recorded (S3), counts agree
@@ -34,10 +43,15 @@ export class Observer {
   suspensions = 0;
   /** How often a brain was read from disk: by a new process, or by one whose store had failed it. */
   recoveries = 0;
+  /** Of the data. */
+  changes = 0;
+  failovers = 0;
   /** Attempts whose end was written down. */
   attempts = 0;
   readonly messages: MessageObserver;
   readonly #keys = new Map<string, JobId>();
+  /** Numbers of jobs that were ever given, also in what is lost (D3, D25). */
+  readonly #numbers = new Set<JobId>();
   readonly #world: World;
   readonly #plans: readonly JobPlan[];
   /** By epoch. */
@@ -49,6 +63,25 @@ export class Observer {
     this.#plans = plans;
     this.messages = new MessageObserver(world, this);
     this.#members = new MemberObserver(world);
+  }
+
+  sight(): Sight {
+    return {
+      changes: this.changes,
+      jobs: new Map([...this.jobs].map(([id, job]) => [id, job.copy()])),
+      leases: new Map(this.leases),
+      keys: new Map(this.#keys),
+      over: new Set(this.#members.over),
+    };
+  }
+
+  /** The store lost all since then. Numbers that were given stay given. */
+  failedOver(sight: Sight, disk: MemoryDisk): void {
+    this.failovers += 1;
+    refill(this.jobs, sight.jobs);
+    refill(this.leases, sight.leases);
+    refill(this.#keys, sight.keys);
+    this.#members.failedOver(sight.over, disk);
   }
 
   /** A server that shares the store said goodbye. */
@@ -72,10 +105,13 @@ export class Observer {
   /** A change is on disk, for ever. */
   applied(change: Change, disk: MemoryDisk): void {
     if (disk.clock !== undefined) this.#members.applied(change, disk);
+    if (change.verb !== 'pulse') this.changes += 1;
     if (change.verb === 'recover') this.recoveries += 1;
     if (change.verb === 'reopen') return this.#reopened(change.job, disk);
     if (change.verb === 'forget') {
-      if (!disk.jobs.has(change.job)) this.jobs.delete(change.job);
+      if (disk.jobs.has(change.job)) return;
+      this.jobs.delete(change.job);
+      for (const [key, job] of [...this.#keys]) if (job === change.job) this.#keys.delete(key);
       return;
     }
     if (change.verb !== 'commit') return;
@@ -101,7 +137,8 @@ export class Observer {
   refused(change: Change, error: Error, disk: MemoryDisk): void {
     const code = error instanceof StoreError ? error.code : 'none';
     this.#world.note(() => `store   refuses a ${change.verb}: ${error.message}`);
-    if (code === 'fenced') this.#world.sometimes('a stale commit was fenced off');
+    if (code === 'rewound') this.#world.sometimes('a server found that the store had failed over');
+    else if (code === 'fenced') this.#world.sometimes('a stale commit was fenced off');
     else if (code === 'stale') this.#world.sometimes('a commit came too late for what another server did');
     else if (disk.clock !== undefined && mayConflict(change, disk))
       this.#world.sometimes('a commit spoke of a job that another server forgot');
@@ -145,6 +182,8 @@ export class Observer {
   }
 
   #addJob(id: JobId, spec: JobSpec, progress: JobProgress): void {
+    if (this.#numbers.has(id)) this.#world.fail('D3', `job number ${id} was given out twice`);
+    this.#numbers.add(id);
     this.jobs.set(id, new SeenJob(id, spec, progress, this.#plans));
   }
 
@@ -281,6 +320,11 @@ function mayConflict(change: Change, disk: MemoryDisk): boolean {
   return change.writes.some(
     (write) => write.kind === 'idempotency' || jobsOf(write).some((job) => !disk.jobs.has(job) && !born.has(job)),
   );
+}
+
+function refill<Key, Value>(map: Map<Key, Value>, from: ReadonlyMap<Key, Value>): void {
+  map.clear();
+  for (const [key, value] of from) map.set(key, value);
 }
 
 function covers(all: readonly Run[], part: readonly Run[]): boolean {

@@ -146,6 +146,8 @@ export type Fault =
   | (At & AtServer & { readonly kind: 'wallStep'; readonly by: Millis })
   /** There is no room, another program holds the database, or nothing comes back from the disk for a while. */
   | (Spell & { readonly kind: 'diskFull' | 'diskLocked' | 'diskStall' | 'storeAway' })
+  /** The store is gone for a while, and then a standby has its place, which had not followed it for the time `lost`. */
+  | (Spell & { readonly kind: 'failover'; readonly lost: Millis })
   /** A sync fails: done or not, nobody knows. */
   | (At & AtServer & { readonly kind: 'diskBroken'; readonly applied: boolean })
   | (At & Of & { readonly kind: 'killWorker' | 'killClient'; readonly back: Millis })

@@ -18,8 +18,8 @@ interface Place {
   job: Job;
 }
 
-/** Milliseconds after which nothing arrives any more of what a process sent before it died. */
-const LAST_WORDS = 30_000;
+/** Milliseconds after which nothing happens any more of what a process asked for before it died: also a store that was away was waited for. */
+const LAST_WORDS = 100_000;
 
 /** What a program does with one job, through as many lives as its process has. What it must not forget is kept here. */
 export class Program {
@@ -42,17 +42,45 @@ export class Program {
     this.number = number;
   }
 
+  /** The store failed over: as if nothing had been done yet. A pause may be there that was undone in what is lost. */
+  beginAgain(): void {
+    this.over = false;
+    this.job = undefined;
+    this.#reading = undefined;
+    this.#progress = undefined;
+    this.#cancel = 'no';
+    this.#pause = this.#pause === 'no' ? 'no' : 'asked';
+    this.#retry = 'no';
+    this.#forgetting = false;
+  }
+
   /** In the life of a process; another one goes on where this one ends. */
   async run(life: ClientLife): Promise<void> {
     if (this.over) return;
+    const { observer, world } = this.#stage;
+    try {
+      await this.#through(life);
+    } catch (error) {
+      const isExcused = observer.failovers > 0 && error instanceof FarmError && !isEnd(error);
+      if (!life.alive || !isExcused) throw error;
+      world.sometimes(`a program was told after a failover: ${error.code}`);
+      this.beginAgain();
+      throw new FarmError('closed', 'it gives up and is started again', { cause: error });
+    }
+  }
+
+  async #through(life: ClientLife): Promise<void> {
     const { world } = this.#stage;
     await life.sleep(Math.max(0, this.plan.at - world.now));
     if (!this.#forgetting) {
       const at = { job: await this.#submit(life) };
       this.job = at.job.id;
-      const meanwhile = Promise.all([this.#sendAll(life, at), this.#cancelLater(life, at), this.#pauseLater(life, at)]);
-      await this.#readAll(life, at);
-      await meanwhile;
+      await Promise.all([
+        this.#sendAll(life, at),
+        this.#cancelLater(life, at),
+        this.#pauseLater(life, at),
+        this.#readAll(life, at),
+      ]);
     }
     if (this.plan.forget) {
       if (this.#forgetting) world.sometimes('a program died while it forgot its job');
@@ -153,13 +181,7 @@ export class Program {
 
   #newReading(job: number): Reading {
     const { world, observer } = this.#stage;
-    return new Reading(
-      world,
-      this.plan,
-      this.number,
-      job,
-      (index) => observer.jobs.get(job)?.family.at(index) ?? index,
-    );
+    return new Reading(world, observer, this.plan, this.number, job);
   }
 
   /** Resolves when the stream has ended; a stream that the server gives up is opened again. */
@@ -235,4 +257,9 @@ export class Program {
       }
     }
   }
+}
+
+/** Not of the farm's making: the process is over, or began without it. */
+function isEnd({ code }: FarmError): boolean {
+  return code === 'closed' || code === 'unreachable';
 }

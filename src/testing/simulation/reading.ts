@@ -4,11 +4,14 @@ import type { TaskIndex } from '../../model/ids.ts';
 import type { JobProgress } from '../../model/job.ts';
 import { indexesOf, type Run } from '../../model/runs.ts';
 import { type Column, readColumn, statusOf } from '../../protocol/column.ts';
+import type { Observer } from './observer.ts';
 import type { JobPlan } from './plan.ts';
 import { resultFor, valueFor } from './tasks.ts';
 import type { World } from './world.ts';
 
 const decoder = new TextDecoder();
+/** In a cursor it stands above the number of the segment how often the store failed over. */
+const HISTORY = 2 ** 32;
 
 /**
  * What a program has read of a job's results, kept where its crash does not reach: each outcome must come once, in the
@@ -25,17 +28,29 @@ export class Reading {
   readonly #plan: JobPlan;
   readonly #number: number;
   readonly #job: number;
-  readonly #taskAt: (index: TaskIndex) => number;
+  readonly #observer: Observer;
+  /** When it began. */
+  readonly #failovers: number;
   #lastIndex = -1;
   #marked: TaskIndex = 0;
 
-  /** `taskAt`: which task stands where, in a job that grows. */
-  constructor(world: World, plan: JobPlan, number: number, job: number, taskAt: (index: TaskIndex) => number) {
+  constructor(world: World, observer: Observer, plan: JobPlan, number: number, job: number) {
     this.#world = world;
     this.#plan = plan;
     this.#number = number;
     this.#job = job;
-    this.#taskAt = taskAt;
+    this.#observer = observer;
+    this.#failovers = observer.failovers;
+  }
+
+  /** Which task stands where, in a job that grows. */
+  #taskAt(index: TaskIndex): number {
+    return this.#observer.jobs.get(this.#job)?.family.at(index) ?? index;
+  }
+
+  /** The store failed over while it read: some of what it was told was lost, and has come about anew. */
+  get #isTorn(): boolean {
+    return this.#observer.failovers > this.#failovers;
   }
 
   /** The process that read is gone, and with it what it had not written down. */
@@ -59,7 +74,8 @@ export class Reading {
     const column = packed instanceof Uint8Array ? readColumn(packed) : packed;
     const text = decoder.decode(column.bytes);
     const inOrder = this.#plan.order === 'completion';
-    if (inOrder && cursor !== Number(this.after ?? 0) + 1)
+    const before = Number(this.after ?? 0);
+    if (inOrder && (before === 0 ? cursor % HISTORY !== 1 : cursor !== before + 1))
       this.#fail(`segment ${cursor} came after segment ${this.after ?? 0}`);
     let position = 0;
     let at = 0;
@@ -90,13 +106,14 @@ export class Reading {
     this.#note(index, record.status === 'failed');
     if (record.status === 'done') {
       const wanted = valueFor(this.#plan, this.#number, this.#taskAt(index));
-      if (record.value !== wanted) this.#fail(`task ${index} gave ${String(record.value)}, not ${String(wanted)}`);
+      if (record.value !== wanted) this.#wrong(`task ${index} gave ${String(record.value)}, not ${String(wanted)}`);
     }
     this.after = cursor;
   }
 
   /** The stream has ended: nothing is missing and nothing too much. */
   ended(progress: JobProgress): void {
+    if (this.#isTorn) return this.#checkAll();
     let failed = 0;
     for (const each of this.outcomes.values()) if (each) failed++;
     const done = this.outcomes.size - failed;
@@ -109,15 +126,33 @@ export class Reading {
     if (isFailure(status)) return;
     const wanted = resultFor(this.#plan, this.#number, this.#taskAt(index));
     if (status !== wanted.status || text !== wanted.text)
-      this.#fail(`task ${index} gave ${status} ${text}, not ${wanted.status} ${wanted.text}`);
+      this.#wrong(`task ${index} gave ${status} ${text}, not ${wanted.status} ${wanted.text}`);
   }
 
   #note(index: TaskIndex, failed: boolean): void {
-    if (this.outcomes.has(index)) this.#fail(`task ${index} came twice`);
+    // Who begins again reads of failures before what became of them when they were tried again.
+    const wasRetried = this.#failovers > 0 && this.outcomes.get(index) === true && this.#plan.order === 'completion';
+    if (this.outcomes.has(index) && !wasRetried) this.#fail(`task ${index} came twice`);
     this.outcomes.set(index, failed);
   }
 
+  /** Whatever was lost: it has all that there is (D25). */
+  #checkAll(): void {
+    for (const index of this.#observer.jobs.get(this.#job)?.recorded() ?? [])
+      if (!this.outcomes.has(index)) return this.#complain(`task ${index} never came, after a failover`);
+  }
+
   #fail(what: string): void {
+    // What was told before may be told again, in another order.
+    if (!this.#isTorn) this.#complain(what);
+  }
+
+  /** In a job that grows, what stood at a place may be another task now. */
+  #wrong(what: string): void {
+    if (!this.#isTorn || this.#plan.spawns !== true) this.#complain(what);
+  }
+
+  #complain(what: string): void {
     this.#world.fail('S7', `the results of job ${this.#job} (${this.#plan.reading}, ${this.#plan.order}): ${what}`);
   }
 }

@@ -36,7 +36,8 @@ export class SeenJob {
   done = 0;
   failed = 0;
   segments = 0;
-  readonly family: Family;
+  family: Family;
+  readonly #plans: readonly JobPlan[];
 
   constructor(id: JobId, spec: JobSpec, progress: JobProgress, plans: readonly JobPlan[]) {
     this.id = id;
@@ -45,6 +46,24 @@ export class SeenJob {
     this.number = numberOf(spec.name);
     this.plan = plans[this.number] as JobPlan;
     this.family = new Family(this.plan, this.number);
+    this.#plans = plans;
+  }
+
+  copy(): SeenJob {
+    const copy = new SeenJob(this.id, this.spec, this.progress, this.#plans);
+    const { generation, done, failed, segments } = this;
+    Object.assign(copy, { generation, done, failed, segments, family: this.family.copy() });
+    copy.#recorded = this.#recorded.slice();
+    for (const index of this.#failed) copy.#failed.add(index);
+    for (const [index, failures] of this.#failures) copy.#failures.set(index, failures);
+    for (const attempt of this.#attempts) copy.#attempts.add(attempt);
+    for (const [index, workers] of this.#lost) copy.#lost.set(index, new Set(workers));
+    return copy;
+  }
+
+  /** Tasks that are recorded. */
+  *recorded(): Generator<TaskIndex> {
+    for (let index = 0; index < this.#recorded.length; index++) if (this.has(index)) yield index;
   }
 
   has(index: TaskIndex): boolean {

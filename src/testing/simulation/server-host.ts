@@ -168,7 +168,12 @@ export class ServerHost implements Surroundings {
         // The disk goes on with what a paused process asked for; its answer waits.
         const error = this.#land(process, change, apply);
         if (!process.alive) return;
-        process.inside(() => (error === undefined ? resolve() : reject(error)));
+        const { timeline } = this.data.disk;
+        process.inside(() => {
+          if (error !== undefined) return reject(error);
+          if (change.verb === 'recover') process.timeline = timeline;
+          resolve();
+        });
       });
     });
   }

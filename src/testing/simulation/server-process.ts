@@ -53,6 +53,8 @@ export class ServerProcess implements Host, Clock {
   readonly heard = new Map<WorkerId, { readonly link: Link; at: Millis }>();
   alive = true;
   listens = false;
+  /** Of the store, as its brain knows it. */
+  timeline = 0;
   /** When it last woke from a pause: what was silent before proves nothing. */
   resumedAt: Millis;
   readonly #surroundings: Surroundings;

@@ -186,7 +186,8 @@ class Simulation {
     // Of two copies the death of one goes unnoticed if the brain is read from disk then: nothing there tells it from a goodbye.
     const before = this.#copied.get(`${job}/${index}`) ?? Number.POSITIVE_INFINITY;
     // Nor is a death noticed whose server is over before it could write of it.
-    const unnoticed = (this.#observer.recoveries > before ? 1 : 0) + this.#observer.over.size;
+    const { recoveries, over, failovers } = this.#observer;
+    const unnoticed = (recoveries > before ? 1 : 0) + over.size + POISON_WORKERS * failovers;
     if (killed.size > POISON_WORKERS + unnoticed)
       this.world.fail('S9', `task ${job}/${index} has killed ${killed.size} workers: ${[...killed].join(', ')}`);
   }
@@ -237,7 +238,7 @@ function waits({ core }: ServerProcess): string {
 }
 
 /** Milliseconds in which all must be done once everything works: what is left of the work, and what it takes to notice. */
-function patience({ jobs, workers, network, disk }: Plan): number {
+function patience({ jobs, workers, network, disk, faults }: Plan): number {
   const slowest = Math.max(...workers.map(({ slowness }) => slowness));
   const turn = 4 * network.latency[1] + 3 * disk.latency[1];
   const work = (job: JobPlan) => {
@@ -247,5 +248,7 @@ function patience({ jobs, workers, network, disk }: Plan): number {
     const timeouts = job.timeout === undefined ? 0 : attempts * job.timeout;
     return attempts * (2 * job.cost[1] + turn) + timeouts + 20 * job.cost[1] * slowest + (job.inputs?.pause ?? 0);
   };
-  return 20 * MINUTE + jobs.reduce((sum, job) => sum + work(job), 0);
+  const once = 20 * MINUTE + jobs.reduce((sum, job) => sum + work(job), 0);
+  // After a failover all programs begin again.
+  return once * (1 + faults.filter(({ kind }) => kind === 'failover').length);
 }
