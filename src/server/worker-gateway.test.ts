@@ -54,7 +54,7 @@ class Farm {
     };
     const connection = this.core.workerGateway.accept(peer, { token: 't', role: 'work' });
     const own = { key: KEY, name: 'n', device: 'node', slots: 1, runners: ['js'], labels: {}, resources: {} };
-    connection.receive(encodeFrame({ kind: 'hello', protocol: PROTOCOL, ...own, held }));
+    void connection.receive(encodeFrame({ kind: 'hello', protocol: PROTOCOL, ...own, held }));
     return { said, connection };
   }
 }
