@@ -49,7 +49,7 @@ for (const seed of [1, 2]) {
     await sameAnswers(kinds, new Random(seed, 'steps'), true);
   });
 
-  test(`the same steps of two servers have the same answers in memory and PostgreSQL (D18 to D22, seed ${seed})`, async (t) => {
+  test(`the same steps of two servers have the same answers in memory and PostgreSQL (D18 to D27, seed ${seed})`, async (t) => {
     const { url } = await server.database();
     const disk = new MemoryDisk('memory', () => 0);
     const kinds = [

@@ -93,7 +93,7 @@ export interface Store {
   close(): Promise<void>;
 }
 
-/** What servers that share a store need of it beyond the rest (D18 to D22). Times are those of the store's clock. */
+/** What servers that share a store need of it beyond the rest (D18 to D27). Times are those of the store's clock. */
 export interface SharedStore {
   /**
    * Says that this server lives; ends the time of servers that were silent for SERVER_LEASE, and frees what those held that have been

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Farm } from '../../src/index.ts';
-import { waitFor } from '../support/wait.ts';
+import { waitFor, within } from '../support/wait.ts';
 import { Counter } from './counter.ts';
 import { FailingOver, Program, type ToldJob } from './failing-over.ts';
 import type { Served } from './served.ts';
@@ -27,6 +27,9 @@ test('a standby that was behind takes the place of the database: what it has is 
   await sleep(2_000);
   const lasting = await farm.map(long, [{ url: counter.url, millis: 6_000 }], { name: 'long' });
   await waitFor(async () => counter.starts.size === 1, { what: 'the start of the long task', timeout: 20_000 });
+  // A job of which the close is lost does not end by itself.
+  const isWhole = async () => !(await lasting.status()).progress.open;
+  await waitFor(isWhole, { what: 'all of the long job to be there', timeout: 20_000 });
   const kept = copyOf(programs);
   await over.fallBehind();
   await sleep(1_500);
@@ -36,12 +39,14 @@ test('a standby that was behind takes the place of the database: what it has is 
   await over.failOver();
   for (const { process } of over.servers) await process.output(WENT_BACK, { stream: 'stderr', timeout: 30_000 });
   await sleep(3_000);
-  await Promise.all(programs.map((program) => program.stop()));
+  const stopped = Promise.all(programs.map((program) => program.stop()));
 
   // The lease of the long task was kept, and so was its worker's result: nobody ran it again.
-  assert.deepEqual(await lasting.values(), counter.starts.values().next().value);
+  assert.deepEqual(await within(lasting.values(), 60_000, 'the long job'), counter.starts.values().next().value);
   const [first] = over.servers as [Served];
+  // A program may read of a job that waits for inputs which are lost.
   await endOf(first);
+  await within(stopped, 60_000, 'what the programs do last');
   for (const told of kept) await checkKept(farm, told);
   for (const { job } of lost) {
     const answer = await first.ask({ path: `/v1/jobs/${job}` });

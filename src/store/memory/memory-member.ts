@@ -17,7 +17,7 @@ import { inIndexOrder, type MemoryDisk, type StoredJob, type StoredMember } from
 
 type Change = <Value>(change: (disk: MemoryDisk) => Value) => Promise<Value>;
 
-/** One of several servers that have the same memory open (D18 to D22). */
+/** One of several servers that have the same memory open (D18 to D27). */
 export class MemoryMember implements SharedStore {
   readonly #disk: MemoryDisk;
   readonly #change: Change;

@@ -48,11 +48,16 @@ const sql = {
   },
   began: { name: 'manyhands_began', text: `UPDATE farm SET epoch = $1, history = $2, timeline = $3` },
   skipJobs: { name: 'manyhands_skip_jobs', text: `SELECT setval('job_numbers', nextval('job_numbers') + $1)` },
+  /** A process is as steady as it was under the epoch before, if nobody had to miss it. */
   join: {
     name: 'manyhands_join',
-    text: `WITH beat AS (
+    text: `WITH before AS (
+        SELECT steady_since FROM beats JOIN members USING (epoch)
+        WHERE epoch = $4 AND over_at IS NULL AND alive_until >= clock_timestamp()
+      ), beat AS (
         INSERT INTO beats (epoch, facts, alive_until, steady_since)
-        VALUES ($1, '""', clock_timestamp() + $2::float8 * interval '1 millisecond', clock_timestamp())
+        VALUES ($1, '""', clock_timestamp() + $2::float8 * interval '1 millisecond',
+          coalesce((SELECT steady_since FROM before), clock_timestamp()))
       ), first AS (
         INSERT INTO commits (epoch, number) VALUES ($1, 0)
       )
@@ -108,7 +113,7 @@ export class Members {
     const history = farm.history + forks;
     const sent: Promise<unknown>[] = [
       connection.query(sql.began, [epoch, history, farm.now]),
-      connection.query(sql.join, [epoch, this.#times.lease, farm.now]),
+      connection.query(sql.join, [epoch, this.#times.lease, farm.now, newest]),
     ];
     if (forks > 0) sent.push(connection.query(sql.skipJobs, [forks * JOBS_AHEAD]));
     await together([Promise.all(sent)]);

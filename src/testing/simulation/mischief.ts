@@ -7,6 +7,9 @@ import type { WorkerMessage } from '../../protocol/worker-messages.ts';
 import type { Machine } from './machine.ts';
 import type { Character } from './plan.ts';
 
+/** So many epochs ahead is no lease, however many a failover leaves out (D25): it would be one of the liar's own. */
+const NOBODYS_EPOCHS = 100_000;
+
 type Encode = (message: WorkerMessage, column: PackedColumn | undefined) => Frame;
 
 /** Frames that a repeater remembers. */
@@ -55,7 +58,7 @@ export class Mischief {
     const [id, lease] = leases.length === 0 ? [0, undefined] : random.pick(leases);
     const run = lease?.runs[0] ?? { start: 0, count: 1 };
     stage.world.sometimes('a worker lied');
-    const [number, micros] = [random.chance(0.3) ? id + 1_000 * 2 ** 32 : id, 1];
+    const [number, micros] = [random.chance(0.3) ? id + NOBODYS_EPOCHS * 2 ** 32 : id, 1];
     const message = { kind: 'outcomes', lease: number, job: lease?.job ?? 1, micros } as const;
     const runs = toWireRuns([{ start: run.start, count: 1 }]);
     return [encode({ ...message, runs }, packColumn(Uint32Array.of(4), undefined, new TextEncoder().encode('666,')))];

@@ -122,6 +122,17 @@ function steadiness(makeHome: MakeSharedHome): void {
     await rejects(b.shared.pulse(b.epoch, ''), 'fenced');
   });
 
+  sharedRule('D18 a process that starts again in time is as steady as it was', makeHome, async (farm) => {
+    const [a, b] = [await farm.join(), await farm.join()];
+    await farm.steady(a, 2 * SERVER_LEASE, b);
+    await farm.steady(b, SERVER_LEASE / 2);
+    await farm.later(SERVER_LEASE / 3);
+    await b.again();
+    assert.equal((await b.pulse()).servers.length, 2, 'a was not silent for long enough');
+    await farm.later(SERVER_LEASE / 3);
+    assert.equal((await b.pulse()).servers.length, 1);
+  });
+
   sharedRule('D18 a server that has just come ends nobody', makeHome, async (farm) => {
     const a = await farm.join();
     await farm.later(3 * SERVER_LEASE);
