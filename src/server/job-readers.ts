@@ -1,6 +1,6 @@
 import type { JobId } from '../model/ids.ts';
 import type { Job, JobProgress } from '../model/job.ts';
-import type { Store, StoredSegment } from '../store/store.ts';
+import { type Store, type StoredSegment, StoreError } from '../store/store.ts';
 import { RecentSegments } from './recent-segments.ts';
 import { RequestError } from './requests.ts';
 import { type ResultQuery, type ResultSink, ResultStream } from './result-stream.ts';
@@ -35,8 +35,9 @@ export class JobReaders {
   open(job: Pick<Job, 'id' | 'spec' | 'progress'>, query: ResultQuery, sink: ResultSink): ResultStream {
     const inOrder = query.order === 'completion';
     const base = inOrder ? HISTORY * (this.#history ?? 0) : 0;
+    const source = { store: this.#store, recent: this.#recent, history: this.#history ?? 0 };
     const from = inOrder ? { ...query, after: this.#segmentAt(query.after) } : query;
-    const stream: ResultStream = new ResultStream(job, from, this.#store, this.#recent, {
+    const stream: ResultStream = new ResultStream(job, from, source, {
       batch: (stored, cursor) => sink.batch(stored, base + cursor),
       mark: (next) => sink.mark(next),
       end: (last) => {
@@ -45,7 +46,7 @@ export class JobReaders {
       },
       failed: (error) => {
         this.close(stream);
-        sink.failed(error);
+        sink.failed(error instanceof StoreError && error.code === 'rewound' ? mayBeOthers() : error);
       },
       idle: () => sink.idle?.(),
       full: () => sink.full?.() === true,

@@ -30,6 +30,14 @@ export interface ResultQuery {
   readonly defined: boolean;
 }
 
+/** What the streams of a server read. */
+export interface ResultSource {
+  readonly store: Pick<Store, 'readJob' | 'listBlocks' | 'readSegments'>;
+  readonly recent: RecentSegments;
+  /** How often the data had gone back in time when the stream began: what it reads next is to be of the same history (D25). */
+  readonly history: number;
+}
+
 /** Bytes asked of the store at a time. */
 const READ_BYTES = 1 << 20;
 
@@ -40,8 +48,7 @@ const READ_BYTES = 1 << 20;
 export class ResultStream {
   readonly job: JobId;
   readonly #spec: JobSpec;
-  readonly #store: Store;
-  readonly #recent: RecentSegments;
+  readonly #source: ResultSource;
   readonly #sink: ResultSink;
   readonly #query: ResultQuery;
   /** What is durable of the job; told by its owner. */
@@ -56,21 +63,14 @@ export class ResultStream {
   /** Of an ended job: there is nothing beyond. A cancelled range of a billion would else be walked block by block. */
   #claimedTo: number | undefined;
 
-  constructor(
-    job: Pick<Job, 'id' | 'spec' | 'progress'>,
-    query: ResultQuery,
-    store: Store,
-    recent: RecentSegments,
-    sink: ResultSink,
-  ) {
+  constructor(job: Pick<Job, 'id' | 'spec' | 'progress'>, query: ResultQuery, source: ResultSource, sink: ResultSink) {
     this.job = job.id;
     this.#spec = job.spec;
     this.#progress = job.progress;
     this.#query = query;
     this.#credit = query.credit;
     this.#cursor = query.after;
-    this.#store = store;
-    this.#recent = recent;
+    this.#source = source;
     this.#sink = sink;
   }
 
@@ -108,7 +108,7 @@ export class ResultStream {
         else this.#sink.idle?.();
         return;
       }
-      const next = this.#recent.get(this.job, this.#cursor + 1);
+      const next = this.#source.recent.get(this.job, this.#cursor + 1);
       if (next === undefined) {
         this.#read({ after: this.#cursor }, (segments) => {
           // There is a next segment, unless the job was forgotten under its reader.
@@ -166,7 +166,7 @@ export class ResultStream {
     if (to - from > 64) return undefined;
     const segments: StoredSegment[] = [];
     for (let seq = from + 1; seq <= to; seq++) {
-      const stored = this.#recent.get(this.job, seq);
+      const stored = this.#source.recent.get(this.job, seq);
       if (stored === undefined) return undefined;
       segments.push(stored);
     }
@@ -216,7 +216,7 @@ export class ResultStream {
 
   #readClaimedTo(): void {
     this.#reading = true;
-    this.#store.readJob(this.job).then(
+    this.#source.store.readJob(this.job).then(
       (job) => {
         this.#reading = false;
         this.#claimedTo = job?.claimedTo ?? 0;
@@ -243,23 +243,29 @@ export class ResultStream {
 
   /** The store lists blocks by their first task; a reader may come back in the middle of one. */
   async #blocksFrom(at: TaskIndex): Promise<{ first: TaskIndex; count: number }[]> {
-    const blocks = await this.#store.listBlocks(this.job, at, 256);
+    const blocks = await this.#source.store.listBlocks(this.job, at, 256);
     if (at === 0 || blocks[0]?.first === at) return blocks;
-    const before = await this.#store.listBlocks(this.job, Math.max(0, at - BLOCK_TASKS + 1), BLOCK_TASKS);
+    const before = await this.#source.store.listBlocks(this.job, Math.max(0, at - BLOCK_TASKS + 1), BLOCK_TASKS);
     return before.filter(({ first, count }) => first + count > at);
   }
 
   #read(query: { after: number; block?: TaskIndex }, use: (segments: StoredSegment[]) => void): void {
     this.#reading = true;
-    this.#store.readSegments(this.job, query, Math.min(READ_BYTES, Math.max(1, this.#credit))).then(
-      (segments) => {
-        this.#reading = false;
-        if (this.#done) return;
-        use(segments);
-        this.pump();
-      },
-      (error: unknown) => this.fail(error),
-    );
+    this.#source.store
+      .readSegments(
+        this.job,
+        { ...query, history: this.#source.history },
+        Math.min(READ_BYTES, Math.max(1, this.#credit)),
+      )
+      .then(
+        (segments) => {
+          this.#reading = false;
+          if (this.#done) return;
+          use(segments);
+          this.pump();
+        },
+        (error: unknown) => this.fail(error),
+      );
   }
 
   #send(stored: StoredSegment, cursor: number): void {

@@ -179,6 +179,8 @@ export interface ClaimedBlock {
 
 export interface SegmentQuery {
   readonly after: number;
+  /** What was read before is of this history of the data; `rewound` if it is another one now (D25). */
+  readonly history?: number;
   /** Only those of this block. */
   readonly block?: TaskIndex;
 }

@@ -73,9 +73,9 @@ export class MemoryMember implements SharedStore {
   }
 
   /** What is read of the data stands beside what was read before, which may be lost (D25). */
-  checkTimeline(): void {
-    const { timeline } = this.#disk;
-    if ((this.#timelines.get(this.#epochs.at(-1) ?? 0) ?? timeline) !== timeline) throw rewound();
+  checkHistory(history: number): void {
+    const { history: current, timeline, knownTimeline } = this.#disk;
+    if (history !== current || timeline !== knownTimeline) throw rewound();
   }
 
   /** What this process held before. */

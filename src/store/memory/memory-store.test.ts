@@ -45,7 +45,7 @@ test('D25 D3 a copy that takes the place of the data is noticed by all who had t
     () => one.commit([], mine),
     () => one.claim(1, 1, mine),
     () => one.nextJobId(),
-    () => one.readSegments(1, { after: 0 }, 1),
+    () => one.readSegments(1, { after: 0, history: 0 }, 1),
     () => other.shared?.pulse(lost, ''),
     () => other.shared?.takeOver([], theirs),
   ])
@@ -57,6 +57,9 @@ test('D25 D3 a copy that takes the place of the data is noticed by all who had t
   assert.deepEqual([history, jobs.map(({ id }) => id)], [1, [1]]);
   assert.ok((await one.nextJobId()) > 2);
   assert.equal(await other.start(), again + 1);
+  // Who has begun again may still have readers of before.
+  await assert.rejects(other.readSegments(1, { after: 0, history: 0 }, 1), { code: 'rewound' });
+  assert.deepEqual(await other.readSegments(1, { after: 0, history: 1 }, 1), []);
 });
 
 test('D4 a crash before the gate keeps nothing, after it everything, and neither is answered', async () => {

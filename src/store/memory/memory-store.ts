@@ -127,7 +127,7 @@ export class MemoryStore implements Store {
 
   readSegments(id: JobId, query: SegmentQuery, maxBytes: number): Promise<StoredSegment[]> {
     return this.#read((disk) => {
-      this.#member?.checkTimeline();
+      if (query.history !== undefined) this.#member?.checkHistory(query.history);
       const found: StoredSegment[] = [];
       let bytes = 0;
       for (const stored of disk.jobs.get(id)?.segments ?? []) {

@@ -216,7 +216,7 @@ test('D25 D3 who lost nothing begins again too, and no number of the lost time i
   await rejects(store.claim(1, 1, epoch), 'rewound');
   await rejects(other.pulse(theirs, ''), 'rewound');
   await rejects(other.takeOver([], theirs), 'rewound');
-  await rejects(other.readSegments(1, { after: 0 }, 1e6), 'rewound');
+  await rejects(other.readSegments(1, { after: 0, history: 0 }, 1e6), 'rewound');
   await rejects(other.nextJobId(), 'rewound');
   const next = await store.start();
   const { history } = await store.recover(next);
@@ -225,6 +225,8 @@ test('D25 D3 who lost nothing begins again too, and no number of the lost time i
   await rejects(other.commit(one(1), theirs), 'rewound');
   const second = await other.start();
   assert.deepEqual([second, (await other.recover(second)).history], [next + 1, 1], 'once is enough');
+  await rejects(other.readSegments(1, { after: 0, history: 0 }, 1e6), 'rewound', /may have lost/);
+  assert.deepEqual(await other.readSegments(1, { after: 0, history: 1 }, 1e6), []);
   await store.commit(one(1), next);
   assert.deepEqual(await counted(store, 1), [1, [1]]);
 });

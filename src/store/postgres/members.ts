@@ -42,9 +42,9 @@ const sql = {
     name: 'manyhands_farm',
     text: `SELECT epoch, history, timeline, manyhands_timeline() AS now FROM farm FOR UPDATE`,
   },
-  timeline: {
-    name: 'manyhands_timeline_of',
-    text: `SELECT timeline = manyhands_timeline() AS current FROM members WHERE epoch = $1`,
+  history: {
+    name: 'manyhands_history',
+    text: `SELECT history = $1 AND timeline = manyhands_timeline() AS current FROM farm`,
   },
   began: { name: 'manyhands_began', text: `UPDATE farm SET epoch = $1, history = $2, timeline = $3` },
   skipJobs: { name: 'manyhands_skip_jobs', text: `SELECT setval('job_numbers', nextval('job_numbers') + $1)` },
@@ -118,12 +118,6 @@ export class Members {
     if (forks > 0) sent.push(connection.query(sql.skipJobs, [forks * JOBS_AHEAD]));
     await together([Promise.all(sent)]);
     return { epoch, history };
-  }
-
-  /** What is read of the data stands beside what was read before, which may be lost (D25). */
-  async checkTimeline(connection: Connection): Promise<void> {
-    const { rows } = await connection.query(sql.timeline, [this.epochs.at(-1) ?? 0]);
-    if (rows[0]?.['current'] === false) throw rewound();
   }
 
   /** As it was when the current epoch began. */
@@ -232,6 +226,12 @@ export class Members {
     own.isRewound = true;
     throw rewound();
   }
+}
+
+/** What is read of the data stands beside what was read before, which may be lost (D25). */
+export async function checkHistory(connection: Connection, history: number): Promise<void> {
+  const { rows } = await connection.query(sql.history, [history]);
+  if (rows[0]?.['current'] !== true) throw rewound();
 }
 
 /** What the database lacks may be what this server has told others (D25). */

@@ -20,7 +20,7 @@ import { Connection, type ConnectionSettings, type Statement, together } from '.
 import { forgetStep } from './forget.ts';
 import { Hints } from './hints.ts';
 import { Line } from './line.ts';
-import { Members, rewound, type SharedTimes } from './members.ts';
+import { checkHistory, Members, rewound, type SharedTimes } from './members.ts';
 import { migrate } from './migrate.ts';
 import { refusal } from './open.ts';
 import { PostgresBlobs } from './postgres-blobs.ts';
@@ -124,8 +124,9 @@ export class PostgresStore implements Store, SharedStore {
 
   readSegments(job: JobId, query: SegmentQuery, maxBytes: number) {
     return this.#stream(async (connection) => {
-      const sent = [this.#members.checkTimeline(connection), read.segments(connection, job, query, maxBytes)] as const;
-      return (await together(sent))[1];
+      const found = read.segments(connection, job, query, maxBytes);
+      if (query.history === undefined) return await found;
+      return (await together([found, checkHistory(connection, query.history)]))[0];
     });
   }
 
