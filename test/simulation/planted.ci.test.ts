@@ -8,14 +8,21 @@ import { BUGS } from './planted.ts';
 const SEEDS = 500;
 const PATIENCE = 600_000;
 
-for (const { name } of BUGS) {
+for (const { name, seen } of BUGS) {
   test(`the simulator finds the bug '${name}'`, async (t) => {
-    const simulator = [process.execPath, path.join(import.meta.dirname, 'run.ts')];
-    const { code, stdout, stderr } = await run(t, [...simulator, '--seeds', `1..${SEEDS}`, '--plant', name], {
-      timeout: PATIENCE,
-    });
-    const [, seed, rule] = /^seed (\d+): ([\w-]+):/m.exec(stdout) ?? [];
-    assert.ok(code === 1 && seed !== undefined, `not found in ${SEEDS} seeds\n${stdout}${stderr}`);
-    t.diagnostic(`found at seed ${seed}: ${rule}`);
+    const farms = async (seeds: string) => {
+      const simulator = [process.execPath, path.join(import.meta.dirname, 'run.ts')];
+      const ran = await run(t, [...simulator, '--seeds', seeds, '--plant', name], { timeout: PATIENCE });
+      const [, seed, rule] = /^seed (\d+): ([\w-]+):/m.exec(ran.stdout) ?? [];
+      return { ...ran, seed, rule };
+    };
+    // Where it showed once it will show again, until the simulator draws other farms.
+    let ran = await farms(`${seen}..${seen}`);
+    if (ran.code === 0) {
+      t.diagnostic(`farm ${seen} does not show it any more: say in planted.ts which one does`);
+      ran = await farms(`1..${SEEDS}`);
+    }
+    assert.ok(ran.code === 1 && ran.seed !== undefined, `not found in ${SEEDS} seeds\n${ran.stdout}${ran.stderr}`);
+    t.diagnostic(`found at seed ${ran.seed}: ${ran.rule}`);
   });
 }
