@@ -1,6 +1,6 @@
+import { CLOSE_PATIENCE, RUN_FUNCTIONS } from '../model/client-limits.ts';
 import type { BlobRef } from '../model/envelope.ts';
 import { hasEnded } from '../model/job.ts';
-import { CLOSE_PATIENCE, RUN_FUNCTIONS } from '../model/limits.ts';
 import { FarmError } from './farm-error.ts';
 import type { Inputs } from './feed.ts';
 import { Job } from './job.ts';

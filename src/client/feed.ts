@@ -1,5 +1,5 @@
+import { INPUT_FLUSH_TIME } from '../model/client-limits.ts';
 import { type Job, type JobProgress, wasClosedAt } from '../model/job.ts';
-import { INPUT_FLUSH_TIME } from '../model/limits.ts';
 import { FarmError } from './farm-error.ts';
 import type { InputWriter } from './input-writer.ts';
 import { Pace } from './pace.ts';
@@ -42,8 +42,8 @@ export class Feed {
     }
   }
 
-  /** The rest. Resolves when all of it is on the server's disk and the job is closed, or has ended early. */
-  async run(wire: Wire, job: number): Promise<void> {
+  /** The rest. Resolves when all of it is on the server's disk and the job is closed, with their number; or has ended early. */
+  async run(wire: Wire, job: number): Promise<number | undefined> {
     const writer = this.#writer;
     writer.start(job);
     try {
@@ -51,9 +51,12 @@ export class Feed {
       else if (this.#async !== undefined) await this.#runAsync(this.#async);
       writer.flush();
       await writer.stored();
-      await wire.request({ kind: 'close', job, total: writer.next });
+      const total = writer.next;
+      await wire.request({ kind: 'close', job, total });
+      return total;
     } catch (error) {
       if (!(await hasEndedEarly(wire, job, error))) throw error;
+      return undefined;
     } finally {
       this.stop();
     }
@@ -173,6 +176,23 @@ function countOf(inputs: Inputs<unknown>): number | undefined {
 
 function isObject(inputs: unknown): inputs is object {
   return typeof inputs === 'object' && inputs !== null;
+}
+
+/**
+ * Says again how many inputs there are, after what was stored went back in time: a job of which that is lost would wait for ever.
+ * Rejects if inputs are lost, too. Of a job that is lost as a whole whoever reads of it hears.
+ */
+export async function closeAgain(wire: Wire, job: number, total: number): Promise<void> {
+  try {
+    await wire.request({ kind: 'close', job, total });
+  } catch (error) {
+    if (!(error instanceof FarmError) || error.code !== 'invalid') return;
+    throw new FarmError(
+      'conflict',
+      `the farm's database went back in time and lost some of the ${total} inputs of job ${job}: submit it again`,
+      { cause: error },
+    );
+  }
 }
 
 /** Inputs of a job that has ended meanwhile are refused; its results say why it ended. */

@@ -1,12 +1,7 @@
+import { BLOB_WINDOW_BYTES, INPUT_BLOCK_BLOB_BYTES, INPUT_BLOCK_BYTES } from '../model/client-limits.ts';
 import { type BlobRef, ValueStatus } from '../model/envelope.ts';
 import type { JobId, TaskIndex } from '../model/ids.ts';
-import {
-  BLOB_WINDOW_BYTES,
-  BLOCK_TASKS,
-  INLINE_VALUE_BYTES,
-  INPUT_BLOCK_BLOB_BYTES,
-  INPUT_BLOCK_BYTES,
-} from '../model/limits.ts';
+import { BLOCK_TASKS, INLINE_VALUE_BYTES } from '../model/limits.ts';
 import { packColumn } from '../protocol/column.ts';
 import { ColumnWriter } from '../protocol/values/column-writer.ts';
 import { ValueError } from '../protocol/values/value-error.ts';

@@ -3,7 +3,7 @@ import { after, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { clientFarm, moduleFiles } from '../../test/support/client-farm.ts';
 import { waitFor } from '../../test/support/wait.ts';
-import { INPUTS_AHEAD } from '../model/limits.ts';
+import { INPUTS_AHEAD } from '../model/client-limits.ts';
 import type { TaskCodeError } from './code/task-code-error.ts';
 import { FarmError } from './farm-error.ts';
 import { range } from './range.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { INPUTS_AHEAD, INPUTS_AHEAD_BYTES } from '../model/limits.ts';
+import { INPUTS_AHEAD, INPUTS_AHEAD_BYTES } from '../model/client-limits.ts';
 import { Pace } from './pace.ts';
 
 test('inputs run ahead of nobody without bound, of a reader by so many tasks or bytes', () => {

@@ -1,5 +1,5 @@
+import { INPUTS_AHEAD, INPUTS_AHEAD_BYTES } from '../model/client-limits.ts';
 import type { TaskIndex } from '../model/ids.ts';
-import { INPUTS_AHEAD, INPUTS_AHEAD_BYTES } from '../model/limits.ts';
 
 /** The part of a bound below which a reader that was ahead is filled up again. */
 const REFILL = 7 / 8;

@@ -1,5 +1,5 @@
+import { BLOB_WINDOW_BYTES } from '../model/client-limits.ts';
 import type { JobProgress } from '../model/job.ts';
-import { BLOB_WINDOW_BYTES } from '../model/limits.ts';
 import { BatchStream } from './batch-stream.ts';
 import { type Cursor, cursorText } from './cursor.ts';
 import { IndexOrder, type Piece, piecesOf } from './index-order.ts';

@@ -65,6 +65,8 @@ export type SessionEffect =
     }
   /** A job that was followed is not there any more. */
   | { readonly kind: 'followFailed'; readonly job: JobId; readonly code: string; readonly reason: string }
+  /** What was stored went back in time: what had been answered may be lost (P31). */
+  | { readonly kind: 'wentBack' }
   /** Inputs may be sent again: `Session.inputRoom` is above zero. */
   | { readonly kind: 'room' }
   | { readonly kind: 'status'; readonly status: SessionStatus };

@@ -35,6 +35,8 @@ export class Session {
   readonly #servers: ServerList;
   /** The one that has welcomed it, once it has. */
   #farm: string | undefined;
+  /** How often what that farm stored had gone back in time by then. */
+  #history = 0;
   /** Behind the name of the server that it is with are others. */
   #others = false;
   /** In the order in which they were made, which is the order in which they are sent again (P16). */
@@ -167,7 +169,7 @@ export class Session {
     }
   }
 
-  #welcomed({ protocol, farm, servers }: ClientWelcome, now: Millis, chance: number): void {
+  #welcomed({ protocol, farm, servers, history = 0 }: ClientWelcome, now: Millis, chance: number): void {
     if (protocol !== PROTOCOL) {
       const advice = protocol > PROTOCOL ? 'update manyhands here' : 'update the server';
       const reason = `the server speaks protocol ${protocol}, this client ${PROTOCOL}: ${advice}`;
@@ -180,9 +182,12 @@ export class Session {
       return this.#breakOff(GOODBYE, 'it is of another farm than this program has begun with', now, chance);
     if (servers !== undefined) this.#servers.told(servers, chance);
     this.#link.welcomed(now, this.#servers.several || this.#others);
+    const wentBack = farm === this.#farm && history > this.#history;
     this.#farm = farm;
+    this.#history = history;
     this.#emit({ kind: 'status', status: { state: 'joined', farm, server: this.#servers.current } });
     this.#sendAll();
+    if (wentBack) this.#emit({ kind: 'wentBack' });
   }
 
   #worked(): void {

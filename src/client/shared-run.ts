@@ -1,4 +1,5 @@
-import { RESULT_WINDOW_BYTES, RUN_JOB_IDLE } from '../model/limits.ts';
+import { RUN_JOB_IDLE } from '../model/client-limits.ts';
+import { RESULT_WINDOW_BYTES } from '../model/limits.ts';
 import { FarmError } from './farm-error.ts';
 import { InputWriter } from './input-writer.ts';
 import type { JobOptions } from './job-options.ts';

@@ -2,7 +2,7 @@ import { type CodeRef, travelsInline } from '../model/job.ts';
 import { isPython, needsPython } from '../model/python.ts';
 import { TaskCodeError } from './code/task-code-error.ts';
 import { FarmError } from './farm-error.ts';
-import { Feed, type Inputs } from './feed.ts';
+import { closeAgain, Feed, type Inputs } from './feed.ts';
 import { InputWriter } from './input-writer.ts';
 import { Job, type Submission } from './job.ts';
 import { checkOptions, idOf, type JobOptions, type SentOptions } from './job-options.ts';
@@ -112,13 +112,25 @@ function track<Out>(
     throw error;
   };
   const cancel = (): void => void job.cancel().catch(() => {});
+  // Let go of once it is done: a program may have thousands of jobs.
+  let feeding = feed;
+  const fed = (total: number | undefined): void => {
+    feeding = undefined;
+    if (total === undefined) return;
+    wire.whenWentBack(() => {
+      closeAgain(wire, id, total).catch((error: unknown) => {
+        submission.failure = error;
+        job.cancel().catch(() => {});
+      });
+    });
+  };
   const submission: Submission & { failure: unknown } = {
     failure: undefined,
     signal,
     pace: feed?.pace,
-    submitted: (feed?.run(wire, id) ?? Promise.resolve()).catch(fail),
+    submitted: (feed?.run(wire, id) ?? Promise.resolve(undefined)).then(fed, fail),
     over: () => {
-      feed?.stop();
+      feeding?.stop();
       signal?.removeEventListener('abort', cancel);
     },
   };

@@ -1,3 +1,4 @@
+import { CLOSED_JOBS } from '../model/client-limits.ts';
 import type { PackedColumn } from '../model/envelope.ts';
 import type { JobProgress } from '../model/job.ts';
 import { decodeServerToClient, encodeFrame, type Frame } from '../protocol/frames.ts';
@@ -45,6 +46,7 @@ export class Wire {
   readonly #followers = new Map<number, Set<Follower>>();
   readonly #joined = Promise.withResolvers<string>();
   readonly #over = Promise.withResolvers<FarmError>();
+  readonly #lossHearers: (() => void)[] = [];
   readonly #roomWaiters: (() => void)[] = [];
   #connection: TransportConnection | undefined;
   #alarmAt: number | undefined;
@@ -120,6 +122,12 @@ export class Wire {
       this.#followers.delete(job);
       this.#handle({ kind: 'unfollow', job });
     };
+  }
+
+  /** Calls it whenever what was stored went back in time (P31): of all that were given, those that came last. */
+  whenWentBack(hear: () => void): void {
+    this.#lossHearers.push(hear);
+    if (this.#lossHearers.length > CLOSED_JOBS) this.#lossHearers.shift();
   }
 
   /** Undefined: inputs may be sent now. */
@@ -199,6 +207,9 @@ export class Wire {
         return this.#tellFollowers(effect.job, effect);
       case 'followFailed':
         return this.#tellFollowers(effect.job, new FarmError(effect.code, effect.reason));
+      case 'wentBack':
+        for (const hear of [...this.#lossHearers]) hear();
+        return;
       case 'room':
         for (const go of this.#roomWaiters.splice(0)) go();
         return;

@@ -107,6 +107,8 @@ export const ClientWelcome = Type.Object({
   farm: ShortText,
   /** Where else the farm has servers (P29). */
   servers: Type.Optional(ServerAddresses),
+  /** How often what was stored went back in time (P31); absent: never. */
+  history: Type.Optional(Count),
 });
 
 /** `value` depends on the request: submit → { job, existing }, status → { spec, progress }, else nothing. */

@@ -43,12 +43,14 @@ export class ClientConnection implements Connection {
     this.#peer = peer;
     this.identity = identity;
     this.#onClosed = onClosed;
+    const { history } = core.readers;
     const servers = core.elsewhere.addresses();
     this.#send({
       kind: 'clientWelcome',
       protocol: PROTOCOL,
       farm: core.farm,
       ...(servers.length > 0 && { servers: [...servers] }),
+      ...(history > 0 && { history }),
     });
   }
 
@@ -78,7 +80,7 @@ export class ClientConnection implements Connection {
 
   closed(): void {
     this.#over = true;
-    for (const stream of this.#streams.values()) if (stream !== undefined) this.#core.closeStream(stream);
+    for (const stream of this.#streams.values()) if (stream !== undefined) this.#core.readers.close(stream);
     for (const stop of this.#follows.values()) stop();
     this.#streams.clear();
     this.#follows.clear();
@@ -153,7 +155,7 @@ export class ClientConnection implements Connection {
       const { running, waiting } = this.#core.live.counts(job);
       this.#send({ kind: 'progressNote', job, progress: latest, running, waiting });
     };
-    const stop = this.#core.watchJob(job, (progress) => {
+    const stop = this.#core.readers.watch(job, (progress) => {
       latest = progress;
       if (hasEnded(progress.state)) {
         planned?.();
@@ -199,7 +201,7 @@ export class ClientConnection implements Connection {
     }
     // It may have been given up, or the socket closed, while it was opened.
     if (!this.#streams.has(stream)) {
-      this.#core.closeStream(opened);
+      this.#core.readers.close(opened);
       return undefined;
     }
     this.#streams.set(stream, opened);
@@ -230,7 +232,7 @@ export class ClientConnection implements Connection {
   #unsubscribe(stream: number): void {
     const known = this.#streams.get(stream);
     this.#streams.delete(stream);
-    if (known !== undefined) this.#core.closeStream(known);
+    if (known !== undefined) this.#core.readers.close(known);
   }
 
   #answer(request: number, value: unknown): void {

@@ -40,6 +40,7 @@ export class Core {
   readonly blobs: BlobStore;
   readonly loop: Loop;
   readonly live: LiveJobs;
+  readonly readers: JobReaders;
   readonly workerGateway: WorkerGateway;
   readonly logs: TaskLogs;
   readonly workerHistories: WorkerHistories;
@@ -49,7 +50,6 @@ export class Core {
   readonly #clock: Clock;
   readonly #inputs = new InputCache();
   readonly #notices: JobNotices;
-  readonly #readers: JobReaders;
   readonly #requests: Requests;
   readonly #submissions: Submissions;
   readonly #pipelines: Pipelines;
@@ -88,7 +88,7 @@ export class Core {
         loop: this.loop,
         acts: this.#siblingsActs(),
       });
-    this.#readers = new JobReaders(store);
+    this.readers = new JobReaders(store);
     this.forgetting = new Forgetting(store, options.clock);
     this.#requests = new Requests(this.loop);
     this.#submissions = new Submissions({
@@ -288,11 +288,6 @@ export class Core {
     return new Map(this.loop.scheduler?.workers().map(({ worker }) => [worker.token, worker.id]));
   }
 
-  /** Hears each durable change of a job's progress; returns its stop. */
-  watchJob(job: JobId, hear: (progress: JobProgress) => void): () => void {
-    return this.#readers.watch(job, hear);
-  }
-
   /** The caller pumps it once when it is ready to receive. */
   async openStream(job: JobId, query: ResultQuery, sink: ResultSink): Promise<ResultStream> {
     let known = await this.readJob(job);
@@ -304,16 +299,12 @@ export class Core {
     }
     if (known === undefined) throw new RequestError('unknown', `there is no job ${job}`);
     const progress = this.live.get(job)?.progress ?? known.progress;
-    return this.#readers.open({ ...known, progress }, query, sink);
-  }
-
-  closeStream(stream: ResultStream): void {
-    this.#readers.close(stream);
+    return this.readers.open({ ...known, progress }, query, sink);
   }
 
   async #rebuild(): Promise<Brain> {
     const { recovered, scheduler, epoch } = await readBrain(this.store, this.#clock);
-    this.#readers.began(recovered.history ?? 0, this.onRewound);
+    this.readers.began(recovered.history ?? 0, this.onRewound);
     this.forgetting.recovered(recovered.forgetting);
     for (const job of this.live.ids) if (!recovered.jobs.some(({ id }) => id === job)) await this.#endedMeanwhile(job);
     this.live.clear();
@@ -366,7 +357,7 @@ export class Core {
         this.tallies.failed += segment.failed;
         this.tallies.done += countRuns(segment.runs) - segment.failed;
         this.workerHistories.recorded(segment);
-        this.#readers.recorded({ segment, column });
+        this.readers.recorded({ segment, column });
         touched.add(segment.job);
         continue;
       } else continue;
@@ -381,13 +372,13 @@ export class Core {
       this.tallies.lost += progress.lost - before.lost;
       this.tallies.retried += progress.retried - before.retried;
     }
-    this.#readers.progressed(job, progress);
+    this.readers.progressed(job, progress);
   }
 
   #pump(job: JobId): void {
     const live = this.live.get(job);
     if (live === undefined) return;
-    this.#readers.pump(job, live.progress);
+    this.readers.pump(job, live.progress);
     if (hasEnded(live.progress.state)) this.#jobOver(job);
   }
 

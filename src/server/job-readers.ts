@@ -16,6 +16,11 @@ export class JobReaders {
   readonly #watchers = new Map<JobId, Set<(progress: JobProgress) => void>>();
   #history: number | undefined;
 
+  /** How often the data had gone back in time when they were read last. */
+  get history(): number {
+    return this.#history ?? 0;
+  }
+
   constructor(store: Store) {
     this.#store = store;
   }
@@ -34,8 +39,8 @@ export class JobReaders {
   /** The caller pumps it once when it is ready to receive. */
   open(job: Pick<Job, 'id' | 'spec' | 'progress'>, query: ResultQuery, sink: ResultSink): ResultStream {
     const inOrder = query.order === 'completion';
-    const base = inOrder ? HISTORY * (this.#history ?? 0) : 0;
-    const source = { store: this.#store, recent: this.#recent, history: this.#history ?? 0 };
+    const base = inOrder ? HISTORY * this.history : 0;
+    const source = { store: this.#store, recent: this.#recent, history: this.history };
     const from = inOrder ? { ...query, after: this.#segmentAt(query.after) } : query;
     const stream: ResultStream = new ResultStream(job, from, source, {
       batch: (stored, cursor) => sink.batch(stored, base + cursor),

@@ -123,7 +123,7 @@ export class Pipelines {
       follow: true,
       defined: false,
     });
-    const stopWatching = this.#core.watchJob(job, ({ state }) => {
+    const stopWatching = this.#core.readers.watch(job, ({ state }) => {
       if (hasEnded(state)) inbox.close();
     });
     this.#inboxes.add(inbox);

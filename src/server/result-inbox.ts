@@ -55,7 +55,7 @@ export class ResultInbox implements AsyncIterable<Arrival> {
 
   close(): void {
     this.#finish(undefined);
-    if (this.#stream !== undefined) this.#core.closeStream(this.#stream);
+    if (this.#stream !== undefined) this.#core.readers.close(this.#stream);
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Arrival> {

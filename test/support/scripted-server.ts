@@ -69,6 +69,7 @@ export class ScriptedServer implements Transport {
   readonly jobs: ScriptedJob[] = [];
   readonly #keys = new Map<string, ScriptedJob>();
   #line: Line | undefined;
+  #history = 0;
   /** So many of the next requests are refused as busy. */
   busy = 0;
 
@@ -82,7 +83,8 @@ export class ScriptedServer implements Transport {
     const line = this.#line;
     if (line === undefined || line.isOpen || line.isCut) return false;
     line.isOpen = true;
-    this.#say({ kind: 'clientWelcome', protocol: 1, farm: 'scripted' });
+    const wentBack = this.#history > 0 && { history: this.#history };
+    this.#say({ kind: 'clientWelcome', protocol: 1, farm: 'scripted', ...wentBack });
     line.listener.opened();
     return true;
   }
@@ -114,6 +116,15 @@ export class ScriptedServer implements Transport {
     if (line === undefined || line.isCut) return;
     line.isCut = true;
     line.listener.closed({ reason: 'cut' });
+  }
+
+  /** What it stored of a job goes back to these first blocks of its inputs, and the line is cut. (P31) */
+  goBack(job: ScriptedJob, blocks: number): void {
+    job.blocks.splice(blocks);
+    job.total = job.blocks.reduce((sum, { count }) => sum + count, 0);
+    job.open = true;
+    this.#history += 1;
+    this.cut();
   }
 
   ping(): void {

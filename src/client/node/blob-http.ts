@@ -1,7 +1,8 @@
 import http from 'node:http';
 import https from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CLIENT_HTTP_CONNECTIONS, TRANSFER_RETRY, TRANSFER_RETRY_MAX } from '../../model/limits.ts';
+import { CLIENT_HTTP_CONNECTIONS } from '../../model/client-limits.ts';
+import { TRANSFER_RETRY, TRANSFER_RETRY_MAX } from '../../model/limits.ts';
 import type { FarmServers } from '../../protocol/farm-servers.ts';
 import { FarmError } from '../farm-error.ts';
 import { LentReadsAgent } from './lent-reads.ts';

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { BIG_BLOB_BYTES } from '../../model/client-limits.ts';
 import type { BlobRef } from '../../model/envelope.ts';
-import { BIG_BLOB_BYTES, BLOB_CHUNK_BYTES } from '../../model/limits.ts';
+import { BLOB_CHUNK_BYTES } from '../../model/limits.ts';
 import { FarmError } from '../farm-error.ts';
 import type { Moved } from '../surroundings.ts';
 import { type BlobHttp, type Exchange, LocalFault, refusal, Transient } from './blob-http.ts';

@@ -8,7 +8,7 @@ import { cleanUp } from '../../../test/support/cleanup.ts';
 import { CuttingProxy } from '../../../test/support/cutting-proxy.ts';
 import { temporaryDirectory } from '../../../test/support/directories.ts';
 import { ServedFarm } from '../../../test/support/served-farm.ts';
-import { BIG_BLOB_BYTES } from '../../model/limits.ts';
+import { BIG_BLOB_BYTES } from '../../model/client-limits.ts';
 import { FarmServers } from '../../protocol/farm-servers.ts';
 import { FarmError } from '../farm-error.ts';
 import { HttpBlobs } from './http-blobs.ts';

@@ -1,6 +1,6 @@
 import http from 'node:http';
 import net from 'node:net';
-import { SOCKET_READ_BYTES } from '../../model/limits.ts';
+import { SOCKET_READ_BYTES } from '../../model/client-limits.ts';
 
 /** One for all connections: what was read into it has been parsed, and copied where it is kept, before the next read. */
 const lent = Buffer.allocUnsafeSlow(SOCKET_READ_BYTES);
