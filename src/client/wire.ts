@@ -267,6 +267,7 @@ export class Wire {
     this.#ended = error;
     this.#over.resolve(error);
     this.#joined.reject(error);
+    this.#lossHearers.length = 0;
     for (const [request, pending] of this.#pending) {
       this.#pending.delete(request);
       this.release();

@@ -1,13 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import path from 'node:path';
 import { connect, type Farm } from '../../src/index.ts';
 import type { Cleanup } from '../support/cleanup.ts';
 import { cleanUp } from '../support/cleanup.ts';
 import { temporaryDirectory } from '../support/directories.ts';
+import { freePort } from '../support/free-port.ts';
 import { type Answer, type Asked, ask } from '../support/http.ts';
 import { type Running, startManyhands } from '../support/processes.ts';
-import { waitFor } from '../support/wait.ts';
 
 /** A server as people start it, on data and a port that outlive its process: it can be killed and started again. */
 export class Served {
@@ -104,22 +103,4 @@ export class Served {
   #token(file: string): string {
     return readFileSync(path.join(this.dataDir, file), 'utf8').split('\n', 1)[0] as string;
   }
-}
-
-/**
- * A port that is free now and below those that the system gives to outgoing connections: a worker that tries to come back
- * to a dead server would otherwise now and then connect to itself, and hold the port.
- */
-async function freePort(): Promise<number> {
-  return waitFor(
-    () => {
-      const port = 20_000 + Math.floor(Math.random() * 10_000);
-      return new Promise<number | undefined>((resolve) => {
-        const probe = createServer();
-        probe.once('error', () => resolve(undefined));
-        probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(port)));
-      });
-    },
-    { what: 'a free port' },
-  );
 }

@@ -2,6 +2,7 @@ import { connect, type Farm } from '../../src/index.ts';
 import type { BootConfig } from '../../src/server/boot/boot-config.ts';
 import { type Cleanup, cleanUp } from './cleanup.ts';
 import { temporaryDirectory } from './directories.ts';
+import { freePort } from './free-port.ts';
 import { HOST } from './machine.ts';
 import { type Running, startManyhands } from './processes.ts';
 import { waitFor } from './wait.ts';
@@ -145,14 +146,4 @@ async function serve(t: Cleanup, data: string, port: number, more: readonly stri
 
 function tokenIn(link: string): string {
   return new URL(link).hash.slice(1);
-}
-
-async function freePort(): Promise<number> {
-  const { createServer } = await import('node:net');
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port was given');
-  return address.port;
 }

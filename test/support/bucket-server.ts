@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { S3 } from '@aws-sdk/client-s3';
-import { freePort } from './postgres.ts';
+import { freePort } from './free-port.ts';
 
 /** A real server that speaks S3, with data of its own, for a test file. */
 export interface BucketServer {

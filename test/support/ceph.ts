@@ -6,7 +6,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { S3 } from '@aws-sdk/client-s3';
 import type { BucketServer } from './bucket-server.ts';
-import { freePort } from './postgres.ts';
+import { freePort } from './free-port.ts';
 
 /** Milliseconds in which all of it has to be there. */
 const PATIENCE = 60_000;

@@ -1,6 +1,5 @@
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import type { Cleanup } from './cleanup.ts';
+import { freePort } from './free-port.ts';
 import { type Running, start } from './processes.ts';
 
 const PASS_ON = `
@@ -42,13 +41,4 @@ export class Door {
     this.running.signal('SIGKILL');
     await this.running.exited;
   }
-}
-
-/** A port where nobody listens now. */
-export async function freePort(host = '127.0.0.1'): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, host, resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

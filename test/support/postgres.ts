@@ -9,12 +9,11 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { freePort } from './free-port.ts';
 import { findPostgres, type PostgresPrograms } from './postgres-programs.ts';
 
 /** Milliseconds in which it has to start, or to stop. */
@@ -35,7 +34,7 @@ const HERE: PostgresPlace = { address: '127.0.0.1', trusted: '127.0.0.1/32', com
 export class TestPostgres {
   readonly #dir: string;
   readonly #programs: PostgresPrograms;
-  readonly #port: number;
+  #port: number;
   readonly #settings: Readonly<Record<string, string>>;
   readonly #place: PostgresPlace;
   #process: ChildProcess | undefined;
@@ -66,7 +65,7 @@ export class TestPostgres {
       execFileSync(path.join(programs.bin, 'initdb'), init, { ...programs.as, cwd: dir, stdio: 'pipe' });
       if (place !== HERE)
         appendFileSync(path.join(server.#data, 'pg_hba.conf'), `host all all ${place.trusted} trust\n`);
-      await server.run();
+      await server.#runFirst();
       return server;
     } catch (error) {
       await server.remove();
@@ -87,7 +86,7 @@ export class TestPostgres {
       if (as !== undefined) execFileSync('chown', ['-R', `${as.uid}:${as.gid}`, dir]);
       for (const each of [dir, standby.#data]) chmodSync(each, 0o700);
       await this.run();
-      await standby.run();
+      await standby.#runFirst();
       return standby;
     } catch (error) {
       await standby.remove();
@@ -107,6 +106,18 @@ export class TestPostgres {
   /** The process that the others are children of. */
   get pid(): number {
     return Number(readFileSync(path.join(this.#data, 'postmaster.pid'), 'utf8').split('\n')[0]);
+  }
+
+  /** Another test file may have taken its port since it was found. */
+  async #runFirst(): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.run();
+      } catch (error) {
+        if (tries === 5 || !/could not bind|could not create any TCP/.test(String(error))) throw error;
+        this.#port = await freePort();
+      }
+    }
   }
 
   /** Starts it again, after `stop` or `kill`. */
@@ -193,9 +204,10 @@ export class TestPostgres {
     return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
   }
 
+  /** It, and not another one at its port. */
   async #answers(): Promise<boolean> {
-    return await this.query('SELECT 1').then(
-      () => true,
+    return await this.query('SHOW data_directory').then(
+      ([row]) => row?.['data_directory'] === this.#data,
       () => false,
     );
   }
@@ -208,14 +220,4 @@ export class TestPostgres {
     child.kill(signal);
     await gone;
   }
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer().once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
-    });
-  });
 }
