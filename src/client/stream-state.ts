@@ -37,7 +37,7 @@ export class StreamState {
   resume(): Results {
     this.#resumed = true;
     this.#consumed = 0;
-    return { ...this.asked, after: this.#cursor, credit: Math.max(1, this.asked.credit - this.#unconsumed) };
+    return { ...this.asked, after: this.#cursor, credit: Math.max(0, this.asked.credit - this.#unconsumed) };
   }
 
   /** Undefined: nothing new in it, and its bytes are not to be consumed. */

@@ -69,7 +69,7 @@ export const Results = Type.Object({
   job: Count,
   order: Type.Union([Type.Literal('completion'), Type.Literal('index')]),
   after: Type.Optional(Index),
-  credit: Count,
+  credit: Index,
   /** Leave out values that are undefined. */
   defined: Type.Optional(Type.Boolean()),
 });

@@ -4,14 +4,14 @@ import { INLINE_VALUE_BYTES, WORKER_HTTP_CONNECTIONS } from '../../src/model/lim
 import { runManyhands, startManyhands } from '../support/processes.ts';
 import { waitFor } from '../support/wait.ts';
 import { Counter } from './counter.ts';
-import { CountingProxy } from './proxy.ts';
+import { Line } from './line.ts';
 import { Served } from './served.ts';
 
 const FETCHES = 1_000;
 
 test('a worker fetches 1,000 blobs over two connections that it keeps', async (t) => {
   const served = await Served.start(t);
-  const proxy = await CountingProxy.start(t, served.port);
+  const proxy = await Line.start(t, served.port);
   const link = served.joinUrl.replace(`:${served.port}/`, `:${proxy.port}/`);
   const worker = startManyhands(t, ['join', link, '--json', '--slots', '4']);
   await worker.output(/"joined"/, { timeout: 60_000 });

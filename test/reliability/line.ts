@@ -2,8 +2,10 @@ import type { AddressInfo } from 'node:net';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { type Cleanup, cleanUp } from '../support/cleanup.ts';
 
-/** An address behind which one program stands, then another, or nobody. */
+/** An address behind which one program stands, then another, or nobody. It counts who comes. */
 export class Line {
+  /** Connections so far. */
+  accepted = 0;
   readonly #sockets = new Set<Socket>();
   readonly #server: Server;
   /** The port of the program; undefined: whoever comes is cut off. */
@@ -11,6 +13,7 @@ export class Line {
 
   private constructor() {
     this.#server = createServer((near) => {
+      this.accepted += 1;
       if (this.#target === undefined) return void near.destroy();
       const far = connect(this.#target, '127.0.0.1');
       this.#join(near, far);
