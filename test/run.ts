@@ -28,7 +28,7 @@ const LONGEST = [
   'test/browser/frozen.ci.test.ts',
   'src/cli/interrupts.ci.test.ts',
   'src/cli/run.test.ts',
-  'test/readme.test.ts',
+  'test/readme.ci.test.ts',
   'src/cli/farm.test.ts',
   'src/client/embedded.test.ts',
   'test/browser/lend.test.ts',
