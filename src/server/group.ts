@@ -49,7 +49,8 @@ export class Group {
       else if (write.kind === 'block') {
         const { job, first } = write.block;
         // A block that is claimed at once need not be read back.
-        if (brought?.kind === 'inputs' && brought.first === first) this.#inputs.put(job, first, brought.column);
+        if (brought?.kind === 'inputs' && brought.job === job && brought.first === first)
+          this.#inputs.put(job, first, brought.column);
         this.#replace(`block ${job}/${first}`, write);
       } else {
         // A later block row of the same name would be a new life of it: it must not take the place of an older one.
