@@ -75,19 +75,21 @@ export interface TokenRecord {
   readonly cards?: readonly string[];
 }
 
+interface InputsPlace {
+  readonly job: JobId;
+  readonly first: TaskIndex;
+  readonly count: number;
+  /** Wherever they come to stand: a store that several servers share puts them behind all that are there by then (D19). */
+  readonly anywhere?: boolean;
+}
+
 /** What the scheduler wants on disk. Bytes are attached by the loop: they are those of the event being handled. */
 export type SchedulerWrite =
   | { readonly kind: 'job'; readonly job: JobId; readonly spec: JobSpec; readonly progress: JobProgress }
   /** `change`: since the row that was written before, for stores that several servers share; absent: the row is what it says. */
   | { readonly kind: 'progress'; readonly job: JobId; readonly progress: JobProgress; readonly change?: ProgressChange }
   /** `at`: where these inputs stand in the event's column; absent: it has nothing else. */
-  | {
-      readonly kind: 'inputs';
-      readonly job: JobId;
-      readonly first: TaskIndex;
-      readonly count: number;
-      readonly at?: readonly Run[];
-    }
+  | (InputsPlace & { readonly kind: 'inputs'; readonly at?: readonly Run[] })
   | { readonly kind: 'block'; readonly block: BlockRecord }
   /** `part`: only that part of it, which was absorbed (D20). */
   | { readonly kind: 'blockEnded'; readonly job: JobId; readonly first: TaskIndex; readonly part?: number }
@@ -110,13 +112,7 @@ export interface MadeOutcome {
 /** What a store commits: all of a group or nothing. */
 export type Write =
   | Exclude<SchedulerWrite, { kind: 'inputs' | 'segment' }>
-  | {
-      readonly kind: 'inputs';
-      readonly job: JobId;
-      readonly first: TaskIndex;
-      readonly count: number;
-      readonly column: PackedColumn;
-    }
+  | (InputsPlace & { readonly kind: 'inputs'; readonly column: PackedColumn })
   | { readonly kind: 'segment'; readonly segment: SegmentRecord; readonly column: PackedColumn }
   | { readonly kind: 'log'; readonly log: LogRecord }
   | { readonly kind: 'token'; readonly token: TokenRecord }

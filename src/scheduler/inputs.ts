@@ -7,15 +7,24 @@ import type { OutcomesEvent } from './events.ts';
 import type { OpenJob } from './job-state.ts';
 import type { State } from './state.ts';
 
-/** A block more, behind all others. `at`: where its inputs stand among those of the event, if it is not all of these. */
-export function appendBlock(state: State, job: OpenJob, count: number, at?: readonly Run[]): void {
+/** A block more, behind all others. `given`: by tasks, with where its inputs stand among those of the event. */
+export function appendBlock(state: State, job: OpenJob, count: number, given?: readonly Run[]): void {
   const first: TaskIndex = job.total;
   const frontier = job.unclaimed === 0 && !job.claiming;
+  // Tasks of other servers may give it some at the same time: the store says whose stand where.
+  const anywhere = given !== undefined && state.shared;
   job.total += count;
   job.unclaimed += count;
-  state.write({ kind: 'inputs', job: job.id, first, count, ...(at !== undefined && { at }) });
+  state.write({
+    kind: 'inputs',
+    job: job.id,
+    first,
+    count,
+    ...(given && { at: given }),
+    ...(anywhere && { anywhere }),
+  });
   state.progressChanged(job);
-  if (frontier && claimsAtOnce(job)) {
+  if (frontier && !anywhere && claimsAtOnce(job)) {
     const block = new BlockState(job.id, first, count, job.generation, job.tally);
     job.addBlock(block);
     state.blockChanged(block);

@@ -37,7 +37,7 @@ export function refuseStale(
     throw new StoreError('stale', `the failed tasks of job ${job} were opened again by another server`);
   if (write.kind !== 'progress' && hasEnded(progress.state))
     throw new StoreError('stale', `job ${job} was ended by another server`);
-  if (write.kind === 'inputs' && write.first < inputsEnd && grows(job, group))
+  if (write.kind === 'inputs' && write.anywhere !== true && write.first < inputsEnd && grows(job, group))
     throw new StoreError('stale', `inputs from ${write.first} on of job ${job} were written by another server`);
 }
 

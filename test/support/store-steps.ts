@@ -98,6 +98,7 @@ function drawWrite(random: Random, plain: boolean): DrawnWrite {
     const change = { counted: { done: failed, total }, set: { startedAt: total, ...end } };
     draws.push(
       async () => ({ kind: 'progress', job, progress: progressOf({ ...end }), change }),
+      async () => ({ kind: 'inputs', job: plainJob, first, count: BLOCK, column: bytesOf(text), anywhere: true }),
       async ({ epoch }) => ({ kind: 'blockFreed', block: block(epoch) }),
       async ({ epoch }) => ({ kind: 'handedOver', lease: leaseId(epoch, lease), block: block(epoch) }),
     );

@@ -34,7 +34,7 @@ function applyShared(disk: MemoryDisk, writes: readonly Write[], epoch: Epoch, u
   }
   const stored: Write[] = [];
   for (const write of writes) {
-    const numbered = numberedSegment(disk, write);
+    const numbered = placed(disk, write);
     stored.push(numbered);
     applyWrite(disk, numbered, epoch, undo);
     if (numbered.kind === 'progress' && hasEnded(numbered.progress.state)) ended.add(numbered.job);
@@ -45,7 +45,10 @@ function applyShared(disk: MemoryDisk, writes: readonly Write[], epoch: Epoch, u
   );
 }
 
-function numberedSegment(disk: MemoryDisk, write: Write): Write {
+/** Segments, and inputs that tasks gave, come behind those that others have brought. */
+function placed(disk: MemoryDisk, write: Write): Write {
+  if (write.kind === 'inputs' && write.anywhere === true)
+    return { ...write, first: known(disk, write.job, 'inputs').inputsEnd };
   if (write.kind !== 'segment') return write;
   const next = known(disk, write.segment.job, 'a segment').segments.length + 1;
   return { ...write, segment: { ...write.segment, seq: next } };

@@ -99,9 +99,12 @@ export class Changes {
       case 'progress':
         this.#progress(write);
         return write;
-      case 'inputs':
-        await this.#inputs(write);
-        return write;
+      case 'inputs': {
+        const placed =
+          write.anywhere === true ? { ...write, first: this.#known(write.job, 'inputs').inputsEnd } : write;
+        await this.#inputs(placed);
+        return placed;
+      }
       case 'segment':
         return this.#segment(write);
       case 'block':

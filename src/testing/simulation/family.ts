@@ -48,6 +48,10 @@ export class Family {
     return copy;
   }
 
+  get size(): number {
+    return this.#places.length;
+  }
+
   /** The task at a place; in a job that does not grow, the place itself. */
   at(index: TaskIndex): number {
     return this.#places[index] ?? index;

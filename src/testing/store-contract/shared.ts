@@ -4,7 +4,7 @@ import type { BlockRecord, ProgressChange } from '../../model/job.ts';
 import type { Write } from '../../model/records.ts';
 import { HUNGER_TIME, SERVER_LEASE } from '../../model/server-limits.ts';
 import { aLease, aSegment, progressOf } from '../store-records.ts';
-import { aBlock, inputsOf, rejects } from './home.ts';
+import { aBlock, inputsOf, rejects, textOf } from './home.ts';
 import { type MakeSharedHome, type Server, sharedRule, tasksOf } from './servers.ts';
 
 /** What several servers need of a store that they share (D18, D19, D22). */
@@ -12,6 +12,7 @@ export function sharedRules(makeHome: MakeSharedHome): void {
   membership(makeHome);
   steadiness(makeHome);
   counters(makeHome);
+  places(makeHome);
   ends(makeHome);
   lateNews(makeHome);
   hunger(makeHome);
@@ -204,6 +205,35 @@ function counters(makeHome: MakeSharedHome): void {
       );
     }
   });
+}
+
+function places(makeHome: MakeSharedHome): void {
+  sharedRule(
+    'D19 inputs that tasks gave come behind all that are there, whoever brings them',
+    makeHome,
+    async (farm) => {
+      const [a, b] = [await farm.join(), await farm.join()];
+      const job = await a.job({}, { total: 2 });
+      await a.commit(inputsOf(job, 0, 2));
+      // Each of the two knows of two inputs only.
+      const gives = (server: Server, texts: readonly string[]) =>
+        server.commit(
+          ...texts.map((text) => ({ ...inputsOf(job, 2, 3, text), anywhere: true }) as Write),
+          change({ total: 3 * texts.length }, {}, job),
+        );
+      const stored = [await gives(a, ['of a']), await gives(b, ['of b', 'of b, too'])].flat();
+      const places = stored.flatMap((write) => (write.kind === 'inputs' ? [write.first] : []));
+      assert.deepEqual(places, [2, 5, 8]);
+      const texts = await Promise.all([0, 2, 5, 8].map(async (first) => textOf(await b.store.readInputs(job, first))));
+      assert.deepEqual(texts, ['inputs 0', 'of a', 'of b', 'of b, too']);
+      assert.deepEqual((await a.store.readJob(job))?.progress.total, 11);
+      const claimed = await b.store.claim(job, 9, b.epoch);
+      assert.deepEqual(
+        claimed.map(({ block, inputs }) => [block.first, block.count, textOf(inputs)]),
+        [[0, 2, 'inputs 0'], ...places.map((first, at) => [first, 3, texts[at + 1]])],
+      );
+    },
+  );
 }
 
 function ends(makeHome: MakeSharedHome): void {
