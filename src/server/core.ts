@@ -98,11 +98,16 @@ export class Core {
       requests: this.#requests,
       notices: this.#notices,
       totalOf: (job) => this.live.get(job)?.progress.total ?? 0,
+      check: async (asked) => {
+        await this.#pipelines.check(asked);
+        for (const id of predecessorsOf(asked)) await this.siblings?.mustKnow(id);
+      },
     });
     this.#pipelines = new Pipelines({
       core: this,
       clock: options.clock,
       acts: {
+        isMine: () => this.siblings?.isFirst !== false,
         addInputs: (job, first, count, column) => this.#submissions.addInputs(job, first, count, column),
         close: (job, total) => this.#close(job, total),
         cancel: (job, reason) => this.#requests.ask((request) => ({ kind: 'jobCancelled', request, job, reason })),
@@ -195,8 +200,6 @@ export class Core {
   }
 
   async submit(asked: SubmitSpec, owner: string, open: boolean, code?: string, about?: string): Promise<Submitted> {
-    await this.#pipelines.check(asked);
-    for (const id of predecessorsOf(asked)) await this.siblings?.mustKnow(id);
     const submitted = await this.#submissions.submit(asked, owner, open, code, about);
     this.#beginPipeline(submitted.job);
     return submitted;

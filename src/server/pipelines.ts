@@ -14,6 +14,8 @@ import type { Submissions } from './submissions.ts';
 
 /** What it needs of the server's inside beside reading. */
 export interface PipelineActs {
+  /** Of several servers one does it. */
+  isMine(): boolean;
   addInputs: Submissions['addInputs'];
   close(job: JobId, total: number): Promise<void>;
   cancel(job: JobId, reason: string): Promise<void>;
@@ -75,16 +77,18 @@ export class Pipelines {
     for (const inbox of this.#inboxes) inbox.close();
   }
 
-  /** Until it is done, or the job has ended; a store that takes nothing now is tried again. */
+  /** Until it is done, or the job has ended; a store that takes nothing now is tried again, and so is what another server does meanwhile. */
   async #attend(job: JobId, spec: JobSpec): Promise<void> {
     while (!this.#stopped) {
       try {
+        if (!this.#acts.isMine()) throw new NotMine();
         const gone = await this.#gone(spec);
         if (gone !== undefined) return await this.#acts.cancel(job, gone);
         if (spec.source !== undefined) await this.#feed(job, spec.source);
         return;
       } catch (error) {
-        if (!(error instanceof RequestError) && !this.#stopped) this.#core.onFault(error);
+        const isExpected = error instanceof RequestError || error instanceof NotMine;
+        if (!isExpected && !this.#stopped) this.#core.onFault(error);
       }
       const known = await this.#core.readJob(job).catch(() => 'unknown' as const);
       // It may have been forgotten, or lost (D25).
@@ -114,9 +118,10 @@ export class Pipelines {
   async #feed(job: JobId, source: JobId): Promise<void> {
     const known = await this.#core.readJob(job);
     if (known === undefined || hasEnded(known.progress.state) || !known.progress.open) return;
-    const feed = new Gatherer(known.progress.total, (first, count, column) =>
-      this.#acts.addInputs(job, first, count, column),
-    );
+    const feed = new Gatherer(known.progress.total, async (first, count, column) => {
+      if (!this.#acts.isMine()) throw new NotMine();
+      await this.#acts.addInputs(job, first, count, column);
+    });
     const inbox = await ResultInbox.open(this.#core, source, {
       order: 'index',
       after: 0,
@@ -145,6 +150,9 @@ export class Pipelines {
     if (end?.state === 'done') await this.#acts.close(job, feed.next);
   }
 }
+
+/** Another server came first since it was begun: two that add the same inputs would only get in each other's way. */
+class NotMine extends Error {}
 
 /** Gathers values until they are worth a block, or nothing more is there. */
 class Gatherer {

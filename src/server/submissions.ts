@@ -29,12 +29,13 @@ export class Submissions {
   readonly #requests: Requests;
   readonly #notices: JobNotices;
   readonly #totalOf: (job: JobId) => number;
+  readonly #check: (asked: SubmitSpec) => Promise<void>;
   /** By owner and key: two of the same at once make one job. */
   readonly #submitting = new Map<string, Promise<Submitted>>();
   /** Inputs that must be looked at before they are added, so that what comes after them waits its turn. */
   readonly #arriving = new Map<JobId, Promise<void>>();
 
-  /** `totalOf`: the inputs that are known of a live job. */
+  /** `totalOf`: the inputs that are known of a live job. `check`: rejects what may not be submitted now. */
   constructor(parts: {
     store: Store;
     blobs: BlobStore;
@@ -42,6 +43,7 @@ export class Submissions {
     requests: Requests;
     notices: JobNotices;
     totalOf: (job: JobId) => number;
+    check: (asked: SubmitSpec) => Promise<void>;
   }) {
     this.#store = parts.store;
     this.#blobs = parts.blobs;
@@ -49,6 +51,7 @@ export class Submissions {
     this.#requests = parts.requests;
     this.#notices = parts.notices;
     this.#totalOf = parts.totalOf;
+    this.#check = parts.check;
   }
 
   /**
@@ -125,6 +128,7 @@ export class Submissions {
     code: string | undefined,
     key?: Write,
   ): Promise<Submitted> {
+    await this.#check(asked);
     const { sha256 } = asked.code;
     if (code !== undefined) await this.#keepCode(sha256, code);
     const uploaded = code === undefined ? codesOf(asked) : codesOf(asked).slice(1);
