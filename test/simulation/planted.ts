@@ -94,8 +94,26 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'inputs that two servers wrote are counted twice',
     seen: 18,
-    find: "if (write.kind === 'inputs' && write.first < inputsEnd && grows(job, group))",
-    put: "if (write.kind === 'inputs' && write.first < inputsEnd - 1e9 && grows(job, group))",
+    find: 'write.first < inputsEnd && grows(job, group)',
+    put: 'write.first < inputsEnd - 1e9 && grows(job, group)',
+  },
+  {
+    name: 'inputs are taken for those of another job',
+    seen: 207,
+    find: 'brought.job === job && brought.first === first',
+    put: 'brought.first === first',
+  },
+  {
+    name: 'results that were passed on are passed on again after a start',
+    seen: 41,
+    find: 'const left = Math.min(count, this.#leaveOut);',
+    put: 'const left = Math.min(count, 0 * this.#leaveOut);',
+  },
+  {
+    name: 'two servers pass the same results on',
+    seen: 18,
+    find: '      if (!this.#acts.isMine()) throw new NotMine();\n      await',
+    put: '      await',
   },
   {
     name: 'a server without workers keeps what waits',

@@ -23,6 +23,8 @@ export class ClientMachine extends Machine {
     this.programs = stage.plan.jobs.flatMap((plan, job) =>
       plan.client === number ? [new Program(stage, plan, job)] : [],
     );
+    for (const program of this.programs)
+      program.source = this.programs.find((other) => other.number === program.plan.source);
   }
 
   get over(): boolean {

@@ -1,4 +1,5 @@
 import type { Millis } from '../../model/ids.ts';
+import { drawChains } from './draw-chains.ts';
 import { drawFaults } from './draw-faults.ts';
 import { drawJob } from './draw-job.ts';
 import { drawServers } from './draw-servers.ts';
@@ -77,7 +78,8 @@ export function drawPlan(seed: number): Plan {
     jobs,
     faults: drawFaults(random, { scale, chaos, quiet, workers: workers.length, clients }),
   };
-  return scale === LONG ? plan : drawServers(plan, scale, quiet);
+  const chained = drawChains(plan, { scale, chaos, quiet, slots });
+  return scale === LONG ? chained : drawServers(chained, scale, quiet);
 }
 
 /** The first one is honest, has all that any job asks for, and always comes back: what is accepted can be done. */

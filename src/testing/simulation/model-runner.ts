@@ -183,7 +183,12 @@ export class ModelRunner implements Runner {
     const text = decoder.decode(column?.bytes);
     let wanted = '';
     const { jobs, failovers } = this.#life.machine.stage.observer;
-    const { family } = jobs.get(job.job) ?? {};
+    const { family, chain } = jobs.get(job.job) ?? {};
+    if (plan.source !== undefined) {
+      for (const index of indexesOf(chunk.runs)) wanted += chain?.texts[index];
+      if (failovers === 0 && text !== wanted) this.#wrongInput(job, text.slice(0, 100));
+      return;
+    }
     // Which task stood where is lost, if it was given before the store failed over.
     if (failovers > 0 && plan.spawns === true) return;
     for (const index of indexesOf(chunk.runs)) wanted += `${inputOf(number, family?.at(index) ?? index)},`;

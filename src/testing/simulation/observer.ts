@@ -166,9 +166,12 @@ export class Observer {
         return this.#addSegment(write.segment, write.column, epoch, disk);
       case 'inputs': {
         const job = this.jobs.get(write.job);
+        if (job?.plan.source !== undefined) this.#grow(job, disk);
         if (job?.plan.spawns !== true) return undefined;
         if (write.first >= job.plan.count) this.#world.sometimes('a task gave its job others');
-        job.family.add(write.first, write.column);
+        const first = write.anywhere === true && disk.clock !== undefined ? job.family.size : write.first;
+        if (first !== write.first) this.#world.sometimes('tasks of two servers gave their job others at once');
+        job.family.add(first, write.column);
         return job;
       }
       case 'handedOver':
@@ -179,6 +182,16 @@ export class Observer {
       default:
         return undefined;
     }
+  }
+
+  /** R31: what was passed on. */
+  #grow(job: SeenJob, disk: MemoryDisk): void {
+    const [stored, source] = [disk.jobs.get(job.id), this.jobs.get(job.spec.source ?? 0)];
+    if (stored === undefined || source === undefined) return;
+    this.#world.sometimes('results became inputs of another job');
+    const wrong = job.chain.grow(stored, source);
+    if (wrong !== undefined)
+      this.#world.fail('R31', `job ${job.id}, which takes the results of ${source.id}: ${wrong}`);
   }
 
   #addJob(id: JobId, spec: JobSpec, progress: JobProgress): void {
@@ -266,6 +279,18 @@ export class Observer {
     if (hasEnded(state) && state !== progress.state)
       this.#world.fail('S1', `job ${job.id} was ${state} and is ${progress.state}`);
     job.progress = progress;
+    const source = this.jobs.get(job.spec.source ?? 0);
+    // Of one that ended with its source the failed tasks may be tried again; more inputs than it had will not come.
+    if (
+      source === undefined ||
+      progress.open ||
+      progress.generation > 0 ||
+      ['cancelled', 'failed'].includes(progress.state)
+    )
+      return;
+    const wrong = job.chain.wrongAtEnd(source);
+    if (wrong !== undefined)
+      this.#world.fail('R31', `job ${job.id}, which takes the results of ${source.id}: ${wrong}`);
   }
 
   /** S6: the counters in the row are those of the segments. */

@@ -55,6 +55,8 @@ export interface JobPlan {
   readonly inputs?: { readonly size: number; readonly pause: Millis };
   /** Its tasks give it further ones. */
   readonly spawns?: boolean;
+  /** Its inputs are the results of this job of the plan; `count` is how many these are if all goes well. */
+  readonly source?: number;
   /** How its results are read: messages with a small credit, whole batches, or record by record. */
   readonly reading: 'messages' | 'batches' | 'records';
   readonly order: 'index' | 'completion';

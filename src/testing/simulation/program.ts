@@ -25,6 +25,8 @@ const LAST_WORDS = 100_000;
 export class Program {
   readonly plan: JobPlan;
   readonly number: number;
+  /** The one of the same client whose results its job takes. */
+  source: Program | undefined;
   /** Nothing more to do. */
   over = false;
   job: number | undefined;
@@ -73,7 +75,13 @@ export class Program {
     const { world } = this.#stage;
     await life.sleep(Math.max(0, this.plan.at - world.now));
     if (!this.#forgetting) {
-      const at = { job: await this.#submit(life) };
+      const submitted = await this.#submit(life);
+      if (submitted === undefined) {
+        world.sometimes('a job could not come after one that had ended otherwise');
+        this.over = true;
+        return;
+      }
+      const at = { job: submitted };
       this.job = at.job.id;
       await Promise.all([
         this.#sendAll(life, at),
@@ -90,8 +98,8 @@ export class Program {
     this.over = true;
   }
 
-  /** Until it is accepted; a process that died tries again under the same key. */
-  #submit(life: ClientLife): Promise<Job> {
+  /** Until it is accepted; a process that died tries again under the same key. Undefined: the job that it should come after ended otherwise. */
+  async #submit(life: ClientLife): Promise<Job | undefined> {
     const { retries, timeout, priority, fenced, maxFailures, requires, cpus, spawns } = this.plan;
     const options = {
       name: jobName(this.number),
@@ -103,14 +111,20 @@ export class Program {
     };
     const variants = variantsOf(this.plan, this.number);
     const code = { code: codeOf(this.plan, this.number), sourceName: jobName(this.number), variants };
-    return this.#insist(life, () => life.farm.map(code, this.#inputs(life), options));
+    if (this.source === undefined) return this.#insist(life, () => life.farm.map(code, this.#inputs(life), options));
+    while (this.source.job === undefined) {
+      if (this.source.over) return undefined;
+      await life.sleep(100);
+    }
+    const source = life.farm.job(this.source.job);
+    return this.#insist(life, () => life.farm.map(code, source, options), 'conflict');
   }
 
   /** A farm that was full for a moment refuses inputs; under the same key they go on where they were. */
   async #sendAll(life: ClientLife, at: Place): Promise<void> {
     let first = true;
     await this.#insist(life, async () => {
-      if (!first) at.job = await this.#submit(life);
+      if (!first) at.job = (await this.#submit(life)) ?? at.job;
       first = false;
       await at.job.submitted;
     });

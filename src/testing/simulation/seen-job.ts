@@ -5,6 +5,7 @@ import type { AttemptRecord, SegmentRecord } from '../../model/records.ts';
 import { indexesOf, type Run } from '../../model/runs.ts';
 import { readColumn, statusOf } from '../../protocol/column.ts';
 import { failedRuns } from '../../store/reopen.ts';
+import { Chain } from './chain.ts';
 import { Family } from './family.ts';
 import type { JobPlan } from './plan.ts';
 import { numberOf, resultFor } from './tasks.ts';
@@ -37,6 +38,7 @@ export class SeenJob {
   failed = 0;
   segments = 0;
   family: Family;
+  chain = new Chain();
   readonly #plans: readonly JobPlan[];
 
   constructor(id: JobId, spec: JobSpec, progress: JobProgress, plans: readonly JobPlan[]) {
@@ -52,7 +54,7 @@ export class SeenJob {
   copy(): SeenJob {
     const copy = new SeenJob(this.id, this.spec, this.progress, this.#plans);
     const { generation, done, failed, segments } = this;
-    Object.assign(copy, { generation, done, failed, segments, family: this.family.copy() });
+    Object.assign(copy, { generation, done, failed, segments, family: this.family.copy(), chain: this.chain.copy() });
     copy.#recorded = this.#recorded.slice();
     for (const index of this.#failed) copy.#failed.add(index);
     for (const [index, failures] of this.#failures) copy.#failures.set(index, failures);
@@ -68,6 +70,10 @@ export class SeenJob {
 
   has(index: TaskIndex): boolean {
     return (this.#recorded[index] ?? 0) > 0;
+  }
+
+  hasFailed(index: TaskIndex): boolean {
+    return this.#failed.has(index);
   }
 
   /** It has been recorded, or its failure by this lease has. */
