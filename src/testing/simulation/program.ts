@@ -66,7 +66,8 @@ export class Program {
       const isExcused = observer.failovers > 0 && error instanceof FarmError && !isEnd(error);
       if (!life.alive || !isExcused) throw error;
       world.sometimes(`a program was told after a failover: ${error.code}`);
-      this.beginAgain();
+      // What it comes after may be lost, too.
+      for (let each: Program | undefined = this; each !== undefined; each = each.source) each.beginAgain();
       throw new FarmError('closed', 'it gives up and is started again', { cause: error });
     }
   }
